@@ -1,0 +1,170 @@
+"""Arms as Prefect tasks: each opens its own child run, trains (or reuses), and closes it."""
+
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from flows.sweep import Sweep
+from tasks.config import ExecutionConfig
+from tasks.errors import RequestError
+from tasks.evaluation.outcomes import Outcome
+from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
+from tasks.training.arms import ArmSpec
+from tasks.training.run import finished_outcome, train_arm
+
+
+@task(name="arm", task_run_name="{spec.title}", cache_policy=NO_CACHE)
+def run_arm(
+    spec: ArmSpec, tracking_uri: str, experiment_id: str, parent: str, force: bool
+) -> Outcome:
+    """Train one arm under a child run of the sweep; reuse it if it is finished already."""
+    tracker = Tracker(tracking_uri)
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{spec.folder}.lock"):  # another sweep may hold the same arm
+        reused = None if force else finished_outcome(spec)
+        run_id = _child_run(tracker, spec, experiment_id, parent, force)
+        try:
+            if reused is not None:
+                get_run_logger().info("%s is finished already: reused", spec.title)
+                if reused.run_id != run_id:
+                    tracker.set_tags(run_id, {"thaw.reused_from": reused.run_id})
+                    for point in reused.curve:
+                        tracker.log_metrics(run_id, point.metrics, point.step)
+                outcome = reused
+            else:
+                outcome = train_arm(
+                    spec,
+                    run_id,
+                    log=lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
+                    logged_until=tracker.last_step(run_id, "train/loss"),
+                    force=force,
+                )
+            record_outcome(tracker, run_id, outcome, list(spec.labels))
+        except KeyboardInterrupt:
+            tracker.finish(run_id, KILLED)
+            raise
+        except BaseException as error:
+            tracker.set_tags(run_id, {"thaw.error": str(error)[:500]})
+            tracker.finish(run_id, FAILED)
+            raise
+        tracker.finish(run_id, FINISHED)
+    return outcome.model_copy(update={"run_id": run_id})
+
+
+def _child_run(
+    tracker: Tracker, spec: ArmSpec, experiment_id: str, parent: str, force: bool
+) -> str:
+    """The arm's run under this parent: the one that was cut short, or a new one."""
+    tags = {"thaw.arm": spec.key, "mlflow.parentRunId": parent}
+    if not force:
+        for run in tracker.find_runs(spec.case, tags):
+            tracker.reopen(run.info.run_id)
+            return str(run.info.run_id)
+    run_id = tracker.start_run(
+        experiment_id,
+        spec.title,
+        parent=parent,
+        tags={
+            "thaw.kind": "arm",
+            "thaw.arm": spec.key,
+            "thaw.case": spec.case,
+            "thaw.strategy": str(spec.strategy),
+        },
+        params=arm_params(spec),
+    )
+    for part in ("train", "validation", "test"):
+        tracker.log_table(run_id, getattr(spec, part), part, f"{spec.case}-{part}")
+    return run_id
+
+
+def arm_params(spec: ArmSpec) -> dict[str, Any]:
+    """The arm's fields as flat parameters, for MLflow's columns and filters."""
+    flat: dict[str, Any] = {"strategy": str(spec.strategy), "seed": spec.seed}
+    for part in ("model", "training"):
+        for name, value in getattr(spec, part).model_dump(mode="json").items():
+            if value not in (None, {}):
+                flat[f"{part}.{name}"] = value
+    return flat | {"labels": len(spec.labels), "base_digest": spec.base_digest[:16]}
+
+
+def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list[str]) -> None:
+    """Final figures, and predictions by example id, in the run that is their evidence.
+
+    Does nothing in a run that has them: a resumed sweep passes here again.
+    """
+    run = tracker.client.get_run(run_id)
+    if any(name.startswith("test/") for name in run.data.metrics):
+        return
+    for part, table in (("validation", outcome.validation), ("test", outcome.test)):
+        tracker.log_text(
+            run_id, predictions_csv(table.read(), labels), f"predictions/{part}.csv"
+        )
+    if outcome.thresholds:
+        pairs = zip(labels, outcome.thresholds, strict=True)
+        text = "label,threshold\n" + "".join(f"{label},{value:.2f}\n" for label, value in pairs)
+        tracker.log_text(run_id, text, "thresholds.csv")
+    tracker.log_metrics(run_id, outcome.metrics)
+
+
+def predictions_csv(frame: pd.DataFrame, labels: list[str]) -> str:
+    """A prediction table as CSV: id, true labels, and a probability column a label."""
+    shown = pd.DataFrame({"id": frame["id"]})
+    shown["truth"] = [
+        "|".join(label for label, is_true in zip(labels, row, strict=True) if is_true)
+        for row in frame["truth"]
+    ]
+    for column, label in enumerate(labels):
+        shown[label] = [f"{row[column]:.6f}" for row in frame["probabilities"]]
+    return str(shown.to_csv(index=False))
+
+
+def run_arms(
+    specs: list[ArmSpec], sweep: Sweep, execution: ExecutionConfig, force: bool
+) -> list[Outcome]:
+    """All arms, one after another or over the flow's task runner.
+
+    In sequence they run in the main thread, where Ctrl-C reaches the training loop.
+    """
+    fixed = {
+        "tracking_uri": sweep.tracker.uri,
+        "experiment_id": sweep.experiment_id,
+        "parent": sweep.run_id,
+        "force": force,
+    }
+    if execution.runner == "sequential":
+        return [run_arm(spec, **fixed) for spec in specs]
+    futures = [run_arm.submit(spec, **fixed) for spec in specs]
+    return [future.result() for future in futures]
+
+
+def task_runner(execution: ExecutionConfig) -> Any:
+    """The Prefect task runner that `execution.runner` names.
+
+    Raises:
+        RequestError: its package is not installed.
+    """
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    if execution.runner in ("sequential", "threads"):
+        return ThreadPoolTaskRunner(max_workers=execution.workers)
+    try:
+        if execution.runner == "dask":
+            from prefect_dask import DaskTaskRunner
+
+            if execution.address:
+                return DaskTaskRunner(address=execution.address)
+            return DaskTaskRunner(
+                cluster_kwargs={"n_workers": execution.workers, "threads_per_worker": 1}
+            )
+        from prefect_ray import RayTaskRunner
+
+        return RayTaskRunner(address=execution.address)
+    except ImportError as error:
+        raise RequestError(
+            f"execution.runner={execution.runner} needs the package prefect-{execution.runner}: "
+            f"pip install 'thaw[{execution.runner}]'."
+        ) from error

@@ -1,0 +1,106 @@
+"""Baselines as runs of the sweep: label frequencies, the untrained head, TF-IDF with logistic
+regression. They are measured on the same rows and with thresholds tuned in the same way."""
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.arms import record_outcome
+from flows.sweep import Sweep
+from tasks.config import CaseConfig
+from tasks.evaluation.baselines import Baseline, majority, tfidf_logistic
+from tasks.evaluation.metrics import compute, tune_thresholds
+from tasks.evaluation.outcomes import Outcome, put_predictions
+from tasks.tracking import FAILED, FINISHED
+from tasks.training.arms import ArmSpec
+from tasks.training.encoding import multi_hot
+from tasks.training.run import untrained_outcome
+
+MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
+
+
+@task(name="baseline", task_run_name="{name}", cache_policy=NO_CACHE)
+def run_baseline(name: str, config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> Outcome:
+    """Measure one baseline under a child run of the sweep.
+
+    Args:
+        name: `MAJORITY`, `TFIDF` or `UNTRAINED`.
+        config: the case.
+        spec: any arm of the sweep: it names the parts, and the head that is left untrained.
+        sweep: the open sweep.
+    """
+    tracker = sweep.tracker
+    tags = {"thaw.baseline": name, "mlflow.parentRunId": sweep.run_id}
+    runs = tracker.find_runs(config.case, tags)
+    if runs:
+        run_id = str(runs[0].info.run_id)
+        tracker.reopen(run_id)
+    else:
+        run_id = tracker.start_run(
+            sweep.experiment_id,
+            name,
+            parent=sweep.run_id,
+            tags={"thaw.kind": "baseline", "thaw.baseline": name, "thaw.case": config.case},
+            params={"strategy": name},
+        )
+    try:
+        if name == UNTRAINED:
+            outcome = untrained_outcome(spec, run_id)
+        else:
+            baseline = _measure(name, config, spec)
+            tracker.log_params(run_id, baseline.settings)
+            outcome = _as_outcome(name, baseline, spec, run_id)
+        record_outcome(tracker, run_id, outcome, list(spec.labels))
+    except BaseException:
+        tracker.finish(run_id, FAILED)
+        raise
+    tracker.finish(run_id, FINISHED)
+    return outcome
+
+
+def _measure(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
+    labels = list(spec.labels)
+    train, validation, test = (
+        table.read(["text", "labels"]) for table in (spec.train, spec.validation, spec.test)
+    )
+    train_truth = multi_hot(train["labels"].tolist(), labels)
+    if name == MAJORITY:
+        return majority(train_truth, len(validation), len(test))
+    return tfidf_logistic(
+        train["text"].tolist(),
+        train_truth,
+        validation["text"].tolist(),
+        multi_hot(validation["labels"].tolist(), labels),
+        test["text"].tolist(),
+        config.evaluation.baseline_c,
+        config.training.select_by,
+    )
+
+
+def _as_outcome(name: str, baseline: Baseline, spec: ArmSpec, run_id: str) -> Outcome:
+    metrics = {
+        "cost/train_seconds": baseline.seconds,
+        "cost/trainable_parameters": float(baseline.parameters),
+    }
+    tables = {}
+    thresholds: tuple[float, ...] = ()
+    for part, short in (("validation", "val"), ("test", "test")):
+        frame = getattr(spec, part).read(["id", "labels"])
+        truth = multi_hot(frame["labels"].tolist(), list(spec.labels))
+        probabilities: np.ndarray = getattr(baseline, part)
+        if part == "validation" and spec.task == "multi_label":
+            thresholds = tune_thresholds(truth, probabilities)
+        figures = compute(spec.task, truth, probabilities, thresholds or None)  # type: ignore[arg-type]
+        metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
+        tables[part] = put_predictions(
+            frame["id"].tolist(), truth, probabilities, f"{name} on {part}"
+        )
+    return Outcome(
+        name=name,
+        kind="baseline",
+        run_id=run_id,
+        metrics=metrics,
+        thresholds=thresholds,
+        validation=tables["validation"],
+        test=tables["test"],
+    )

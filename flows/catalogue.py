@@ -1,0 +1,30 @@
+"""The flows by case name; the one place where a new case is added."""
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from tasks.errors import RequestError
+from tasks.loading import case_names, nearest
+
+FLOWS = {"genre": "flows.genre"}
+
+
+def flow_of(case: str) -> Any:
+    """The case's Prefect flow.
+
+    Raises:
+        RequestError: there is no such case.
+    """
+    if case not in FLOWS:
+        raise RequestError(
+            f"There is no case {case!r}{nearest(case, list(FLOWS))}; "
+            f"the cases are {', '.join(FLOWS)}."
+        )
+    return getattr(import_module(FLOWS[case]), case)
+
+
+@cache
+def runnable_cases() -> tuple[str, ...]:
+    """Cases that have both a configuration and a flow."""
+    return tuple(case for case in case_names() if case in FLOWS)

@@ -1,0 +1,233 @@
+"""The command line: `thaw`. Heavy libraries are imported only by the commands that need them."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import flows  # noqa: F401 - switches telemetry off
+from tasks.errors import RequestError, ThawError
+from tasks.loading import load_case, parse_overrides, read_case_file
+
+PROFILE = click.option(
+    "--profile",
+    default="sample",
+    show_default=True,
+    help="Where data and base model come from: sample (ships with Thaw) or book (the chapter's).",
+)
+OVERRIDE = click.option(
+    "-o",
+    "--override",
+    "overrides",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the configuration; may be given many times (see `thaw show CASE`).",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Fine-tune pretrained transformers and learn how much of the model is worth training.
+
+    \b
+    Examples:
+      thaw run genre
+      thaw run genre -o training.epochs=3 -o strategies=[full,freeze_4,head]
+      thaw compare genre
+      thaw predict genre "A retired swordsman opens a noodle bar for ghosts."
+    """
+
+
+@cli.command("list")
+def list_cases() -> None:
+    """The cases, one line each."""
+    from flows.catalogue import runnable_cases
+
+    for case in runnable_cases():
+        click.echo(f"{case:<14} {read_case_file(case).get('title', '')}")
+
+
+@cli.command()
+@click.argument("case")
+@PROFILE
+@OVERRIDE
+def show(case: str, profile: str, overrides: tuple[str, ...]) -> None:
+    """The resolved configuration of CASE, as YAML.
+
+    \b
+    Example:
+      thaw show genre -o training.learning_rate=1e-4
+    """
+    import yaml
+
+    config = load_case(case, profile, overrides).model_dump(mode="json")
+    click.echo(yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100), nl=False)
+
+
+@cli.command()
+@click.argument("case")
+@PROFILE
+@OVERRIDE
+@click.option("--force", is_flag=True, help="Train finished arms anew.")
+def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> None:
+    """Run CASE: ingest, validate, split, train every arm, compare, register the best.
+
+    Interrupted by Ctrl-C, a kill or a power cut, the same command goes on where it stopped.
+
+    \b
+    Examples:
+      thaw run genre
+      thaw run genre -o seeds=[1,2,3] -o grid.training.learning_rate=[1e-4,3e-4]
+      thaw run genre -o data.path=mine.csv -o data.columns.synopsis=plot
+    """
+    load_case(case, profile, overrides)  # refuse a wrong request before anything starts
+    from rich.console import Console
+
+    from flows.catalogue import flow_of
+    from flows.overrides import Overrides
+    from flows.quiet import install
+    from tasks.evaluation.report import terminal
+
+    install()
+    chosen = Overrides.model_validate(parse_overrides(overrides))
+    result = flow_of(case)(profile=profile, overrides=chosen, force=force)
+    console = Console()
+    console.print()
+    console.print(terminal(result.comparison))
+    if result.promotion is not None:
+        promoted = result.promotion
+        console.print(
+            f"\n[bold]{promoted.name} version {promoted.version}[/]: {promoted.status} "
+            f"({promoted.reason})."
+        )
+    if result.reused:
+        console.print("Every arm was finished already: nothing was trained (--force overrules).")
+    console.print(f"MLflow run {result.run_id}; `thaw ui` shows it, with reports and plots.")
+
+
+@cli.command()
+@click.argument("case")
+@click.option("--sweep", metavar="RUN_ID", help="A sweep's MLflow run (default: the latest).")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the full page.")
+def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | None) -> None:
+    """The comparison table of the latest (or a given) finished sweep of CASE.
+
+    \b
+    Examples:
+      thaw compare genre
+      thaw compare genre --html comparison.html
+    """
+    read_case_file(case)
+    from rich.console import Console
+
+    from tasks.evaluation.findings import Comparison
+    from tasks.evaluation.report import markdown, terminal
+    from tasks.tracking import FINISHED, Tracker
+
+    tracker = Tracker()
+    if sweep is None:
+        runs = [
+            run
+            for run in tracker.find_runs(case, {"thaw.kind": "sweep"})
+            if run.info.status == FINISHED
+        ]
+        if not runs:
+            raise RequestError(f"No sweep of {case} is finished yet: `thaw run {case}` makes one.")
+        sweep = str(runs[0].info.run_id)
+    stored = tracker.read_text(sweep, "comparison/comparison.json")
+    comparison = Comparison.model_validate_json(stored)
+    if html_file is not None:
+        html_file.write_text(tracker.read_text(sweep, "comparison/report.html"), encoding="utf-8")
+        click.echo(f"{html_file} written.")
+    elif as_markdown:
+        click.echo(markdown(comparison))
+    else:
+        Console().print(terminal(comparison))
+
+
+@cli.command()
+@click.argument("case")
+@click.argument("texts", nargs=-1)
+@click.option("--file", "file", type=click.Path(path_type=Path), help="Texts, one a line, or JSONL.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--alias", default="champion", show_default=True, help="Which registered version.")
+def predict(
+    case: str, texts: tuple[str, ...], file: Path | None, as_json: bool, alias: str
+) -> None:
+    """Predict with the champion of CASE.
+
+    \b
+    Examples:
+      thaw predict genre "A retired swordsman opens a noodle bar for ghosts."
+      thaw predict genre --file synopses.txt --json
+    """
+    config = load_case(case)
+    from flows.quiet import install
+    from tasks.registry import prediction
+
+    given = list(texts) + (prediction.read_texts(file) if file else [])
+    if not given:
+        raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
+    install()
+    model = prediction.load_champion(config.registry.name or case, config.tracking.uri, alias)
+    for text, answer in zip(given, prediction.predict(model, given), strict=True):
+        if as_json:
+            click.echo(json.dumps({"text": text, **answer}, ensure_ascii=False))
+        else:
+            click.echo(_shown(answer))
+
+
+def _shown(answer: dict[str, Any]) -> str:
+    pairs = zip(answer["labels"], answer["scores"], strict=True)
+    return ", ".join(f"{label} {score:.0%}" for label, score in pairs) or "(no label passes)"
+
+
+@cli.command()
+@click.option("--limit", default=1, show_default=True, help="Flow runs at a time.")
+def serve(limit: int) -> None:
+    """Serve every case as a deployment with the schedule that conf/ gives it.
+
+    Needs a Prefect server (`prefect server start`, then PREFECT_API_URL set to it).
+    """
+    from flows.serving import serve_all
+
+    serve_all(limit)
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True)
+def ui(host: str, port: int) -> None:
+    """The MLflow UI on the project's store."""
+    import subprocess
+
+    from tasks.paths import runs_dir
+    from tasks.tracking import default_uri
+
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", default_uri()]
+    command += ["--default-artifact-root", str(runs_dir() / "artifacts")]
+    command += ["--host", host, "--port", str(port), "--workers", "1"]
+    click.echo(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)")
+    raise SystemExit(subprocess.call(command))
+
+
+def main() -> None:
+    """Entry point: errors become a sentence and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(2) from error
+    except (click.Abort, KeyboardInterrupt) as error:
+        click.echo("Stopped; the same command goes on from here.", err=True)
+        raise SystemExit(130) from error
+    except ThawError as error:
+        click.echo(f"thaw: {error}", err=True)
+        raise SystemExit(error.exit_code) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Every case as a scheduled deployment of one serving process."""
+
+from prefect import serve
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_URL
+
+from flows.catalogue import flow_of, runnable_cases
+from tasks.errors import RequestError
+from tasks.loading import load_case
+
+
+def deployment_of(case: str) -> RunnerDeployment:
+    """The case's deployment, on the schedule of its configuration if it has one."""
+    schedule = load_case(case).schedule
+    schedules = [Cron(schedule.cron, timezone=schedule.timezone)] if schedule.cron else []
+    return flow_of(case).to_deployment(  # type: ignore[no-any-return]
+        name="scheduled", schedules=schedules, tags=["thaw", case]
+    )
+
+
+def serve_all(limit: int = 1) -> None:
+    """Serve until stopped.
+
+    Args:
+        limit: flow runs at a time; two on one machine share its cores.
+
+    Raises:
+        RequestError: no Prefect server is configured.
+    """
+    if not PREFECT_API_URL.value():
+        raise RequestError(
+            "Schedules need a Prefect server: start one with `prefect server start` and set "
+            "PREFECT_API_URL=http://127.0.0.1:4200/api."
+        )
+    serve(*(deployment_of(case) for case in runnable_cases()), limit=limit)

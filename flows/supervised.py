@@ -1,0 +1,240 @@
+"""The chain that every classification case shares, as Prefect tasks over stored references.
+
+    ingest -> validate -> split -> train the arms -> compare -> register
+
+A task is a few lines around plain functions that tests call directly.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+from pydantic import BaseModel, ConfigDict
+
+from flows.arms import run_arms
+from flows.baselines import MAJORITY, TFIDF, UNTRAINED, run_baseline
+from flows.sweep import Sweep, open_sweep
+from tasks.config import CaseConfig
+from tasks.evaluation.comparison import best_outcome, check_metric_names, compare
+from tasks.evaluation.findings import Comparison
+from tasks.evaluation.label_table import per_label
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.plots import draw_all
+from tasks.evaluation.report import html, markdown
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.prepare import prepare, text_line
+from tasks.ingestion.usable import Usable, usable_examples
+from tasks.models.base_models import block_count, locate
+from tasks.registry.card import model_card
+from tasks.registry.promotion import Promotion, promote
+from tasks.splitting import SplitReport, split_into_parts
+from tasks.storage import TableRef
+from tasks.tracking import git_commit
+from tasks.training.arms import ArmSpec, plan_arms
+from tasks.validation.report import render_html, render_markdown
+from tasks.validation.validate import validate
+
+Parts = dict[str, TableRef]
+
+
+class SweepResult(BaseModel):
+    """What a flow run came to: the comparison, and what became of the best arm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str
+    run_id: str
+    reused: bool
+    comparison: Comparison
+    promotion: Promotion | None
+
+
+def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
+    """Run the whole chain for a resolved configuration, inside a flow.
+
+    Raises:
+        RequestError: the request or its data is wrong; nothing was trained.
+        ThawError: a step failed; the same command resumes.
+    """
+    check_metric_names(config)
+    raw = ingest_data(config)
+    with open_sweep(config, raw.digest, force) as sweep:
+        prepared = validate_data(raw, config, sweep)
+        examples, usable = usable_examples(prepared, config.data)
+        parts = split_data(examples, config, sweep)
+        specs = plan(config, list(usable.labels), parts)
+        outcomes = run_arms(specs, sweep, config.execution, force and not sweep.finished)
+        outcomes += [
+            run_baseline(name, config, specs[0], sweep) for name in (UNTRAINED, MAJORITY, TFIDF)
+        ]
+        comparison = compare_arms(outcomes, config, specs[0], sweep)
+        promotion = None
+        if config.registry.enabled:
+            promotion = register_best(outcomes, comparison, config, specs[0], usable, sweep)
+    return SweepResult(
+        case=config.case,
+        run_id=sweep.run_id,
+        reused=sweep.finished,
+        comparison=comparison,
+        promotion=promotion,
+    )
+
+
+@task(name="ingest", cache_policy=NO_CACHE)
+def ingest_data(config: CaseConfig) -> TableRef:
+    """Fetch and read the source; the result is a stored table of its roles."""
+    raw = ingest(config.data, config.split.seed)
+    get_run_logger().info("%s rows from %s", f"{raw.rows:,}", raw.origin)
+    return raw
+
+
+@task(name="validate", cache_policy=NO_CACHE)
+def validate_data(raw: TableRef, config: CaseConfig, sweep: Sweep) -> TableRef:
+    """Check the rows against the case's suite; keep the report; stop here if it blocks.
+
+    Raises:
+        RequestError: a blocking expectation failed; names it, the column, counts and rows.
+    """
+    prepared = prepare(raw, config.data)
+    if sweep.finished:
+        return prepared
+    report = validate(prepared.read(), config)
+    log = sweep.tracker.log_text
+    page = render_html(report, f"{config.case}: validation", raw.origin)
+    log(sweep.run_id, page, "validation/report.html")
+    log(sweep.run_id, report.model_dump_json(indent=2), "validation/report.json")
+    create_markdown_artifact(
+        key=f"{config.case}-validation", markdown=render_markdown(report), description=report.source
+    )
+    logger = get_run_logger()
+    for finding in report.failed("warn"):
+        logger.warning("%s", finding.sentence)
+    report.raise_if_blocked()
+    return prepared
+
+
+@task(name="split", cache_policy=NO_CACHE)
+def split_data(examples: TableRef, config: CaseConfig, sweep: Sweep) -> Parts:
+    """Cut the usable rows into train, validation and test, and prove that nothing leaks.
+
+    Raises:
+        RequestError: there are too few rows, or one group is too large.
+        ThawError: the leakage check found a text or group on both sides.
+    """
+    parts, report = split_into_parts(examples, config.split)
+    if not sweep.finished:
+        sweep.tracker.log_text(sweep.run_id, report.model_dump_json(indent=2), "split/report.json")
+        for name, table in parts.items():
+            sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}")
+    _say_split(report)
+    return parts
+
+
+def _say_split(report: SplitReport) -> None:
+    logger = get_run_logger()
+    sizes = ", ".join(f"{name} {rows:,}" for name, rows in report.rows.items())
+    logger.info("%s; %s exact duplicates dropped", sizes, report.dropped)
+
+
+def plan(config: CaseConfig, labels: list[str], parts: Parts) -> list[ArmSpec]:
+    """The sweep's arms; refuses a strategy or training field that cannot be, before any training.
+
+    Raises:
+        RequestError: with the reason.
+    """
+    located = locate(config.model.base)
+    return plan_arms(config, located.digest, labels, parts, block_count(located))
+
+
+@task(name="compare", cache_policy=NO_CACHE)
+def compare_arms(
+    outcomes: list[Outcome], config: CaseConfig, spec: ArmSpec, sweep: Sweep
+) -> Comparison:
+    """Compare arms and baselines; keep table, page and plots on the parent run."""
+    comparison = compare(outcomes, config, spec.labels)
+    if sweep.finished:
+        return comparison
+    best = best_outcome(outcomes, config)
+    tracker, run_id = sweep.tracker, sweep.run_id
+    plots = draw_all(comparison, outcomes, best, list(spec.labels))
+    page = html(
+        comparison,
+        plots,
+        per_label(best, spec.labels),
+        f"{config.case}: {config.title}",
+        provenance(config, spec, sweep),
+    )
+    tracker.log_text(run_id, page, "comparison/report.html")
+    tracker.log_text(run_id, markdown(comparison), "comparison/table.md")
+    tracker.log_text(run_id, comparison.model_dump_json(indent=2), "comparison/comparison.json")
+    table = per_label(best, spec.labels).to_csv()
+    tracker.log_text(run_id, str(table), "comparison/labels.csv")
+    with tempfile.TemporaryDirectory(prefix="thaw-plots-") as scratch:
+        for name, picture in plots.items():
+            tracker.log_bytes(run_id, picture, f"comparison/{name}", Path(scratch))
+    tracker.log_metrics(run_id, {k: v for k, v in best.metrics.items() if k.startswith("test/")})
+    tracker.set_tags(run_id, {"thaw.best": best.name, "mlflow.note.content": markdown(comparison)})
+    create_markdown_artifact(key=f"{config.case}-comparison", markdown=markdown(comparison))
+    _link_run(config, sweep)
+    return comparison
+
+
+def provenance(config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> dict[str, str]:
+    """What the report's figures rest on."""
+    return {
+        "Data": f"{config.data.source}, {spec.train.origin}",
+        "Train / validation / test": " / ".join(
+            f"{part.rows:,} rows ({part.digest[:12]})"
+            for part in (spec.train, spec.validation, spec.test)
+        ),
+        "Base model": f"{config.model.base} ({spec.base_digest[:12]})",
+        "Git commit": git_commit() or "not a checkout",
+        "MLflow run": sweep.run_id,
+        "Configuration": config.model_dump_json(indent=2, exclude={"reference"}),
+    }
+
+
+def _link_run(config: CaseConfig, sweep: Sweep) -> None:
+    if sweep.tracker.uri.startswith("http"):
+        address = f"{sweep.tracker.uri}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}"
+        create_link_artifact(key=f"{config.case}-run", link=address, link_text="MLflow run")
+
+
+@task(name="register", cache_policy=NO_CACHE)
+def register_best(
+    outcomes: list[Outcome],
+    comparison: Comparison,
+    config: CaseConfig,
+    spec: ArmSpec,
+    usable: Usable,
+    sweep: Sweep,
+) -> Promotion:
+    """Register the arm that validation chose and let it stand for champion.
+
+    Raises:
+        ThawError: the packaged model failed its check, or the registry refused; nothing is left.
+    """
+    best = best_outcome(outcomes, config)
+    base_rate = next(outcome for outcome in outcomes if outcome.name == MAJORITY)
+    promotion = promote(
+        sweep.tracker,
+        config,
+        best,
+        base_rate,
+        spec.test,
+        model_card(config, best, comparison, spec, usable, sweep.run_id),
+        text_line(config.data),
+    )
+    tags: dict[str, Any] = {
+        "thaw.registered": f"{promotion.name} version {promotion.version}",
+        "thaw.verdict": promotion.reason,
+    }
+    sweep.tracker.set_tags(sweep.run_id, tags)
+    get_run_logger().info("%s: %s", promotion.status, promotion.reason)
+    return promotion
+
+

@@ -1,0 +1,5 @@
+"""The parts of Thaw's chain: each task is a small function over references to stored data."""
+
+from tasks.environment import silence_telemetry
+
+silence_telemetry()

@@ -1,0 +1,16 @@
+"""The errors that a user is meant to read: one sentence each, and an exit code.
+
+A message says what was wrong, where (file, row, column, field) and what would be right.
+"""
+
+
+class ThawError(Exception):
+    """The run failed for a reason that can be stated in a sentence (exit code 1)."""
+
+    exit_code = 1
+
+
+class RequestError(ThawError):
+    """The request or its data was wrong: nothing was trained, nothing registered (exit code 2)."""
+
+    exit_code = 2

@@ -1,0 +1,199 @@
+"""The comparison of a sweep: every strategy and baseline, with intervals, costs and a verdict.
+
+The best arm is chosen on validation; test figures describe it and say which others cannot be
+told apart from it, and never choose.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+import numpy as np
+
+from tasks.config import CaseConfig
+from tasks.errors import RequestError, ThawError
+from tasks.evaluation.bootstrap import differences, intervals, resample
+from tasks.evaluation.conclusion import conclude
+from tasks.evaluation.findings import Comparison, Cost, Difference, Entry, Interval, ReferenceLine
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.weighted import METRICS
+from tasks.evaluation.wording import lower_is_better, short_name
+
+COSTS = (
+    "trainable_parameters",
+    "trainable_share",
+    "train_seconds",
+    "examples_per_second",
+    "peak_memory_mb",
+)
+
+Groups = Mapping[str, Sequence[Outcome]]
+
+
+def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[str]) -> Comparison:
+    """Compare the arms and baselines of one sweep.
+
+    Args:
+        outcomes: all of them, in the order in which tables shall show them; those of one name
+            are one entry over several seeds.
+        config: says which metrics are shown, which decides, and what the chapter found.
+        labels: the labels' names.
+
+    Raises:
+        RequestError: the configuration names a metric that there is not.
+        ThawError: no arm is among the outcomes, or two of them saw different test rows.
+    """
+    check_metric_names(config)
+    groups = by_name(outcomes)
+    best = best_outcome(outcomes, config)
+    primary = short_name(config.evaluation.primary)
+    shown = tuple(dict.fromkeys([primary, *map(short_name, config.evaluation.table)]))
+    draws = resample(groups, shown, config.evaluation, seed=config.split.seed)
+    measured, pairs = intervals(draws), differences(draws)
+    entries = tuple(_entry(name, groups, config, measured[name]) for name in groups)
+    comparison = Comparison(
+        case=config.case,
+        title=config.title,
+        data=config.data.source,
+        base_model=config.model.base,
+        primary=primary,
+        select_by=config.training.select_by,
+        metrics=shown,
+        confidence=config.evaluation.confidence,
+        resamples=config.evaluation.bootstrap,
+        test_rows=draws.rows,
+        labels=len(labels),
+        entries=entries,
+        differences=pairs,
+        best=best.name,
+        best_seed=best.seed,
+        indistinguishable=_indistinguishable(best.name, entries, pairs, primary),
+        reference_source=config.reference.source,
+        reference=_reference(groups, config),
+    )
+    return comparison.model_copy(update={"conclusion": conclude(comparison)})
+
+
+def best_outcome(outcomes: Sequence[Outcome], config: CaseConfig) -> Outcome:
+    """The arm to register: of the entry that is best on validation, its best seed.
+
+    An entry counts with the mean over its seeds, so that a lucky seed does not win for it; of
+    equals, the one that trains fewer parameters.
+
+    Raises:
+        ThawError: there is no arm with a usable validation metric.
+    """
+    metric = config.training.select_by
+
+    def rank(arms: Sequence[Outcome]) -> tuple[float, float]:
+        score = _mean(arms, metric)
+        parameters = _mean(arms, "cost/trainable_parameters")
+        return (-score if lower_is_better(metric) else score, -np.nan_to_num(parameters))
+
+    groups = [
+        arms
+        for arms in by_name([one for one in outcomes if one.kind == "arm"]).values()
+        if not np.isnan(_mean(arms, metric))
+    ]
+    if not groups:
+        raise ThawError(f"No finished arm has a value of {metric}, so none can be chosen.")
+    best = max(groups, key=rank)
+    return max(best, key=lambda outcome: rank([outcome]))
+
+
+def check_metric_names(config: CaseConfig) -> None:
+    """Refuse a configuration whose metrics do not exist; cheap, so do it before any training.
+
+    Raises:
+        RequestError: with the nearest name that there is.
+    """
+    fields = [("training.select_by", config.training.select_by, "val/")]
+    fields += [("evaluation.primary", config.evaluation.primary, "test/")]
+    fields += [("evaluation.table", f"test/{name}", "test/") for name in config.evaluation.table]
+    for field, name, part in fields:
+        known = [f"{part}{metric}" for metric in METRICS]
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            strip = part if field == "evaluation.table" else ""
+            raise RequestError(
+                f"{field} names {name.removeprefix(strip)}, which is not measured "
+                f"(did you mean {close.removeprefix(strip)}?)."
+            )
+
+
+def by_name(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes by entry name, each entry's in the order of its seeds, so that they pair up."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.name, []).append(outcome)
+    return {
+        name: sorted(group, key=lambda outcome: -1 if outcome.seed is None else outcome.seed)
+        for name, group in groups.items()
+    }
+
+
+def _mean(outcomes: Sequence[Outcome], metric: str) -> float:
+    """Mean over seeds; NaN where a seed lacks the metric."""
+    return fmean(outcome.metrics.get(metric, np.nan) for outcome in outcomes)
+
+
+def _entry(name: str, groups: Groups, config: CaseConfig, metrics: dict[str, Interval]) -> Entry:
+    group = groups[name]
+    full = next(
+        (
+            others
+            for others in groups.values()
+            if others[0].strategy == "full" and others[0].point == group[0].point
+        ),
+        (),
+    )
+    costs = {}
+    for cost in COSTS:
+        value = _mean(group, f"cost/{cost}")
+        reference = _mean(full, f"cost/{cost}") if full else np.nan
+        if not np.isnan(value):
+            known = reference > 0  # False for NaN, too
+            costs[cost] = Cost(value=value, ratio=value / reference if known else None)
+    return Entry(
+        name=name,
+        kind=group[0].kind,
+        strategy=group[0].strategy,
+        point=group[0].point,
+        seeds=tuple(outcome.seed for outcome in group if outcome.seed is not None),
+        selection=_mean(group, config.training.select_by),
+        metrics=metrics,
+        costs=costs,
+    )
+
+
+def _indistinguishable(
+    best: str, entries: Sequence[Entry], pairs: Sequence[Difference], primary: str
+) -> tuple[str, ...]:
+    arms = {entry.name for entry in entries if entry.kind == "arm"}
+    close = {
+        pair.second if pair.first == best else pair.first
+        for pair in pairs
+        if pair.metric == primary and best in (pair.first, pair.second) and not pair.real
+    }
+    return tuple(entry.name for entry in entries if entry.name in close & arms)
+
+
+def _reference(groups: Groups, config: CaseConfig) -> tuple[ReferenceLine, ...]:
+    """The chapter's rows, each with the arm of the same strategy that validation prefers."""
+    lines = []
+    for row in config.reference.rows:
+        same = [
+            outcome
+            for group in groups.values()
+            for outcome in group
+            if outcome.kind == "arm" and outcome.strategy == row.strategy
+        ]
+        ours = best_outcome(same, config).name if same else None
+        here = {}
+        for metric in row.metrics:
+            source = "cost/train_seconds" if metric == "seconds" else f"test/{metric}"
+            value = _mean(groups[ours], source) if ours else np.nan
+            if not np.isnan(value):
+                here[metric] = value
+        lines.append(ReferenceLine(name=row.name, ours=ours, chapter=row.metrics, here=here))
+    return tuple(lines)

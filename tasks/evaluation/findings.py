@@ -1,0 +1,157 @@
+"""What a comparison holds, in types that serialise to JSON and back.
+
+`tasks/evaluation/comparison.py` fills them; plots and reports only read them.
+"""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+# JSON has no NaN: pydantic writes null for it, and this reads it back.
+Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Interval(_Frozen):
+    """A metric of one entry on the test part.
+
+    Attributes:
+        mean: the figure on the test rows themselves, averaged over seeds.
+        low, high: limits of its bootstrap interval; NaN where no resample defines the metric.
+    """
+
+    mean: Figure
+    low: Figure
+    high: Figure
+
+
+class Difference(_Frozen):
+    """A metric of one entry less that of another, on the same test rows.
+
+    Attributes:
+        first, second: names of the entries; `difference` is first minus second.
+        real: the interval excludes zero. Where it is false the two cannot be told apart.
+    """
+
+    metric: str
+    first: str
+    second: str
+    difference: Figure
+    low: Figure
+    high: Figure
+    real: bool
+
+
+class Cost(_Frozen):
+    """A cost averaged over seeds, and how many times that of `full` it is (None: no `full`)."""
+
+    value: Figure
+    ratio: Figure | None = None
+
+
+class Entry(_Frozen):
+    """One row of the comparison: a strategy at a grid point, or a baseline, over all its seeds.
+
+    Attributes:
+        seeds: the seeds that were trained; empty for a baseline without randomness.
+        selection: the validation metric that chooses the best arm, averaged over seeds.
+        metrics: shown test metrics by short name (`f1_micro_tuned`).
+        costs: by short name (`train_seconds`); a cost that means nothing here is absent.
+    """
+
+    name: str
+    kind: Literal["arm", "baseline"]
+    strategy: str | None
+    point: dict[str, Any]
+    seeds: tuple[int, ...]
+    selection: Figure
+    metrics: dict[str, Interval]
+    costs: dict[str, Cost]
+
+
+class ReferenceLine(_Frozen):
+    """One of the chapter's results, with ours of the same strategy and metric beside it.
+
+    Attributes:
+        ours: name of our entry; None when that strategy was not in the sweep.
+        chapter, here: metric name -> figure; `here` lacks what we did not measure.
+    """
+
+    name: str
+    ours: str | None
+    chapter: dict[str, float]
+    here: dict[str, Figure]
+
+
+class Comparison(_Frozen):
+    """The outcome of a sweep.
+
+    Attributes:
+        case, title, data, base_model: as the configuration names them.
+        primary: the test metric that decides, by short name.
+        select_by: the validation metric that chose `best`, by full name.
+        metrics: short names of the shown metrics, in order.
+        best: name of the arm entry chosen on validation; `best_seed` is its best seed.
+        indistinguishable: arms whose primary metric cannot be told from that of `best`.
+        conclusion: one paragraph in plain English, cautions included.
+    """
+
+    case: str
+    title: str
+    data: str
+    base_model: str
+    primary: str
+    select_by: str
+    metrics: tuple[str, ...]
+    confidence: float
+    resamples: int
+    test_rows: int
+    labels: int
+    entries: tuple[Entry, ...]
+    differences: tuple[Difference, ...]
+    best: str
+    best_seed: int | None
+    indistinguishable: tuple[str, ...]
+    reference_source: str
+    reference: tuple[ReferenceLine, ...]
+    conclusion: str = ""
+
+    @property
+    def arms(self) -> tuple[Entry, ...]:
+        """The entries that were trained here."""
+        return tuple(entry for entry in self.entries if entry.kind == "arm")
+
+    @property
+    def baselines(self) -> tuple[Entry, ...]:
+        """The entries to be beaten."""
+        return tuple(entry for entry in self.entries if entry.kind == "baseline")
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name."""
+        return next(entry for entry in self.entries if entry.name == name)
+
+    def difference(self, first: str, second: str, metric: str | None = None) -> Difference:
+        """`first` minus `second` on `metric` (default: the primary one), whichever way it is kept.
+
+        Raises:
+            KeyError: there is no such pair.
+        """
+        metric = metric or self.primary
+        for kept in self.differences:
+            if (kept.metric, kept.first, kept.second) == (metric, first, second):
+                return kept
+            if (kept.metric, kept.first, kept.second) == (metric, second, first):
+                return Difference(
+                    metric=metric,
+                    first=first,
+                    second=second,
+                    difference=-kept.difference,
+                    low=-kept.high,
+                    high=-kept.low,
+                    real=kept.real,
+                )
+        raise KeyError(f"{first} against {second} on {metric}")

@@ -1,0 +1,167 @@
+"""Classification metrics over a prediction table, as `evaluate` metrics on scikit-learn.
+
+`evaluate.load("f1")` fetches a script from a hub at run time; a subclass of `evaluate.Metric`
+gives the same interface with nothing fetched. Truth and probabilities are (n, labels) arrays
+everywhere; a single-label case has one column a class and exactly one 1 in each row of truth.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import evaluate
+import numpy as np
+from datasets import Features, Value
+from datasets import Sequence as SequenceFeature
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    hamming_loss,
+    jaccard_score,
+    log_loss,
+    roc_auc_score,
+)
+
+Task = Literal["multi_label", "single_label"]
+Metrics = dict[str, float]
+
+# evaluate warns on every use that a metric without a module hash cannot be cached: it need not.
+logging.getLogger("evaluate").setLevel(logging.ERROR)
+
+
+class MultiLabelMetrics(evaluate.Metric):
+    """All multi-label figures at given thresholds; see `multi_label_metrics`."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        row = SequenceFeature(Value("float32"))
+        return evaluate.MetricInfo(
+            description="F1, ROC-AUC, average precision, Jaccard, Hamming and subset accuracy.",
+            citation="",
+            inputs_description="(n, labels) probabilities and (n, labels) truth.",
+            features=Features({"predictions": row, "references": row}),
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[Sequence[float]],
+        references: Sequence[Sequence[float]],
+        thresholds: Sequence[float] | None = None,
+    ) -> Metrics:
+        return multi_label_metrics(
+            np.asarray(references, dtype=np.int8), np.asarray(predictions), thresholds
+        )
+
+
+def compute(
+    task: Task,
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    thresholds: Sequence[float] | None = None,
+) -> Metrics:
+    """The metrics of one part, through `evaluate`.
+
+    Args:
+        task: what the labels mean.
+        truth: (n, labels) of 0 and 1.
+        probabilities: (n, labels) in [0, 1].
+        thresholds: tuned threshold of each label; with them the `_tuned` figures are added.
+    """
+    if task == "multi_label":
+        metric: Any = MultiLabelMetrics(keep_in_memory=True)
+        return metric.compute(
+            predictions=probabilities, references=truth.astype(np.float32), thresholds=thresholds
+        )
+    raise NotImplementedError(task)
+
+
+def multi_label_metrics(
+    truth: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float] | None = None
+) -> Metrics:
+    """Multi-label metrics at the fixed threshold 0.5, threshold-free, and at tuned thresholds.
+
+    `roc_auc_hard_labels` is the chapter's own "ROC-AUC": it is taken on predictions binarised
+    at 0.5 (micro), which makes it a balanced accuracy; it is logged for comparison only.
+    """
+    figures = _at_thresholds(truth, probabilities >= 0.5, "")
+    hard = (probabilities >= 0.5).astype(np.int8)
+    figures["roc_auc_hard_labels"] = _or_nan(roc_auc_score, truth.ravel(), hard.ravel())
+    figures["loss"] = float(
+        log_loss(truth.ravel(), np.clip(probabilities.ravel(), 1e-7, 1 - 1e-7), labels=[0, 1])
+    )
+    both = (truth.min(0) == 0) & (truth.max(0) == 1)  # ranking needs both classes of a label
+    for name, score in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
+        figures[f"{name}_micro"] = _or_nan(score, truth.ravel(), probabilities.ravel())
+        figures[f"{name}_macro"] = (
+            float(score(truth[:, both], probabilities[:, both], average="macro"))
+            if both.any()
+            else float("nan")
+        )
+    if thresholds is not None:
+        tuned = probabilities >= np.asarray(thresholds)
+        figures |= _at_thresholds(truth, tuned, "_tuned")
+    return figures
+
+
+def _at_thresholds(truth: np.ndarray, predicted: np.ndarray, suffix: str) -> Metrics:
+    predicted = predicted.astype(np.int8)
+    figures = {
+        f"f1_{average}": float(f1_score(truth, predicted, average=average, zero_division=0))
+        for average in ("micro", "macro", "samples")
+    }
+    for average in ("micro", "samples"):
+        figures[f"jaccard_{average}"] = float(
+            jaccard_score(truth, predicted, average=average, zero_division=0)
+        )
+    figures["subset_accuracy"] = float(accuracy_score(truth, predicted))
+    figures["hamming_loss"] = float(hamming_loss(truth, predicted))
+    return {f"{name}{suffix}": value for name, value in figures.items()}
+
+
+def _or_nan(score: Any, truth: np.ndarray, values: np.ndarray) -> float:
+    return float(score(truth, values)) if 0 < truth.mean() < 1 else float("nan")
+
+
+def tune_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> tuple[float, ...]:
+    """Threshold of each label that maximises micro-F1 on these (validation) rows.
+
+    Micro-F1 is 2TP / (2TP + FP + FN) over all labels together. Its optimum predicts a label
+    where its probability exceeds F*/2, F* being the optimum itself (Lipton, Elkan and
+    Naryanaswamy 2014, "Optimal thresholding of classifiers to maximize F1 measure"), so the
+    search starts from the best common threshold and then improves one label at a time until no
+    label improves. A label with fewer than five positives keeps the common threshold, since a
+    threshold of its own would be fitted to noise.
+
+    Args:
+        truth: (n, labels) of 0 and 1.
+        probabilities: (n, labels) in [0, 1].
+
+    Returns:
+        One threshold a label, in (0, 1).
+    """
+    grid = np.linspace(0.02, 0.98, 97)
+    # counts[g, l]: true positives and predicted positives of label l at threshold grid[g]
+    predicted = probabilities[None] >= grid[:, None, None]
+    true_positives = (predicted & truth.astype(bool)[None]).sum(1)
+    positives = predicted.sum(1)
+    support = truth.sum(0)
+
+    def micro_f1(tp: np.ndarray, pp: np.ndarray) -> np.ndarray:
+        return 2 * tp / np.maximum(pp + support.sum(), 1)
+
+    common = int(np.argmax(micro_f1(true_positives.sum(1), positives.sum(1))))
+    chosen = np.full(truth.shape[1], common)
+    tunable = np.flatnonzero(support >= 5)
+    columns = np.arange(truth.shape[1])
+    for _ in range(20):
+        before = chosen.copy()
+        for label in tunable:
+            tp = true_positives[chosen, columns].sum() - true_positives[chosen[label], label]
+            pp = positives[chosen, columns].sum() - positives[chosen[label], label]
+            scores = micro_f1(tp + true_positives[:, label], pp + positives[:, label])
+            best = np.flatnonzero(scores >= scores.max() - 1e-12)
+            # Of equally good thresholds, the one nearest to the common one overfits least.
+            chosen[label] = best[np.argmin(np.abs(best - common))]
+        if (chosen == before).all():
+            break
+    return tuple(float(value) for value in grid[chosen])

@@ -1,0 +1,94 @@
+"""What an arm leaves behind: its predictions by example id, metrics, costs and curves.
+
+Everything that is compared or shown is made from these, and each is kept in the arm's run.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from tasks.storage import TableRef, put_table
+
+
+class CurvePoint(BaseModel):
+    """One logged moment of training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: float
+    step: int
+    metrics: dict[str, float]
+
+
+class Outcome(BaseModel):
+    """One finished arm or baseline.
+
+    Attributes:
+        name: how tables call it: the strategy, with the grid point where there is a grid.
+        kind: `arm` (trained here) or `baseline`.
+        seed: the arm's seed; None for a baseline that has no randomness.
+        point: grid values by dotted field name.
+        run_id: the MLflow child run that holds the evidence.
+        metrics: `val/…`, `test/…` and `cost/…` by full name.
+        thresholds: the tuned threshold of each label, in label order (multi-label cases).
+        validation, test: predictions, see `put_predictions`.
+        folder: where the trained model lies (arms only).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["arm", "baseline"]
+    strategy: str | None = None
+    seed: int | None = None
+    point: dict[str, Any] = {}
+    key: str = ""
+    run_id: str = ""
+    metrics: dict[str, float]
+    thresholds: tuple[float, ...] = ()
+    validation: TableRef
+    test: TableRef
+    curve: tuple[CurvePoint, ...] = ()
+    folder: str | None = None
+
+
+class Predictions(BaseModel):
+    """A prediction table in memory.
+
+    Attributes:
+        ids: n example ids, in the part's order.
+        truth: (n, labels) of 0 and 1.
+        probabilities: (n, labels) in [0, 1].
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    ids: list[str]
+    truth: np.ndarray
+    probabilities: np.ndarray
+
+
+def put_predictions(
+    ids: list[str], truth: np.ndarray, probabilities: np.ndarray, origin: str
+) -> TableRef:
+    """Store predictions by example id: columns `id`, `truth` and `probabilities` (lists)."""
+    frame = pd.DataFrame(
+        {
+            "id": ids,
+            "truth": list(truth.astype(np.int8)),
+            "probabilities": list(probabilities.astype(np.float32)),
+        }
+    )
+    return put_table(frame, origin)
+
+
+def read_predictions(table: TableRef) -> Predictions:
+    """Read what `put_predictions` stored."""
+    frame = table.read()
+    return Predictions(
+        ids=frame["id"].tolist(),
+        truth=np.stack(frame["truth"].to_list()),
+        probabilities=np.stack(frame["probabilities"].to_list()),
+    )

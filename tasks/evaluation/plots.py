@@ -1,0 +1,222 @@
+"""The comparison's pictures, as PNG bytes.
+
+Figures are made without pyplot, whose global state is not safe where arms run in threads.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from sklearn.metrics import average_precision_score, precision_recall_curve
+
+from tasks.evaluation.comparison import by_name
+from tasks.evaluation.findings import Comparison
+from tasks.evaluation.labelling import label_points, label_right
+from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.evaluation.wording import amount, figure, lower_is_better, metric_title
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart, less its pale yellow.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
+INK, FAINT, OTHERS = "#333333", "#8a8a8a", "#a6a6a6"
+MOST_LABELS = 16  # panels that a page of precision/recall curves still shows legibly
+PANELS_A_ROW = 4
+
+
+def draw_all(
+    comparison: Comparison, outcomes: Sequence[Outcome], best: Outcome, labels: Sequence[str]
+) -> dict[str, bytes]:
+    """Every picture that there is data for, by file name.
+
+    Args:
+        comparison: of these outcomes.
+        outcomes: arms (with their curves) and baselines.
+        best: the chosen arm, whose labels are drawn.
+        labels: names, in the order of the predictions' columns.
+    """
+    pictures = {
+        "quality_against_cost.png": quality_against_cost(comparison),
+        "learning_curves.png": learning_curves(outcomes, comparison.select_by),
+        "precision_recall.png": precision_recall(best, labels),
+    }
+    return {name: picture for name, picture in pictures.items() if picture}
+
+
+def quality_against_cost(comparison: Comparison) -> bytes | None:
+    """The primary test metric of each arm over its training time; baselines as lines.
+
+    Returns:
+        A PNG, or None where no arm has a training time.
+    """
+    arms = [arm for arm in comparison.arms if "train_seconds" in arm.costs]
+    if not arms:
+        return None
+    picture = Figure(figsize=(8.4, 4.8), layout="constrained")
+    axes = _clean(picture.add_subplot())
+    colours = _colours({arm.name: arm.selection for arm in arms}, comparison.select_by)
+    seconds = [arm.costs["train_seconds"].value for arm in arms]
+    if max(seconds) > 10 * min(seconds) > 0:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.margins(x=0.12)
+    else:
+        axes.set_xlim(0, max(seconds) * 1.15)
+    for baseline in comparison.baselines:
+        axes.axhline(baseline.metrics[comparison.primary].mean, color=FAINT, lw=1, ls=(0, (5, 3)))
+    points, bars = [], []
+    for arm in sorted(arms, key=lambda arm: list(colours).index(arm.name)):
+        shown, time = arm.metrics[comparison.primary], arm.costs["train_seconds"].value
+        axes.plot([time, time], [shown.low, shown.high], color=colours[arm.name], lw=2, alpha=0.5)
+        axes.plot(time, shown.mean, "o", color=colours[arm.name], ms=8, zorder=3)
+        name = f"{arm.name} (chosen)" if arm.name == comparison.best else arm.name
+        points.append((name, (time, shown.mean), colours[arm.name]))
+        bars.append(((time, shown.low), (time, shown.high)))
+    axes.set_xlabel("training time, seconds")
+    axes.set_ylabel(f"{metric_title(comparison.primary)} (test)")
+    label_right(
+        axes,
+        [
+            (entry.name, entry.metrics[comparison.primary].mean, FAINT)
+            for entry in comparison.baselines
+        ],
+    )
+    for baseline in comparison.baselines:
+        height = baseline.metrics[comparison.primary].mean
+        bars.append(((axes.get_xlim()[0], height), (axes.get_xlim()[1], height)))
+    label_points(axes, points, bars)
+    return _png(picture)
+
+
+def learning_curves(outcomes: Sequence[Outcome], select_by: str) -> bytes | None:
+    """Training loss, validation loss and the selecting metric over epochs, a line an arm.
+
+    Where there are several seeds each is a thin line and their mean the thick one. A grid with
+    more arms than colours shows the best of them in colour and the rest in grey, unnamed.
+
+    Returns:
+        A PNG, or None where no arm has logged any of them.
+    """
+    arms = by_name([outcome for outcome in outcomes if outcome.kind == "arm"])
+    logged = {name for arm in outcomes for point in arm.curve for name in point.metrics}
+    metrics = [m for m in dict.fromkeys(["train/loss", "val/loss", select_by]) if m in logged]
+    if not metrics:
+        return None
+    colours = _colours(
+        {
+            name: float(np.mean([seed.metrics.get(select_by, np.nan) for seed in seeds]))
+            for name, seeds in arms.items()
+        },
+        select_by,
+    )
+    longest = max(map(len, arms))
+    everywhere = longest <= 16  # longer names would take more room than the curves
+    width = 2.9 * len(metrics) + 0.08 * longest * (len(metrics) if everywhere else 1)
+    picture = Figure(figsize=(width, 3.6), layout="constrained")
+    for position, metric in enumerate(metrics):
+        axes = _clean(picture.add_subplot(1, len(metrics), position + 1))
+        ends = _draw_curves(axes, arms, metric, colours)
+        part, words = metric.split("/")[0], metric_title(metric)
+        axes.set_title(f"{'training' if part == 'train' else 'validation'} {words}", fontsize=10)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if everywhere or position == len(metrics) - 1:
+            label_right(axes, ends)
+    return _png(picture)
+
+
+def precision_recall(outcome: Outcome, labels: Sequence[str]) -> bytes:
+    """Precision over recall on test, a panel a label; the most frequent labels if too many."""
+    table = read_predictions(outcome.test)
+    support = table.truth.sum(0)
+    shown = np.argsort(-support, kind="stable")[:MOST_LABELS]
+    columns = min(PANELS_A_ROW, len(shown))
+    rows = -(-len(shown) // columns)
+    picture = Figure(figsize=(2.3 * columns + 0.4, 2.2 * rows + 0.7), layout="constrained")
+    for position, label in enumerate(shown):
+        axes = _clean(picture.add_subplot(rows, columns, position + 1))
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        truth, scores = table.truth[:, label], table.probabilities[:, label]
+        if 0 < support[label] < len(truth):
+            precision, recall, _ = precision_recall_curve(truth, scores)
+            axes.step(recall, precision, where="post", color=PALETTE[0], lw=1.6)
+            axes.axhline(truth.mean(), color=FAINT, lw=1, ls=(0, (5, 3)))
+            threshold = outcome.thresholds[label] if outcome.thresholds else 0.5
+            found = scores >= threshold
+            hits = int((found & (truth == 1)).sum())
+            if found.any():
+                point = hits / support[label], hits / found.sum()
+                axes.plot(*point, "o", color=PALETTE[1], ms=6, clip_on=False, zorder=3)
+            quality = f"AP {figure(average_precision_score(truth, scores), 2)}"
+        else:
+            quality = "one class only:"
+        axes.set_title(f"{labels[label]}\n{quality} on {support[label]} rows", fontsize=9)
+        axes.tick_params(labelsize=8)
+    some = f", the {len(shown)} most frequent labels of {len(labels)}"
+    picture.suptitle(
+        f"{outcome.name} on test{some if len(labels) > len(shown) else ''}: the dot is the "
+        "threshold in use, the dashed line the label's share of the rows",
+        fontsize=9,
+        color=INK,
+        wrap=True,
+    )
+    picture.supxlabel("recall", fontsize=10, color=INK)
+    picture.supylabel("precision", fontsize=10, color=INK)
+    return _png(picture)
+
+
+def _draw_curves(
+    axes: Axes, arms: Mapping[str, Sequence[Outcome]], metric: str, colours: Mapping[str, str]
+) -> list[tuple[str, float, str]]:
+    """Draw one metric of every arm, the best on top; name, last height and colour of each line."""
+    ends = []
+    for name, colour in reversed(list(colours.items())):
+        lines = [line for line in (_line(seed, metric) for seed in arms[name]) if line]
+        if not lines:
+            continue
+        if len(lines) > 1:
+            for line in lines:
+                axes.plot(list(line), list(line.values()), color=colour, lw=0.8, alpha=0.4)
+        shared = sorted(set.intersection(*map(set, lines)))
+        means = [float(np.mean([line[epoch] for line in lines])) for epoch in shared]
+        axes.plot(shared, means, color=colour, lw=2, marker="o", ms=3)
+        if means and colour != OTHERS:
+            ends.append((name, means[-1], colour))
+    return ends
+
+
+def _line(outcome: Outcome, metric: str) -> dict[float, float]:
+    """Epoch -> value, for the points of the curve that logged this metric."""
+    points = (point for point in outcome.curve if metric in point.metrics)
+    return {round(point.epoch, 2): point.metrics[metric] for point in points}
+
+
+def _colours(selection: Mapping[str, float], select_by: str) -> dict[str, str]:
+    """Arms, best on validation first, with a colour each; those beyond the palette are grey."""
+    sign = 1 if lower_is_better(select_by) else -1
+    order = sorted(selection, key=lambda name: np.nan_to_num(sign * selection[name], nan=np.inf))
+    return {name: PALETTE[i] if i < len(PALETTE) else OTHERS for i, name in enumerate(order)}
+
+
+def _clean(axes: Axes) -> Axes:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+    axes.grid(axis="y", color="#e6e6e6", lw=0.8)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def _png(picture: Figure) -> bytes:
+    engine = picture.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(w_pad=0.08, h_pad=0.08)  # inches
+    buffer = io.BytesIO()
+    picture.savefig(buffer, format="png", dpi=150)
+    return buffer.getvalue()

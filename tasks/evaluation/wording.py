@@ -1,0 +1,95 @@
+"""How figures and metric names read: alike in the terminal, in Markdown, on the page, in plots."""
+
+import math
+
+MISSING = "–"
+
+_FAMILIES = {
+    "f1": "F1",
+    "jaccard": "Jaccard",
+    "roc_auc": "ROC-AUC",
+    "average_precision": "average precision",
+    "subset_accuracy": "subset accuracy",
+    "hamming_loss": "Hamming loss",
+    "loss": "loss",
+}
+_AVERAGES = ("micro", "macro", "samples")
+
+
+def short_name(metric: str) -> str:
+    """A metric's name without its part: `test/f1_micro` is `f1_micro`."""
+    return metric.rpartition("/")[2]
+
+
+def metric_title(metric: str) -> str:
+    """A metric's name as a reader says it: `test/f1_micro_tuned` is `F1 micro, tuned`."""
+    name = short_name(metric)
+    if name == "roc_auc_hard_labels":
+        return "ROC-AUC on hard labels"
+    base = name.removesuffix("_tuned")
+    average = next((word for word in _AVERAGES if base.endswith(f"_{word}")), "")
+    family = base.removesuffix(f"_{average}") if average else base
+    words = " ".join(filter(None, [_FAMILIES.get(family, family.replace("_", " ")), average]))
+    return f"{words}, tuned" if name.endswith("_tuned") else words
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller figure is the better one: the losses, Hamming's among them."""
+    return short_name(metric).removesuffix("_tuned").endswith("loss")
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A figure with a fixed number of decimals, or a dash where there is none."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference with its sign."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"{round(value, 3) + 0.0:+.3f}"
+
+
+def span(low: float, high: float) -> str:
+    """An interval of figures: `0.531–0.574`; a dash where there is none."""
+    return MISSING if math.isnan(low) or math.isnan(high) else f"{figure(low)}–{figure(high)}"
+
+
+def signed_span(low: float, high: float) -> str:
+    """An interval of differences: `-0.020 to +0.010`."""
+    return MISSING if math.isnan(low) or math.isnan(high) else f"{signed(low)} to {signed(high)}"
+
+
+def amount(value: float | None) -> str:
+    """A count or quantity to three digits: `22.7 M`, `1,850`, `0.83`."""
+    if value is None or math.isnan(value):
+        return MISSING
+    for unit, size in (("G", 1e9), ("M", 1e6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def ratio(value: float | None) -> str:
+    """How many times the reference: `0.41x`."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if value >= 10:
+        return f"{value:,.0f}x"
+    return f"{value:.2f}x" if value >= 0.1 else f"{value:.2g}x"
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage: `0.05%`, `100%`."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"{100 * value:.3g}%"
+
+
+def percent(confidence: float) -> str:
+    """A coverage as it is written in a sentence: `95%`."""
+    return f"{100 * confidence:g}%"

@@ -1,0 +1,74 @@
+"""How one value of JSON or Parquet becomes the text of a cell."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.config import DataConfig
+from tasks.errors import RequestError
+
+WITHIN_TEXT = ", "
+"""What joins the items of a list that is not the label (several studios in a sentence)."""
+
+
+def text_column(
+    values: Sequence[Any], name: str, config: DataConfig, path: Path | str
+) -> pa.StringArray:
+    """One column of decoded values as nullable text; an empty text is null.
+
+    Numbers and booleans are written as JSON writes them; the items of a list are joined, those of
+    the label column by `config.label_separator`; anything nested stays JSON.
+
+    Raises:
+        RequestError: a value with no Unicode text, or a label that contains the separator.
+    """
+    is_label = name == config.columns.get(config.label_role, config.label_role)
+    separator = config.label_separator if is_label else None
+    cells: list[str | None] = []
+    for record, value in enumerate(values, 1):
+        if isinstance(value, str):
+            cells.append(value or None)
+            continue
+        try:
+            cells.append(_cell(value, separator))
+        except ValueError as error:
+            raise RequestError(f"{path}, record {record}, column {name}: {error}.") from error
+    try:
+        return pa.array(cells, pa.string())
+    except UnicodeEncodeError as error:
+        record = next(n for n, cell in enumerate(cells, 1) if cell and _is_broken(cell))
+        raise RequestError(
+            f"{path}, record {record}, column {name}: half a surrogate pair is no Unicode text."
+        ) from error
+
+
+def _cell(value: Any, separator: str | None) -> str | None:
+    if isinstance(value, list):
+        items = [text for item in value if (text := _cell(item, None))]
+        if separator is None:
+            return WITHIN_TEXT.join(items) or None
+        holding = next((item for item in items if separator and separator in item), None)
+        if holding is not None:
+            raise ValueError(
+                f"the label {holding!r} contains data.label_separator {separator!r}, "
+                "which has to be something that no label contains"
+            )
+        if not separator and len(items) > 1:
+            raise ValueError("several labels need a data.label_separator to be kept apart")
+        return separator.join(items) or None
+    if value is None or value != value:  # NaN is how data frames write a missing value
+        return None
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,127 @@
+"""From roles to examples: a cleaned text by template, and a list of labels."""
+
+import re
+import string
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from tasks.config import DataConfig
+from tasks.errors import RequestError
+from tasks.loading import nearest
+from tasks.storage import TableRef, put_table
+
+UNPRINTABLE = re.compile(f"[^{re.escape(string.printable)}]+")
+
+Line = list[tuple[str, str | None]]
+"""A template line: literal texts, each followed by the role whose value comes next (or None)."""
+
+
+def prepare(raw: TableRef, config: DataConfig) -> TableRef:
+    """Add `text` and `labels` to what `ingest` stored; no row and no other column is lost.
+
+    `text` is null where a required role that the template names is empty after cleaning: such a
+    row is not an example, whatever its optional roles say. `labels` is empty where there is none.
+    A role that is itself called `text` or `labels` gives way to the column made from it.
+
+    Raises:
+        RequestError: the template is malformed or names something that is no role.
+    """
+    lines = parse_template(config)
+    rows = raw.read()
+    named = {role: _strings(rows, role).to_pylist() for line in lines for _, role in line if role}
+    needed = [role for role in config.required if role in named]
+    texts = []
+    for cells in zip(*named.values(), strict=True):
+        values = {role: clean(cell, config) for role, cell in zip(named, cells, strict=True)}
+        texts.append(render(lines, values) if all(values[role] for role in needed) else None)
+    split = label_parser(config)
+    labels = [split(cell) for cell in _strings(rows, config.label_role).to_pylist()]
+    kept = [name for name in raw.columns if name not in {"row", "text", "labels"}]
+    table = pa.table(
+        {
+            "row": pa.array(rows["row"], pa.int64()),
+            **{name: _strings(rows, name) for name in kept},
+            "text": pa.array(texts, pa.string()),
+            "labels": pa.array(labels, pa.list_(pa.string())),
+        }
+    )
+    return put_table(table, raw.origin)
+
+
+def parse_template(config: DataConfig) -> list[Line]:
+    """The lines of `config.text`, cut at their fields.
+
+    Raises:
+        RequestError: unbalanced braces, a format or conversion, a field that is no role, or none.
+    """
+    lines = []
+    for number, template in enumerate(config.text, 1):
+        where = f"data.text, line {number} ({template!r})"
+        try:
+            parts = list(string.Formatter().parse(template))
+        except ValueError as error:
+            raise RequestError(f"{where} is no template: {error}; write {{role}}.") from error
+        for _, role, form, conversion in parts:
+            if form or conversion:
+                raise RequestError(f"{where}: a field is just {{role}}, without ! or :.")
+            if role is not None and role not in config.roles:
+                raise RequestError(
+                    f"{where} names {role!r}{nearest(role, config.roles)}; "
+                    f"the roles are {', '.join(config.roles)}."
+                )
+        lines.append([(literal, role) for literal, role, _, _ in parts])
+    if not any(role for line in lines for _, role in line):
+        raise RequestError("data.text names no role, so every text would be the same.")
+    return lines
+
+
+def clean(cell: str | None, config: DataConfig) -> str:
+    """`cell` with each run of white space, line breaks too, as one space, and none at its ends.
+
+    With `printable_only`, characters outside `string.printable` go first, as in the chapter.
+    """
+    if not cell:
+        return ""
+    return " ".join((UNPRINTABLE.sub("", cell) if config.printable_only else cell).split())
+
+
+def render(lines: Sequence[Line], values: Mapping[str, str]) -> str | None:
+    """The template's text for one row of cleaned values, or None if no line is left.
+
+    A line stands only if each of its fields has a value; `values` may lack roles.
+    """
+    kept = []
+    for line in lines:
+        if all(role is None or values.get(role) for _, role in line):
+            kept.append("".join(literal + (values[role] if role else "") for literal, role in line))
+    return "\n".join(kept) or None
+
+
+def label_parser(config: DataConfig) -> Callable[[str | None], list[str]]:
+    """A function from a cell to its labels: cut, stripped, renamed, each once, sorted.
+
+    An empty `label_separator` takes the whole cell as one label. A label renamed to the empty
+    string is dropped.
+    """
+    renamed = config.rename_labels
+    known: dict[str, list[str]] = {}  # label cells repeat: nearly every row is a lookup
+
+    def split(cell: str | None) -> list[str]:
+        if not cell:
+            return []
+        if cell not in known:
+            separator = config.label_separator
+            found = {part.strip() for part in (cell.split(separator) if separator else [cell])}
+            known[cell] = sorted({renamed.get(label, label) for label in found if label} - {""})
+        return known[cell]
+
+    return split
+
+
+def _strings(rows: pd.DataFrame, role: str) -> pa.Array | pa.ChunkedArray:
+    """A column as nullable strings; all null for a role that the source lacks."""
+    if role not in rows:
+        return pa.nulls(len(rows), pa.string())
+    return pa.array(rows[role], pa.string())

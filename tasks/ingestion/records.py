@@ -1,0 +1,112 @@
+"""JSON lines, and JSON files that hold one list of records."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.config import DataConfig
+from tasks.errors import RequestError
+from tasks.ingestion.cells import text_column
+from tasks.ingestion.delimited import Choose
+from tasks.ingestion.encoding import UTF8, not_utf8, refuse_wide_encodings
+
+# Numbers stay the text that they are in the file: 1.10 must not become 1.1, nor 1e3 1000.0.
+DECODER = json.JSONDecoder(
+    parse_int=str, parse_float=str, parse_constant=lambda name: None if name == "NaN" else name
+)
+
+
+def read_json_lines(path: Path, config: DataConfig, choose: Choose) -> pa.Table:
+    """The chosen fields of a file with one JSON object a line, as text; blank lines are skipped.
+
+    Raises:
+        RequestError: not UTF-8, a line that is not a JSON object, no rows.
+    """
+    return _table(path, config, choose, _lines(path))
+
+
+def read_json(path: Path, config: DataConfig, choose: Choose) -> pa.Table:
+    """The chosen fields of a file that is a JSON list of objects, as text.
+
+    Raises:
+        RequestError: not UTF-8, not JSON, not a list of objects, no rows.
+    """
+    refuse_wide_encodings(path)
+    try:
+        content = DECODER.decode(path.read_text(encoding=UTF8))
+    except UnicodeDecodeError as error:
+        raise not_utf8(path) from error
+    except json.JSONDecodeError as error:
+        hint = "; for one object a line, set data.format=jsonl" * (error.msg == "Extra data")
+        raise RequestError(
+            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg}){hint}."
+        ) from error
+    except RecursionError as error:
+        raise RequestError(f"{path} is nested too deeply to be a list of records.") from error
+    if not isinstance(content, list):
+        raise RequestError(
+            f"{path} holds {_kind(content)}: it should hold a list of records, [{{...}}, ...]."
+        )
+    return _table(path, config, choose, _checked(path, content))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    refuse_wide_encodings(path)
+    with path.open(encoding=UTF8, newline="\n") as stream:
+        try:
+            for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = DECODER.decode(line.rstrip("\r\n"))
+                except json.JSONDecodeError as error:
+                    raise RequestError(
+                        f"{path}, line {number}, column {error.colno}: not JSON ({error.msg}); "
+                        "JSON lines have one whole object on each line."
+                    ) from error
+                except RecursionError as error:
+                    raise RequestError(f"{path}, line {number}: nested too deeply.") from error
+                if not isinstance(record, dict):
+                    hint = " (set data.format=json?)" if isinstance(record, list) else ""
+                    raise RequestError(
+                        f"{path}, line {number}: {_kind(record)} where an object "
+                        f'like {{"text": ...}} should be{hint}.'
+                    )
+                yield record
+        except UnicodeDecodeError as error:
+            raise not_utf8(path) from error
+
+
+def _checked(path: Path, content: list[Any]) -> Iterator[dict[str, Any]]:
+    for number, record in enumerate(content, 1):
+        if not isinstance(record, dict):
+            raise RequestError(f"{path}, record {number}: {_kind(record)} instead of an object.")
+        yield record
+
+
+def _table(
+    path: Path, config: DataConfig, choose: Choose, records: Iterable[dict[str, Any]]
+) -> pa.Table:
+    """Columns are the union of all fields, in the order in which they first appear."""
+    columns: dict[str, list[Any]] = {}
+    count = 0
+    for record in records:
+        if record.keys() != columns.keys():
+            for name in record:
+                if name not in columns:
+                    columns[name] = [None] * count
+        for name, values in columns.items():
+            values.append(record.get(name))
+        count += 1
+    if not count:
+        raise RequestError(f"{path} holds no records.")
+    chosen = choose(list(columns))
+    return pa.table({name: text_column(columns[name], name, config, path) for name in chosen})
+
+
+def _kind(value: Any) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text or number", bool: "true or false"}
+    return kinds.get(type(value), "null")

@@ -1,0 +1,227 @@
+"""The one configuration path: `conf/<case>.yaml`, then the profile, then overrides.
+
+load_case("genre", "sample", ["training.epochs=1", "strategies=[full,head]"])
+"""
+
+import difflib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tasks.config import CaseConfig, GridConfig, ModelConfig, TrainingConfig
+from tasks.errors import RequestError
+from tasks.paths import conf_dir
+
+DATA_SOURCES = ("sample", "path", "hub", "url")
+
+
+def case_names() -> list[str]:
+    """The cases that `conf/` holds, sorted."""
+    return sorted(path.stem for path in conf_dir().glob("*.yaml") if _is_case(path))
+
+
+def _is_case(path: Path) -> bool:
+    return path.stem not in {"base_models"}
+
+
+def read_case_file(case: str) -> dict[str, Any]:
+    """The case's YAML as it stands.
+
+    Raises:
+        RequestError: there is no such case, or its file is not YAML.
+    """
+    path = conf_dir() / f"{case}.yaml"
+    if case not in case_names():
+        hint = nearest(case, case_names())
+        raise RequestError(
+            f"There is no case {case!r}{hint}; the cases are {', '.join(case_names())}."
+        )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise RequestError(f"{path} holds no mapping of fields.")
+    return content
+
+
+def load_case(
+    case: str,
+    profile: str = "sample",
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+) -> CaseConfig:
+    """The resolved, frozen configuration.
+
+    Args:
+        case: a name from `case_names()`.
+        profile: `sample` or `book`.
+        overrides: `field=value` texts (values are YAML), or the same as a nested mapping.
+
+    Raises:
+        RequestError: an unknown case, profile or field (with the nearest valid name), or a
+            value that does not fit its field.
+    """
+    fields = read_case_file(case)
+    profiles = fields.pop("profiles", {})
+    if profile not in profiles:
+        raise RequestError(
+            f"Case {case} has no profile {profile!r}{nearest(profile, profiles)}; "
+            f"it has {', '.join(profiles)}."
+        )
+    chosen = overrides if isinstance(overrides, Mapping) else parse_overrides(overrides)
+    check_names(chosen, CaseConfig)
+    resolved = _merge(_merge(fields, profiles[profile] or {}), chosen)
+    _let_one_source_win(resolved, chosen)
+    resolved.update(case=case, profile=profile)
+    try:
+        config = CaseConfig.model_validate(resolved)
+    except ValidationError as error:
+        raise RequestError(_sentence(error)) from error
+    list(grid_points(config.grid, config.training, config.model))  # refuses bad grid values now
+    return config
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
+    """`["training.epochs=1"]` as `{"training": {"epochs": 1}}`.
+
+    Raises:
+        RequestError: an override without `=`, or whose value is not YAML.
+    """
+    tree: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise RequestError(
+                f"The override {text!r} is not of the form field=value (training.epochs=1)."
+            )
+        try:
+            # A path or a text may hold anything: only what looks like YAML is read as such.
+            parsed = yaml.safe_load(value) if value else ""
+        except yaml.YAMLError as error:
+            raise RequestError(f"The value of {text!r} is not YAML: {error}") from error
+        _set(tree, name.strip().split("."), parsed, text)
+    return tree
+
+
+def _set(tree: dict[str, Any], keys: list[str], value: Any, text: str) -> None:
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise RequestError(f"The override {text!r} contradicts an earlier one.")
+    tree[keys[-1]] = value
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _let_one_source_win(resolved: dict[str, Any], chosen: Mapping[str, Any]) -> None:
+    """An override that names a source replaces the profile's, with what belonged to it."""
+    over = chosen.get("data") or {}
+    named = [source for source in DATA_SOURCES if over.get(source) is not None]
+    if not named:
+        return
+    belongings = (*DATA_SOURCES, "member", "sha256", "hub_config", "hub_revision")
+    for field in belongings:
+        if field not in over:
+            resolved["data"].pop(field, None)
+
+
+def known_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every dotted field name of a configuration model."""
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from known_fields(field.annotation, f"{prefix}{name}.")
+
+
+def check_names(tree: Mapping[str, Any], model: type[BaseModel], prefix: str = "") -> None:
+    """Refuse a name that the configuration does not have, with the nearest one that it has.
+
+    Raises:
+        RequestError: the first such name.
+    """
+    for key, value in tree.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            names = list(known_fields(CaseConfig))
+            raise RequestError(
+                f"Unknown field {prefix}{key}{nearest(f'{prefix}{key}', names)}; "
+                "`thaw show CASE` lists all fields."
+            )
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            if isinstance(value, Mapping):
+                check_names(value, nested, f"{prefix}{key}.")
+            elif value is None:
+                raise RequestError(f"{prefix}{key} is a group of fields: override one of them.")
+            if nested is GridConfig and isinstance(value, Mapping):
+                _check_grid_names(value)
+
+
+def _check_grid_names(grid: Mapping[str, Any]) -> None:
+    for part, model in (("training", TrainingConfig), ("model", ModelConfig)):
+        for name in grid.get(part) or {}:
+            if name not in model.model_fields:
+                hint = nearest(name, model.model_fields)
+                raise RequestError(f"Unknown field grid.{part}.{name}{hint}.")
+
+
+def grid_points(
+    grid: GridConfig, training: TrainingConfig, model: ModelConfig
+) -> Iterator[tuple[dict[str, Any], TrainingConfig, ModelConfig]]:
+    """Each combination of grid values, with the configurations that it makes.
+
+    Yields:
+        (point, training, model); point is `{"training.learning_rate": 1e-5, …}`, empty when
+        there is no grid.
+
+    Raises:
+        RequestError: a field without values, or a value that does not fit its field.
+    """
+    axes = [(f"training.{name}", values) for name, values in grid.training.items()]
+    axes += [(f"model.{name}", values) for name, values in grid.model.items()]
+    for name, values in axes:
+        if not values:
+            raise RequestError(f"grid.{name} has no values: give a list of at least one.")
+    for combination in itertools.product(*(values for _, values in axes)):
+        point = dict(zip((name for name, _ in axes), combination, strict=True))
+        changes: dict[str, dict[str, Any]] = {"training": {}, "model": {}}
+        for name, value in point.items():
+            part, _, field = name.partition(".")
+            changes[part][field] = value
+        try:
+            yield (
+                point,
+                TrainingConfig.model_validate({**training.model_dump(), **changes["training"]}),
+                ModelConfig.model_validate({**model.model_dump(), **changes["model"]}),
+            )
+        except ValidationError as error:
+            raise RequestError(f"grid: {_sentence(error)}") from error
+
+
+def nearest(name: str, names: Sequence[str] | Mapping[str, Any]) -> str:
+    """` (did you mean X?)` for the closest known name, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _sentence(error: ValidationError) -> str:
+    """Pydantic's findings as one readable sentence a field."""
+    findings = []
+    for item in error.errors(include_url=False):
+        where = ".".join(str(part) for part in item["loc"]) or "the configuration"
+        what = item["msg"].removeprefix("Value error, ")
+        given = item["input"]
+        shown = "" if isinstance(given, dict | BaseModel) else f" (given: {given!r})"
+        findings.append(f"{where}: {what}{shown}")
+    return "; ".join(findings) + "."

@@ -1,0 +1,35 @@
+"""Where things lie: the project's own folders, the data store and the download cache."""
+
+import os
+from pathlib import Path
+
+
+def project_root() -> Path:
+    """The folder with `conf/` and `mlruns/`: `THAW_HOME` if set, else the checkout itself."""
+    home = os.environ.get("THAW_HOME")
+    return Path(home).resolve() if home else Path(__file__).resolve().parent.parent
+
+
+def conf_dir() -> Path:
+    """Configuration files; `THAW_CONF` points elsewhere (a team's own cases, a test)."""
+    return Path(os.environ.get("THAW_CONF") or project_root() / "conf")
+
+
+def samples_dir() -> Path:
+    """The data that ships with Thaw."""
+    return Path(__file__).resolve().parent / "ingestion" / "samples"
+
+
+def runs_dir() -> Path:
+    """MLflow's database and artifacts; `THAW_RUNS` points elsewhere."""
+    return Path(os.environ.get("THAW_RUNS") or project_root() / "mlruns")
+
+
+def store_dir() -> Path:
+    """Content-addressed data, checkpoints and the results of finished arms (`THAW_STORE`)."""
+    return Path(os.environ.get("THAW_STORE") or runs_dir() / "store")
+
+
+def cache_dir() -> Path:
+    """Downloads and unpacked base models, shared by every checkout of a user (`THAW_CACHE`)."""
+    return Path(os.environ.get("THAW_CACHE") or Path.home() / ".cache" / "thaw")

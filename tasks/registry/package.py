@@ -1,0 +1,111 @@
+"""A trained classifier in one folder: all that prediction needs, and nothing else.
+
+<folder>/config.json, classifier.safetensors, head.json   the model
+<folder>/tokenizer/                                       its tokenizer
+<folder>/package.json                                     labels, thresholds, template
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+from transformers import AutoTokenizer
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from tasks.models.classifier import TextClassifier, to_probabilities
+from tasks.storage import write_text
+from tasks.training.batching import PaddingCollator, token_ids
+
+BATCH = 32
+
+
+class PackageInfo(BaseModel):
+    """What a package knows about itself besides weights and tokenizer.
+
+    `text_line` is the template's line for a bare text, with `{}` where the text goes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str
+    task: Literal["multi_label", "single_label"]
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    max_length: int
+    text_line: str
+    arm_key: str
+    strategy: str
+
+
+class Package:
+    """A loaded package, on the CPU."""
+
+    def __init__(
+        self, info: PackageInfo, model: TextClassifier, tokenizer: PreTrainedTokenizerBase
+    ) -> None:
+        self.info = info
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+
+    def save(self, folder: Path) -> Path:
+        """Write the package; returns `folder`."""
+        self.model.save(folder)
+        self.tokenizer.save_pretrained(folder / "tokenizer")
+        write_text(folder / "package.json", self.info.model_dump_json(indent=2))
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Package":
+        """Read what `save` wrote."""
+        folder = Path(folder)
+        info = PackageInfo.model_validate_json((folder / "package.json").read_text("utf-8"))
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+        return cls(info, TextClassifier.load(folder), tokenizer)
+
+    def probabilities(self, texts: list[str], rendered: bool = False) -> np.ndarray:
+        """(n, labels) probabilities in float32 arithmetic, the same on every machine.
+
+        Args:
+            texts: raw texts, or whole model inputs when `rendered`.
+            rendered: the template has been applied already.
+        """
+        if not texts:
+            return np.zeros((0, len(self.info.labels)))
+        inputs = texts if rendered else [self.info.text_line.format(text) for text in texts]
+        ids, _ = token_ids(inputs, self.tokenizer, self.info.max_length)
+        collate = PaddingCollator(int(self.tokenizer.pad_token_id))
+        order = np.argsort([len(row) for row in ids], kind="stable")
+        found = np.zeros((len(ids), len(self.info.labels)))
+        with torch.inference_mode():
+            for start in range(0, len(ids), BATCH):
+                rows = order[start : start + BATCH]
+                batch = collate([{"input_ids": ids[row]} for row in rows])
+                logits = self.model(**batch)["logits"].numpy()
+                found[rows] = to_probabilities(logits, self.info.task)
+        return found
+
+    def predict(self, texts: list[str], rendered: bool = False) -> list[dict[str, Any]]:
+        """For each text its labels by falling probability, and the probability of every label.
+
+        Multi-label: the labels at or above their threshold, possibly none. Single-label: the
+        most probable one.
+        """
+        answers = []
+        for row in self.probabilities(texts, rendered):
+            if self.info.task == "multi_label":
+                passing = [i for i, p in enumerate(row) if p >= self.info.thresholds[i]]
+            else:
+                passing = [int(row.argmax())]
+            passing.sort(key=lambda i: -row[i])
+            answers.append(
+                {
+                    "labels": [self.info.labels[i] for i in passing],
+                    "scores": [float(row[i]) for i in passing],
+                    "probabilities": {
+                        label: float(p) for label, p in zip(self.info.labels, row, strict=True)
+                    },
+                }
+            )
+        return answers

@@ -1,0 +1,148 @@
+"""The content-addressed store: tables as Parquet under their digest, and atomic file writes.
+
+Between tasks travel `TableRef`s, never data (DESIGN, rule 1). A file is written beside its name
+and renamed, so that a half-written one is never seen under the name that readers look for.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from tasks.errors import RequestError, ThawError
+from tasks.paths import store_dir
+
+
+class TableRef(BaseModel):
+    """A stored table: what a task hands to the next instead of the rows themselves.
+
+    `digest` is the SHA-256 of the rows (not of the Parquet file, whose bytes depend on the
+    writer's version); `origin` says in words where the rows came from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    digest: str
+    rows: int
+    columns: tuple[str, ...]
+    origin: str
+
+    def read(self, columns: list[str] | None = None) -> pd.DataFrame:
+        """The rows as a DataFrame.
+
+        Raises:
+            ThawError: the file is gone or is not Parquet any more.
+        """
+        try:
+            return pq.read_table(self.path, columns=columns).to_pandas()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ThawError(
+                f"The stored table {self.path} cannot be read ({error}); delete it and run again."
+            ) from error
+
+
+def table_digest(table: pa.Table) -> str:
+    """SHA-256 over the schema and all rows of `table`, independent of how it is chunked."""
+    sha = hashlib.sha256()
+
+    class _Sink:
+        closed = False
+
+        def write(self, data: bytes) -> int:
+            sha.update(data)
+            return len(data)
+
+        def flush(self) -> None: ...
+
+        def close(self) -> None: ...
+
+    plain = table.combine_chunks().replace_schema_metadata(None)
+    with pa.ipc.new_stream(pa.PythonFile(_Sink(), mode="w"), plain.schema) as writer:
+        writer.write_table(plain, max_chunksize=65_536)
+    return sha.hexdigest()
+
+
+def put_table(rows: pd.DataFrame | pa.Table, origin: str) -> TableRef:
+    """Store `rows` under their digest and return the reference; storing twice costs nothing."""
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata(None)
+    digest = table_digest(table)
+    path = store_dir() / "tables" / f"{digest[:24]}.parquet"
+    if not path.exists():
+        with atomic_path(path) as partial:
+            pq.write_table(table, partial, compression="zstd")
+    return TableRef(
+        path=path,
+        digest=digest,
+        rows=table.num_rows,
+        columns=tuple(table.column_names),
+        origin=origin,
+    )
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes that name, on failure it goes.
+
+    Raises:
+        ThawError: the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise ThawError(f"Cannot write below {path.parent}: {error.strerror or error}.") from error
+    partial = Path(name)
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise ThawError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write `text` to `path` atomically, as UTF-8."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return path
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def require_free_space(folder: Path, needed: int, purpose: str) -> None:
+    """Refuse to start work that the disk cannot hold.
+
+    Args:
+        folder: where the bytes would go (need not exist yet).
+        needed: bytes.
+        purpose: what they are for, as the message says it ("checkpoints of full").
+
+    Raises:
+        RequestError: fewer than `needed` bytes are free.
+    """
+    existing = next(parent for parent in [folder, *folder.parents] if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise RequestError(
+            f"{purpose} need {needed / 1e6:.0f} MB below {folder}, and {free / 1e6:.0f} MB are "
+            "free; free some space or set THAW_STORE to a larger disk."
+        )

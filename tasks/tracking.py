@@ -1,0 +1,308 @@
+"""Tracking: the only module that talks to MLflow's tracking store and registry.
+
+Runs are addressed by id and never through MLflow's notion of an active run: that one belongs to
+a thread, and a metric logged outside it mints a phantom run. A sweep is a parent run, an arm a
+child run of it. The module that MLflow itself loads, `tasks/registry/packaged.py`, is the one
+other place that imports mlflow.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from tasks.errors import ThawError
+from tasks.paths import project_root, runs_dir
+from tasks.storage import TableRef
+
+BATCH = 1000  # MLflow's limit on metrics in one request
+PARAM_LENGTH = 6000
+RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+
+
+def default_uri() -> str:
+    """SQLite in `mlruns/`, which needs no server."""
+    return f"sqlite:///{(runs_dir() / 'mlflow.db').resolve()}"
+
+
+class Tracker:
+    """Runs and registered models of one MLflow store."""
+
+    def __init__(self, uri: str | None = None) -> None:
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+        if self.uri.startswith("sqlite:///"):
+            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            self.client.search_experiments(max_results=1)
+        except Exception as error:  # SQLAlchemy's, requests' and MLflow's own, by URI
+            raise ThawError(
+                f"The MLflow store at {self.uri} cannot be reached ({_first_line(error)}); "
+                "check tracking.uri."
+            ) from error
+
+    # --- runs ---------------------------------------------------------------------------------
+
+    def experiment(self, name: str) -> str:
+        """The id of the experiment `name`, made if it is new."""
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        location = None
+        if self.uri.startswith("sqlite:///"):
+            location = (runs_dir() / "artifacts" / name).resolve().as_uri()
+        try:
+            return str(self.client.create_experiment(name, artifact_location=location))
+        except MlflowException:  # another process made it meanwhile
+            return str(self.client.get_experiment_by_name(name).experiment_id)
+
+    def start_run(
+        self,
+        experiment_id: str,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        parent: str | None = None,
+    ) -> str:
+        """Open a run and return its id; it stays RUNNING until `finish`."""
+        all_tags = {"mlflow.runName": name, "mlflow.source.name": "thaw", **tags}
+        if commit := git_commit():
+            all_tags["mlflow.source.git.commit"] = commit
+        if parent:
+            all_tags["mlflow.parentRunId"] = parent
+        run = self.client.create_run(experiment_id, tags=all_tags, run_name=name)
+        run_id = str(run.info.run_id)
+        self.log_params(run_id, params)
+        return run_id
+
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Log parameters; a value that is too long for MLflow is cut."""
+        entries = [Param(name, str(value)[:PARAM_LENGTH]) for name, value in params.items()]
+        for start in range(0, len(entries), 100):
+            self.client.log_batch(run_id, params=entries[start : start + 100])
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log finite figures; one that is not a number is left out rather than shown as 0."""
+        now = int(time.time() * 1000)
+        entries = [
+            Metric(name, float(value), now, step)
+            for name, value in metrics.items()
+            if value == value and abs(value) != float("inf")
+        ]
+        for start in range(0, len(entries), BATCH):
+            self.client.log_batch(run_id, metrics=entries[start : start + BATCH])
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags on a run."""
+        entries = [RunTag(name, str(value)) for name, value in tags.items()]
+        self.client.log_batch(run_id, tags=entries)
+
+    def log_text(self, run_id: str, text: str, path: str) -> None:
+        """Keep a text as an artifact of the run."""
+        self.client.log_text(run_id, text, path)
+
+    def log_bytes(self, run_id: str, content: bytes, path: str, scratch: Path) -> None:
+        """Keep bytes (a picture) as an artifact; `scratch` is a folder to write them in first."""
+        local = scratch / Path(path).name
+        local.write_bytes(content)
+        self.client.log_artifact(run_id, str(local), str(Path(path).parent))
+
+    def log_file(self, run_id: str, file: Path, folder: str) -> None:
+        """Keep a local file as an artifact below `folder`."""
+        self.client.log_artifact(run_id, str(file), folder)
+
+    def log_table(self, run_id: str, table: TableRef, context: str, name: str) -> None:
+        """Log a stored table as an MLflow dataset, under Thaw's own content digest.
+
+        MLflow's own digest reads the first 10,000 rows only.
+        """
+        dataset = Dataset(
+            name=name,
+            digest=table.digest[:32],
+            source_type="local",
+            source=json.dumps({"uri": str(table.path), "origin": table.origin}),
+            schema=json.dumps({"columns": list(table.columns)}),
+            profile=json.dumps({"num_rows": table.rows}),
+        )
+        tags = [InputTag("mlflow.data.context", context)]
+        self.client.log_inputs(run_id, datasets=[DatasetInput(dataset, tags)])
+
+    def finish(self, run_id: str, status: str = FINISHED) -> None:
+        """Close a run."""
+        self.client.set_terminated(run_id, status)
+
+    def reopen(self, run_id: str) -> None:
+        """Set a run that was cut short back to RUNNING."""
+        self.client.update_run(run_id, status=RUNNING)
+
+    def status(self, run_id: str) -> str | None:
+        """The run's status; None if it is gone or deleted."""
+        run = self._run(run_id)
+        return None if run is None else str(run.info.status)
+
+    def _run(self, run_id: str) -> Run | None:
+        try:
+            run = self.client.get_run(run_id)
+        except MlflowException:
+            return None
+        return run if run.info.lifecycle_stage == "active" else None
+
+    def find_runs(self, experiment: str, tags: Mapping[str, str]) -> list[Run]:
+        """Runs of an experiment that carry all of `tags`, newest first."""
+        found = self.client.get_experiment_by_name(experiment)
+        if found is None:
+            return []
+        condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        return list(
+            self.client.search_runs(
+                [found.experiment_id], condition, order_by=["attributes.start_time DESC"]
+            )
+        )
+
+    def last_step(self, run_id: str, metric: str) -> int:
+        """The last step at which `metric` was logged, or -1."""
+        try:
+            history = self.client.get_metric_history(run_id, metric)
+        except MlflowException:
+            return -1
+        return max((point.step for point in history), default=-1)
+
+    def read_text(self, run_id: str, path: str) -> str:
+        """An artifact's text.
+
+        Raises:
+            ThawError: the run has no such artifact.
+        """
+        try:
+            local = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=path, tracking_uri=self.uri
+            )
+            return Path(local).read_text(encoding="utf-8")
+        except (MlflowException, OSError) as error:
+            raise ThawError(f"Run {run_id} has no artifact {path}.") from error
+
+    # --- registered models --------------------------------------------------------------------
+
+    def log_pyfunc(self, run_id: str, **fields: Any) -> tuple[str, str]:
+        """Log a pyfunc model under a run; returns its URI and its logged-model id."""
+        with self._fluent(run_id):
+            info = mlflow.pyfunc.log_model(**fields)
+        return str(info.model_uri), str(info.model_id)
+
+    @contextmanager
+    def _fluent(self, run_id: str) -> Iterator[None]:
+        """Make a run the active one for the few calls that exist in MLflow's fluent API only.
+
+        `start_run` would close the run at the end, and it belongs to the sweep.
+        """
+        before = mlflow.get_tracking_uri()
+        registry_before = mlflow.get_registry_uri()
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        status = self.status(run_id)
+        try:
+            with mlflow.start_run(run_id=run_id):
+                yield
+        finally:
+            if status == RUNNING:
+                self.reopen(run_id)
+            mlflow.set_tracking_uri(before)
+            mlflow.set_registry_uri(registry_before)
+
+    def create_version(
+        self, name: str, model_uri: str, run_id: str, model_id: str, tags: Mapping[str, str]
+    ) -> ModelVersion:
+        """Add a version to the registered model `name`, which is made if it is new."""
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise ThawError(f"The registry refused the model {name}: {error}") from error
+        try:
+            return self.client.create_model_version(
+                name, model_uri, run_id=run_id, model_id=model_id, tags=dict(tags)
+            )
+        except MlflowException as error:
+            raise ThawError(f"The registry refused a version of {name}: {error}") from error
+
+    def delete_version(self, name: str, version: str) -> None:
+        """Take a version back; the registered model goes too if nothing is left of it."""
+        self.client.delete_model_version(name, version)
+        if not self.client.search_model_versions(f"name = '{name}'"):
+            self.client.delete_registered_model(name)
+
+    def alias(self, name: str, alias: str) -> ModelVersion | None:
+        """The version that an alias names, if any."""
+        try:
+            return self.client.get_model_version_by_alias(name, alias)
+        except MlflowException:
+            return None
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Point an alias at a version."""
+        self.client.set_registered_model_alias(name, alias, version)
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Remove an alias."""
+        self.client.delete_registered_model_alias(name, alias)
+
+    def tag_version(self, name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags on a model version."""
+        for key, value in tags.items():
+            self.client.set_model_version_tag(name, version, key, str(value))
+
+    def describe_version(self, name: str, version: str, text: str) -> None:
+        """Set a version's description, which the UI shows as Markdown (the model card)."""
+        self.client.update_model_version(name, version, description=text)
+
+    def load_pyfunc(self, model_uri: str) -> Any:
+        """A registered or logged model, loaded from this store."""
+        before, registry_before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        try:
+            return mlflow.pyfunc.load_model(model_uri)
+        finally:
+            mlflow.set_tracking_uri(before)
+            mlflow.set_registry_uri(registry_before)
+
+
+@cache
+def git_commit() -> str | None:
+    """The checkout's commit, with `-dirty` if files differ from it; None outside a checkout."""
+    root = project_root()
+    if not (root / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    try:
+        dirty = "-dirty" if git("status", "--porcelain", "--untracked-files=no") else ""
+        return git("rev-parse", "HEAD") + dirty
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

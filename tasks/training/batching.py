@@ -1,0 +1,46 @@
+"""From texts to token ids, and from token ids to padded batches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+
+def token_ids(
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> tuple[list[list[int]], int]:
+    """Token ids of each text, cut at `max_length`, and how many were cut.
+
+    A text that tokenizes to nothing (possible for decoders, which add no special tokens) becomes
+    one end token, so that every text has a last real position to read.
+    """
+    whole = tokenizer(texts, add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
+    longer = sum(len(ids) > max_length for ids in whole)
+    if longer:
+        whole = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
+    filler = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else 0
+    return [ids or [filler] for ids in whole], longer
+
+
+@dataclass(frozen=True)
+class PaddingCollator:
+    """Batches of padded ids: to the longest text of the batch, or always to `to_length`."""
+
+    pad_id: int
+    to_length: int | None = None
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
+        """`input_ids` and `attention_mask` of (batch, tokens), padded on the right; `labels`."""
+        width = self.to_length or max(len(example["input_ids"]) for example in examples)
+        input_ids = torch.full((len(examples), width), self.pad_id, dtype=torch.long)
+        mask = torch.zeros((len(examples), width), dtype=torch.long)
+        for row, example in enumerate(examples):
+            length = len(example["input_ids"])
+            input_ids[row, :length] = torch.tensor(example["input_ids"])
+            mask[row, :length] = 1
+        batch = {"input_ids": input_ids, "attention_mask": mask}
+        if "labels" in examples[0]:
+            batch["labels"] = torch.tensor([example["labels"] for example in examples])
+        return batch

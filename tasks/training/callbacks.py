@@ -1,0 +1,149 @@
+"""What happens beside training: cost accounting, live tracking, progress, whole checkpoints."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from tasks.evaluation.outcomes import CurvePoint
+
+COMPLETE = ".complete"
+TRAIN_LOGS = {"loss", "learning_rate", "grad_norm"}
+BOOKKEEPING = ("_runtime", "_per_second", "_steps")
+
+LogMetrics = Callable[[dict[str, float], int], None]
+
+
+def tracked_names(logs: dict[str, float]) -> dict[str, float]:
+    """Trainer's log entries under Thaw's names: `train/…` and `val/…`, without bookkeeping."""
+    named = {}
+    for name, value in logs.items():
+        if name.startswith("eval_") and not name.endswith(BOOKKEEPING):
+            named[f"val/{name.removeprefix('eval_')}"] = float(value)
+        elif name in TRAIN_LOGS:
+            named[f"train/{name}"] = float(value)
+    return named
+
+
+def curve_of(state: TrainerState) -> tuple[CurvePoint, ...]:
+    """The whole training history that a state (also one read from a checkpoint) holds."""
+    points = [
+        CurvePoint(epoch=entry["epoch"], step=entry["step"], metrics=tracked_names(entry))
+        for entry in state.log_history
+    ]
+    return tuple(point for point in points if point.metrics)
+
+
+class CostCallback(TrainerCallback, ExportableState):
+    """Seconds and rows of training alone, without evaluation and checkpoints.
+
+    Its state goes into every checkpoint, so that an arm that was interrupted and resumed reports
+    the cost of the whole of its training.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self._since: float | None = None
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"args": {"seconds": self.seconds}, "attributes": {}}
+
+    def on_epoch_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock."""
+        self._since = time.perf_counter()
+
+    def on_epoch_end(self, *_: Any, **__: Any) -> None:
+        """Stop it: evaluation and saving come after the epoch's end."""
+        if self._since is not None:
+            self.seconds += time.perf_counter() - self._since
+            self._since = None
+
+
+class TrackingCallback(TrainerCallback):
+    """Logs curves while they grow; a resumed arm does not log a step twice."""
+
+    def __init__(self, log: LogMetrics, logged_until: int) -> None:
+        self._log = log
+        self._logged_until = logged_until
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Pass new figures on."""
+        metrics = tracked_names(logs or {})
+        if metrics and state.global_step > self._logged_until:
+            self._log(metrics, state.global_step)
+
+
+class CompleteCheckpoint(TrainerCallback):
+    """Marks a checkpoint once all its files are written, so that a torn one is never resumed."""
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Put the mark."""
+        folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
+        if folder.is_dir():
+            (folder / COMPLETE).touch()
+
+
+class ProgressBar(TrainerCallback):
+    """One bar an arm on a terminal; one line an epoch in a log file."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: tqdm | None = None
+        self._shown: dict[str, str] = {}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Open the bar where there is a terminal."""
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=state.max_steps, desc=self._title, unit="step", leave=True)
+            self._bar.update(state.global_step)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Move it."""
+        if self._bar is not None:
+            self._bar.update(state.global_step - self._bar.n)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Show the latest losses and the metric that selects the best epoch."""
+        metrics = tracked_names(logs or {})
+        wanted = {
+            "train/loss",
+            "val/loss",
+            f"val/{args.metric_for_best_model}".replace("eval_", ""),
+        }
+        self._shown |= {name: f"{value:.4f}" for name, value in metrics.items() if name in wanted}
+        if self._bar is not None:
+            self._bar.set_postfix(self._shown)
+        elif "val/loss" in metrics:
+            figures = ", ".join(f"{name} {value}" for name, value in self._shown.items())
+            print(f"{self._title}: epoch {state.epoch:g}, {figures}", file=sys.stderr)
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """Close it."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,62 @@
+"""Applying a strategy to a model: which parameters train, and how many they are."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from tasks.models.anatomy import blocks_of, frozen_modules
+from tasks.models.classifier import TextClassifier
+from tasks.training.strategies import Strategy
+
+
+@dataclass(frozen=True)
+class Freezing:
+    """What a strategy left trainable.
+
+    `frozen_blocks` is None when nothing is frozen; then `blocks` counts all blocks, or 0 for a
+    family whose blocks Thaw does not know.
+    """
+
+    frozen_blocks: int | None
+    trainable: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """Trainable share of all parameters."""
+        return self.trainable / self.total
+
+
+def freeze(model: TextClassifier, strategy: Strategy) -> Freezing:
+    """Switch off gradients below the strategy's first trainable part.
+
+    Raises:
+        RequestError: the strategy names more blocks than there are, or blocks of a family that
+            Thaw does not know.
+    """
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    frozen_blocks: int | None = None
+    if strategy.name == "head":
+        _switch_off(model.backbone)
+        frozen_blocks = count_blocks(model.backbone)
+    elif strategy.name != "full":
+        frozen_blocks = strategy.frozen_blocks(len(blocks_of(model.backbone)))
+        for module in frozen_modules(model.backbone, frozen_blocks or 0):
+            _switch_off(module)
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return Freezing(
+        frozen_blocks=frozen_blocks,
+        trainable=sum(size for size, trains in counts if trains),
+        total=sum(size for size, _ in counts),
+    )
+
+
+def count_blocks(backbone: nn.Module) -> int:
+    """Number of transformer blocks, by the configuration every family has."""
+    return int(backbone.config.num_hidden_layers)  # type: ignore[union-attr]
+
+
+def _switch_off(module: nn.Module) -> None:
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)

@@ -1,0 +1,310 @@
+"""Training one arm from its specification to its outcome, with resume at every point.
+
+An arm lives in a folder under its key. `outcome.json` is written last: an arm that has it is
+finished and is never trained again; one that has complete checkpoints is resumed from the last.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerState, set_seed
+
+from tasks.errors import ThawError
+from tasks.evaluation.metrics import compute, tune_thresholds
+from tasks.evaluation.outcomes import Outcome, put_predictions
+from tasks.models.base_models import LocatedModel, load_backbone, load_tokenizer, locate
+from tasks.models.classifier import HeadConfig, TextClassifier, to_probabilities
+from tasks.storage import TableRef, require_free_space, write_text
+from tasks.training.arms import ArmSpec
+from tasks.training.batching import PaddingCollator
+from tasks.training.callbacks import (
+    COMPLETE,
+    CompleteCheckpoint,
+    CostCallback,
+    LogMetrics,
+    ProgressBar,
+    TrackingCallback,
+    curve_of,
+)
+from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
+from tasks.training.encoding import EncodedPart, encode
+from tasks.training.freezing import Freezing, freeze
+from tasks.training.predicting import predict_logits
+from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
+
+OUTCOME = "outcome.json"
+TRAINED = "trained.safetensors"
+ADAM_COPIES = 3  # a checkpoint holds each trainable parameter and AdamW's two moments
+
+
+def finished_outcome(spec: ArmSpec) -> Outcome | None:
+    """The arm's outcome if it was trained before and its predictions are still there."""
+    try:
+        outcome = Outcome.model_validate_json((spec.folder / OUTCOME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    whole = outcome.validation.path.exists() and outcome.test.path.exists()
+    return outcome if whole and (spec.folder / TRAINED).exists() else None
+
+
+def train_arm(
+    spec: ArmSpec, run_id: str, log: LogMetrics, logged_until: int = 0, force: bool = False
+) -> Outcome:
+    """Train (or resume, or reuse) one arm and read validation, then test.
+
+    Args:
+        spec: what to train on what.
+        run_id: the tracking run that will hold the evidence.
+        log: called with metrics and step while training goes on.
+        logged_until: last step that the tracking run has already (a resumed run).
+        force: train anew even if the arm is finished.
+
+    Raises:
+        ThawError: the disk is full, or the loss is not a number.
+        RequestError: the strategy or a training field does not fit the base model.
+    """
+    if force:
+        shutil.rmtree(spec.folder, ignore_errors=True)
+    elif done := finished_outcome(spec):
+        return done
+    located = locate(spec.model.base)
+    parts = {name: encode_part(spec, name, located) for name in ("train", "validation", "test")}
+    collator = collator_for(spec, located)
+    set_seed(spec.seed)
+    with PeakMemory() as memory:
+        model = build_model(spec, located, positive_weights(spec, parts["train"].truth))
+        freezing = freeze(model, spec.strategy)
+        _require_disk(spec, freezing)
+        trainer = _trainer(spec, model, parts, collator, log, logged_until)
+        try:
+            _train_or_resume(trainer, spec)
+        except OSError as error:
+            raise ThawError(_write_failure(spec, error)) from error
+        except RuntimeError as error:  # safetensors and torch.save report a full disk this way
+            if "space" in str(error).lower() or "write" in str(error).lower():
+                raise ThawError(_write_failure(spec, error)) from error
+            raise
+        cost = next(c for c in trainer.callback_handler.callbacks if isinstance(c, CostCallback))
+        _refuse_divergence(spec, trainer.state)
+        outcome = _evaluate(spec, run_id, model, parts, collator)
+    outcome = outcome.model_copy(
+        update={
+            "metrics": outcome.metrics
+            | _costs(freezing, cost.seconds, trainer.state, parts["train"], memory.megabytes),
+            "curve": curve_of(trainer.state),
+        }
+    )
+    trainable = {name for name, value in model.named_parameters() if value.requires_grad}
+    state = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if k in trainable}
+    save_file(state, spec.folder / TRAINED)
+    write_text(spec.folder / "arm.json", spec.model_dump_json(indent=2))
+    write_text(spec.folder / OUTCOME, outcome.model_dump_json(indent=2))
+    for checkpoint in spec.folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    return outcome
+
+
+def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
+    """The untouched base model under the arm's initial head: what training starts from."""
+    located = locate(spec.model.base)
+    parts = {name: encode_part(spec, name, located) for name in ("validation", "test")}
+    model = build_model(spec, located)
+    if uses_gpu():
+        model.cuda()
+    outcome = _evaluate(spec, run_id, model, parts, collator_for(spec, located))
+    return outcome.model_copy(
+        update={"name": "untrained head", "kind": "baseline", "folder": None, "strategy": None}
+    )
+
+
+def build_model(
+    spec: ArmSpec, located: LocatedModel, weights: torch.Tensor | None = None
+) -> TextClassifier:
+    """The arm's classifier before training: base model, and a head that depends on the seed."""
+    head = HeadConfig(
+        labels=len(spec.labels),
+        pooling=spec.model.pooling or located.pooling,
+        kind=spec.model.head,
+        dropout=spec.model.dropout,
+        task=spec.task,  # type: ignore[arg-type]
+    )
+    backbone = load_backbone(located, spec.model.backbone_dropout)
+    return TextClassifier(backbone, head, seed=spec.seed, positive_weights=weights)
+
+
+def load_trained(folder: Path) -> tuple[ArmSpec, TextClassifier]:
+    """A finished arm's specification and its trained model, on the CPU in evaluation mode."""
+    spec = ArmSpec.model_validate_json((folder / "arm.json").read_text(encoding="utf-8"))
+    model = build_model(spec, locate(spec.model.base))
+    model.load_state_dict(load_file(folder / TRAINED), strict=False)
+    return spec, model.eval()
+
+
+def encode_part(spec: ArmSpec, part: str, located: LocatedModel) -> EncodedPart:
+    """One part's token ids; arms of a sweep share them."""
+    table: TableRef = getattr(spec, part)
+    return encode(table, spec.labels, spec.task, located, spec.model.max_length)
+
+
+def positive_weights(spec: ArmSpec, truth: np.ndarray) -> torch.Tensor | None:
+    """Square root of negatives over positives for each label, if `class_weights` is on."""
+    if not spec.training.class_weights:
+        return None
+    positives = np.maximum(truth.sum(0), 1)
+    return torch.tensor(np.sqrt((len(truth) - positives) / positives), dtype=torch.float32)
+
+
+def _trainer(
+    spec: ArmSpec,
+    model: TextClassifier,
+    parts: dict[str, EncodedPart],
+    collator: PaddingCollator,
+    log: LogMetrics,
+    logged_until: int,
+) -> ArmTrainer:
+    def compute_metrics(prediction: Any) -> dict[str, float]:
+        probabilities = to_probabilities(prediction.predictions, spec.task)
+        truth = prediction.label_ids
+        if spec.task == "single_label":
+            truth = np.eye(len(spec.labels), dtype=np.int8)[truth.astype(int)]
+        figures = compute(spec.task, truth.astype(np.int8), probabilities)  # type: ignore[arg-type]
+        figures.pop("loss", None)  # Trainer's own validation loss is the one that is trained
+        return figures
+
+    return build_trainer(
+        model,
+        training_arguments(spec.training, spec.folder, spec.seed, len(parts["train"].ids)),
+        spec.training,
+        [
+            CostCallback(),
+            TrackingCallback(log, logged_until),
+            ProgressBar(spec.title),
+            CompleteCheckpoint(),
+        ],
+        train_dataset=parts["train"].rows,
+        eval_dataset=parts["validation"].rows,
+        data_collator=collator,
+        compute_metrics=compute_metrics,
+    )
+
+
+def collator_for(spec: ArmSpec, located: LocatedModel) -> PaddingCollator:
+    """The arm's way of padding."""
+    to_length = spec.model.max_length if spec.training.padding == "max" else None
+    return PaddingCollator(int(load_tokenizer(located).pad_token_id), to_length)
+
+
+def _train_or_resume(trainer: ArmTrainer, spec: ArmSpec) -> None:
+    checkpoint = last_complete_checkpoint(spec.folder)
+    if checkpoint is None:
+        trainer.train()
+        return
+    if _stopped_early(checkpoint, spec.training.patience):
+        # Trainer would go on for one more epoch: it forgets that it had decided to stop.
+        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        trainer._load_callback_state()
+        trainer._load_best_model()
+        return
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def last_complete_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to the end; torn ones are removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for checkpoint in found:
+        if not (checkpoint / COMPLETE).exists():
+            shutil.rmtree(checkpoint, ignore_errors=True)
+    whole = [checkpoint for checkpoint in found if checkpoint.exists()]
+    return whole[-1] if whole else None
+
+
+def _stopped_early(checkpoint: Path, patience: int | None) -> bool:
+    if patience is None:
+        return False
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    stopping = state["stateful_callbacks"].get("EarlyStoppingCallback", {})
+    counter = stopping.get("attributes", {}).get("early_stopping_patience_counter", 0)
+    return bool(counter >= patience)
+
+
+def _evaluate(
+    spec: ArmSpec,
+    run_id: str,
+    model: TextClassifier,
+    parts: dict[str, EncodedPart],
+    collator: PaddingCollator,
+) -> Outcome:
+    """Predict validation, tune thresholds on it, and only then read test."""
+    size, bf16 = spec.training.eval_batch_size, wants_bf16(spec.training.precision)
+    metrics: dict[str, float] = {}
+    tables: dict[str, TableRef] = {}
+    thresholds: tuple[float, ...] = ()
+    for name, short in (("validation", "val"), ("test", "test")):
+        part = parts[name]
+        logits = predict_logits(model, part, collator, size, bf16)
+        probabilities = to_probabilities(logits, spec.task)
+        if name == "validation" and spec.task == "multi_label":
+            thresholds = tune_thresholds(part.truth, probabilities)
+        figures = compute(spec.task, part.truth, probabilities, thresholds or None)  # type: ignore[arg-type]
+        metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
+        tables[name] = put_predictions(
+            part.ids, part.truth, probabilities, f"{spec.title} on {name}"
+        )
+    return Outcome(
+        name=spec.name,
+        kind="arm",
+        strategy=str(spec.strategy),
+        seed=spec.seed,
+        point=spec.point,
+        key=spec.key,
+        run_id=run_id,
+        metrics=metrics,
+        thresholds=thresholds,
+        validation=tables["validation"],
+        test=tables["test"],
+        folder=str(spec.folder),
+    )
+
+
+def _costs(
+    freezing: Freezing, seconds: float, state: TrainerState, train: EncodedPart, megabytes: float
+) -> dict[str, float]:
+    epochs = state.epoch or 0.0
+    return {
+        "cost/trainable_parameters": float(freezing.trainable),
+        "cost/total_parameters": float(freezing.total),
+        "cost/trainable_share": freezing.share,
+        "cost/train_seconds": seconds,
+        "cost/examples_per_second": len(train.ids) * epochs / max(seconds, 1e-9),
+        "cost/tokens_per_second": train.tokens * epochs / max(seconds, 1e-9),
+        "cost/peak_memory_mb": megabytes,
+        "cost/epochs": float(epochs),
+        "cost/truncated_texts": float(train.truncated),
+    }
+
+
+def _require_disk(spec: ArmSpec, freezing: Freezing) -> None:
+    # Two checkpoints stand on disk while the third is written and the oldest not yet removed.
+    needed = freezing.trainable * 4 * ADAM_COPIES * 3
+    require_free_space(spec.folder, needed, f"Checkpoints of {spec.title}")
+
+
+def _write_failure(spec: ArmSpec, error: Exception) -> str:
+    return (
+        f"The checkpoint of {spec.title} could not be written below {spec.folder} ({error}); "
+        "free some space or set THAW_STORE to a larger disk, then run the same command to resume."
+    )
+
+
+def _refuse_divergence(spec: ArmSpec, state: TrainerState) -> None:
+    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+    if losses and not np.isfinite(losses).all():
+        raise ThawError(
+            f"The loss of {spec.title} is not a number any more; lower training.learning_rate "
+            f"(now {spec.training.learning_rate:g}) or set training.precision=fp32."
+        )

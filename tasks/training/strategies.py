@@ -1,0 +1,82 @@
+"""Strategies: which parameters of a model train.
+
+`full` trains everything; `freeze_<n>` freezes the embeddings and the bottom n blocks;
+`last_<n>` trains only the top n blocks and the head; `head` trains the head alone. Embeddings
+are always frozen together with the blocks above them: autograd can stop early, and a frozen
+output can be stored, only where everything below is frozen too.
+"""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+from pydantic.json_schema import WithJsonSchema
+
+from tasks.errors import RequestError
+
+_FORM = re.compile(r"(full|head)|(freeze|last)_([1-9]\d*)")
+KNOWN_FORMS = "full, freeze_<n>, last_<n>, head"
+
+
+class _Strategy(BaseModel):
+    """A strategy by name; written and read as the plain string everywhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        if isinstance(value, dict) and not _FORM.fullmatch(str(value.get("name"))):
+            raise ValueError(
+                f"{value.get('name')!r} is no strategy: use {KNOWN_FORMS} with n from 1 "
+                "(only a contiguous bottom part can be frozen)"
+            )
+        return value
+
+    @model_serializer
+    def _as_text(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name
+
+    def frozen_blocks(self, blocks: int) -> int | None:
+        """How many bottom blocks are frozen in a model of `blocks` blocks.
+
+        Returns:
+            None when nothing is frozen; otherwise the embeddings are frozen too, and
+            `blocks` means that the whole base model is.
+
+        Raises:
+            RequestError: the model has fewer blocks than the strategy names.
+        """
+        if self.name == "full":
+            return None
+        if self.name == "head":
+            return blocks
+        kind, _, count = self.name.partition("_")
+        if int(count) > blocks:
+            raise RequestError(
+                f"Strategy {self.name} names {count} blocks, and the base model has {blocks}: "
+                f"use {kind}_1 to {kind}_{blocks}, or `head` to freeze them all."
+            )
+        return int(count) if kind == "freeze" else blocks - int(count)
+
+
+Strategy = Annotated[
+    _Strategy,
+    WithJsonSchema({"type": "string", "description": f"One of {KNOWN_FORMS}."}),
+]
+
+
+def strategy(name: str) -> _Strategy:
+    """The strategy of that name.
+
+    Raises:
+        pydantic.ValidationError: there is none.
+    """
+    return _Strategy.model_validate(name)

@@ -1,0 +1,154 @@
+"""transformers' Trainer, set up for an arm: arguments, optimiser groups, lean checkpoints."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from tasks.config import TrainingConfig
+from tasks.errors import RequestError
+from tasks.loading import nearest
+from tasks.training.device import uses_gpu, wants_bf16
+
+# Fields of TrainingArguments that Thaw's own configuration or its guarantees decide.
+RESERVED = {
+    "output_dir",
+    "seed",
+    "data_seed",
+    "report_to",
+    "load_best_model_at_end",
+    "metric_for_best_model",
+    "save_strategy",
+    "eval_strategy",
+    "remove_unused_columns",
+    "push_to_hub",
+}
+
+
+class ArmTrainer(Trainer):
+    """A Trainer whose checkpoints hold what trains and nothing else.
+
+    Frozen parameters are the base model's own: writing them every epoch would cost a full copy
+    of the model an arm.
+    """
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        trainable = {name for name, value in self.model.named_parameters() if value.requires_grad}
+        state = {name: v for name, v in self.model.state_dict().items() if name in trainable}
+        super()._save(output_dir, state)
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Frozen parameters are missing from a checkpoint by design."""
+
+
+def training_arguments(
+    config: TrainingConfig, folder: Path, seed: int, rows: int
+) -> TrainingArguments:
+    """TrainingArguments for one arm.
+
+    Args:
+        config: the arm's training configuration.
+        folder: where checkpoints go.
+        seed: seeds dropout and the order of the rows.
+        rows: training rows, to place about ten log points in an epoch.
+
+    Raises:
+        RequestError: `training.extra` names a field that TrainingArguments lacks, or one that
+            Thaw decides, or a value it refuses.
+    """
+    known = {field.name for field in dataclasses.fields(TrainingArguments)}
+    for name in config.extra:
+        if name in RESERVED:
+            raise RequestError(f"training.extra.{name} is decided by Thaw and cannot be set.")
+        if name not in known:
+            raise RequestError(
+                f"Unknown field training.extra.{name}{nearest(name, sorted(known))}: it is no "
+                "field of transformers' TrainingArguments."
+            )
+    updates = max(1, math.ceil(rows / config.batch_size / config.gradient_accumulation))
+    fields: dict[str, Any] = {
+        "num_train_epochs": config.epochs,
+        "per_device_train_batch_size": config.batch_size,
+        "per_device_eval_batch_size": config.eval_batch_size,
+        "gradient_accumulation_steps": config.gradient_accumulation,
+        "learning_rate": config.learning_rate,
+        "weight_decay": config.weight_decay,
+        "warmup_steps": config.warmup,  # a fraction is a share of the updates
+        "lr_scheduler_type": config.schedule,
+        "max_grad_norm": config.max_grad_norm,
+        "bf16": wants_bf16(config.precision),
+        "use_cpu": not uses_gpu(),
+        "logging_steps": max(1, updates // 10),
+        "train_sampling_strategy": ("group_by_length" if config.padding == "dynamic" else "random"),
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "save_total_limit": 1,  # the best and the last
+        "load_best_model_at_end": True,
+        "metric_for_best_model": config.select_by.removeprefix("val/"),
+        "greater_is_better": higher_is_better(config.select_by),
+        "restore_callback_states_from_checkpoint": True,
+        "dataloader_pin_memory": uses_gpu(),
+        "disable_tqdm": True,  # Thaw's own bar shows instead
+        "remove_unused_columns": False,
+        "report_to": "none",
+    }
+    try:
+        return TrainingArguments(
+            output_dir=str(folder), seed=seed, data_seed=seed, **(fields | config.extra)
+        )
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"training.extra or training: {error}") from error
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether more of a metric is better: of everything but losses and distances."""
+    return not metric.endswith(("loss", "error", "brier"))
+
+
+def optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW with a learning rate of its own for the head, and decay on matrices only."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            in_head = name.startswith("head.")
+            groups.setdefault((in_head, parameter.ndim >= 2), []).append(parameter)
+    head_rate = config.head_learning_rate or config.learning_rate
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": head_rate if in_head else config.learning_rate,
+                "weight_decay": config.weight_decay if decays else 0.0,
+            }
+            for (in_head, decays), parameters in groups.items()
+        ],
+        lr=config.learning_rate,
+        fused=True,
+    )
+
+
+def build_trainer(
+    model: nn.Module,
+    arguments: TrainingArguments,
+    config: TrainingConfig,
+    callbacks: list[Any],
+    **parts: Any,
+) -> ArmTrainer:
+    """The Trainer of an arm, with early stopping if configured."""
+    if config.patience is not None:
+        callbacks = [*callbacks, EarlyStoppingCallback(early_stopping_patience=config.patience)]
+    trainer = ArmTrainer(
+        model=model,
+        args=arguments,
+        optimizers=(optimizer(model, config), None),
+        callbacks=callbacks,
+        **parts,
+    )
+    for noisy in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(noisy)
+    return trainer

@@ -1,0 +1,25 @@
+"""Fixtures that every test may use: an isolated store, and the real data where it is at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def isolated_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a data store and a runs folder of its own."""
+    monkeypatch.setenv("THAW_RUNS", str(tmp_path / "mlruns"))
+    monkeypatch.setenv("THAW_STORE", str(tmp_path / "store"))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets, which is no part of the project: skip where it is absent."""
+    folder = Path(os.environ.get("THAW_REAL_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("the real data sets are not here (set THAW_REAL_DATA to their folder)")
+    return folder

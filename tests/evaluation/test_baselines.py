@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from tasks.errors import RequestError
+from tasks.evaluation.baselines import Baseline, majority, tfidf_logistic
+from tasks.evaluation.metrics import multi_label_metrics, tune_thresholds
+
+WORDS = {"Mecha": "giant robot pilots", "Music": "a band on stage", "School": "the exam class"}
+FILLER = "one day somebody somewhere meets another and everything changes for them".split()
+
+
+def part(rows: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """Texts that mostly say what they are about, and labels."""
+    generator = np.random.default_rng(seed)
+    truth = (generator.random((rows, len(WORDS))) < 0.4).astype(np.int8)
+    texts = []
+    for row in truth:
+        said = [
+            words
+            for words, label in zip(WORDS.values(), row, strict=True)
+            if label == (generator.random() < 0.9)
+        ]
+        texts.append(" ".join([*generator.permutation(FILLER)[:6], *said]))
+    return texts, truth
+
+
+def fit(
+    truth: np.ndarray | None = None,
+    texts: list[str] | None = None,
+    strengths: tuple[float, ...] = (0.1, 10.0),
+    select_by: str = "val/average_precision_micro",
+) -> Baseline:
+    train_texts, train_truth = part(200, 0)
+    validation_texts, validation_truth = part(80, 1)
+    test_texts, _ = part(60, 2)
+    return tfidf_logistic(
+        texts or train_texts,
+        train_truth if truth is None else truth,
+        validation_texts,
+        validation_truth,
+        test_texts,
+        strengths,
+        select_by,
+    )
+
+
+def test_majority_answers_with_the_training_frequencies() -> None:
+    truth = np.array([[1, 0, 1], [1, 0, 0], [1, 0, 0], [0, 0, 0]])
+    baseline = majority(truth, validation_rows=2, test_rows=5)
+    assert baseline.validation.tolist() == [[0.75, 0, 0.25]] * 2
+    assert baseline.test.shape == (5, 3)
+    assert baseline.parameters == 3
+
+
+def test_tfidf_learns_what_the_texts_say() -> None:
+    baseline = fit()
+    _, validation_truth = part(80, 1)
+    _, test_truth = part(60, 2)
+    thresholds = tune_thresholds(validation_truth, baseline.validation)
+    figures = multi_label_metrics(test_truth, baseline.test, thresholds)
+    trivial = majority(part(200, 0)[1], 80, 60)
+    level = multi_label_metrics(
+        test_truth, trivial.test, tune_thresholds(validation_truth, trivial.validation)
+    )
+    assert figures["f1_micro_tuned"] > level["f1_micro_tuned"] + 0.1
+    assert figures["roc_auc_macro"] > 0.8
+    assert baseline.seconds > 0
+    assert baseline.parameters % 3 == 0
+
+
+def test_the_same_request_gives_the_same_probabilities() -> None:
+    first, second = fit(), fit()
+    assert np.array_equal(first.test, second.test)
+    assert np.array_equal(first.validation, second.validation)
+
+
+@pytest.mark.parametrize(
+    "select_by", ["val/loss", "val/f1_micro_tuned", "val/average_precision_macro"]
+)
+def test_the_strength_is_the_one_that_validation_prefers(select_by: str) -> None:
+    strengths = (0.001, 0.1, 10.0)
+    _, truth = part(80, 1)
+    alone = [fit(strengths=(strength,), select_by=select_by) for strength in strengths]
+    scores = [
+        multi_label_metrics(truth, one.validation, tune_thresholds(truth, one.validation))[
+            select_by.removeprefix("val/")
+        ]
+        for one in alone
+    ]
+    best = np.argmin(scores) if select_by == "val/loss" else np.argmax(scores)
+    chosen = fit(strengths=strengths[::-1], select_by=select_by)
+    assert chosen.settings == {"C": strengths[best]}
+    assert np.array_equal(chosen.test, alone[best].test)
+
+
+def test_a_label_with_one_class_in_training_gets_its_constant() -> None:
+    _, truth = part(200, 0)
+    truth[:, 0], truth[:, 2] = 0, 1
+    baseline = fit(truth)
+    assert (baseline.test[:, 0] == 0).all()
+    assert (baseline.test[:, 2] == 1).all()
+    assert len(set(baseline.test[:, 1])) > 1
+    assert baseline.parameters < fit().parameters
+
+
+def test_a_few_texts_without_a_common_word_still_give_a_baseline() -> None:
+    truth = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 1]])
+    baseline = fit(truth, ["giant robot", "stage", "exam"])
+    assert np.isfinite(baseline.test).all()
+
+
+def test_texts_without_words_are_refused() -> None:
+    with pytest.raises(RequestError, match=r"None of the 3 training texts .* data\.text"):
+        fit(np.eye(3, dtype=int), ["...", "", "?"])
+
+
+def test_an_unknown_selection_metric_says_which_there_are() -> None:
+    with pytest.raises(RequestError, match=r"val/f1_mikro.*val/f1_micro"):
+        fit(select_by="val/f1_mikro")
