@@ -26,15 +26,15 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_all
 from tasks.evaluation.report import html, markdown
 from tasks.ingestion.ingest import ingest
-from tasks.ingestion.prepare import prepare, text_line
+from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.models.base_models import block_count, locate
 from tasks.registry.card import model_card
 from tasks.registry.promotion import Promotion, promote
-from tasks.splitting import SplitReport, split_into_parts
+from tasks.splitting.parts import split_into_parts
 from tasks.storage import TableRef
 from tasks.tracking import git_commit
-from tasks.training.arms import ArmSpec, plan_arms
+from tasks.training.arms import ArmSpec, check_strategies, plan_arms
 from tasks.validation.report import render_html, render_markdown
 from tasks.validation.validate import validate
 
@@ -61,12 +61,14 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
         ThawError: a step failed; the same command resumes.
     """
     check_metric_names(config)
+    located = locate(config.model.base)
+    check_strategies(config.strategies, block_count(located))
     raw = ingest_data(config)
     with open_sweep(config, raw.digest, force) as sweep:
         prepared = validate_data(raw, config, sweep)
         examples, usable = usable_examples(prepared, config.data)
         parts = split_data(examples, config, sweep)
-        specs = plan(config, list(usable.labels), parts)
+        specs = plan_arms(config, located.digest, list(usable.labels), parts)
         outcomes = run_arms(specs, sweep, config.execution, force and not sweep.finished)
         outcomes += [
             run_baseline(name, config, specs[0], sweep) for name in (UNTRAINED, MAJORITY, TFIDF)
@@ -130,24 +132,11 @@ def split_data(examples: TableRef, config: CaseConfig, sweep: Sweep) -> Parts:
         sweep.tracker.log_text(sweep.run_id, report.model_dump_json(indent=2), "split/report.json")
         for name, table in parts.items():
             sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}")
-    _say_split(report)
-    return parts
-
-
-def _say_split(report: SplitReport) -> None:
     logger = get_run_logger()
-    sizes = ", ".join(f"{name} {rows:,}" for name, rows in report.rows.items())
-    logger.info("%s; %s exact duplicates dropped", sizes, report.dropped)
-
-
-def plan(config: CaseConfig, labels: list[str], parts: Parts) -> list[ArmSpec]:
-    """The sweep's arms; refuses a strategy or training field that cannot be, before any training.
-
-    Raises:
-        RequestError: with the reason.
-    """
-    located = locate(config.model.base)
-    return plan_arms(config, located.digest, labels, parts, block_count(located))
+    logger.info(", ".join(f"{name} {rows:,} rows" for name, rows in report.parts.items()))
+    for note in report.notes:
+        logger.info("%s", note)
+    return parts
 
 
 @task(name="compare", cache_policy=NO_CACHE)
@@ -227,7 +216,6 @@ def register_best(
         base_rate,
         spec.test,
         model_card(config, best, comparison, spec, usable, sweep.run_id),
-        text_line(config.data),
     )
     tags: dict[str, Any] = {
         "thaw.registered": f"{promotion.name} version {promotion.version}",

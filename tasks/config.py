@@ -96,6 +96,11 @@ class DataConfig(Frozen):
             return f"{self.url}{f' member {self.member}' if self.member else ''}"
         return f"file {self.path}"
 
+    def without_source(self) -> "DataConfig":
+        """What this says about texts and labels, without where they came from."""
+        nowhere = ("sample", "path", "hub", "hub_config", "hub_revision", "url", "member", "sha256")
+        return self.model_copy(update=dict.fromkeys(nowhere))
+
     @property
     def roles(self) -> tuple[str, ...]:
         """All roles, required ones first."""

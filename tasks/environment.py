@@ -21,6 +21,8 @@ QUIET_DEFAULTS = {
     # The tokenizers library forks its thread pool and then warns about every later fork.
     "TOKENIZERS_PARALLELISM": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
 
 

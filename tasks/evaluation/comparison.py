@@ -173,7 +173,9 @@ def _indistinguishable(
     close = {
         pair.second if pair.first == best else pair.first
         for pair in pairs
-        if pair.metric == primary and best in (pair.first, pair.second) and not pair.real
+        if pair.metric == primary
+        and best in (pair.first, pair.second)
+        and not (pair.real or np.isnan(pair.difference))
     }
     return tuple(entry.name for entry in entries if entry.name in close & arms)
 

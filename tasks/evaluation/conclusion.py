@@ -5,6 +5,7 @@ reaches.
 """
 
 from collections.abc import Sequence
+from math import isnan
 from statistics import median
 
 from tasks.evaluation.findings import Comparison, Difference, Entry
@@ -105,7 +106,11 @@ def _others(comparison: Comparison) -> list[str]:
 
 def _baseline(comparison: Comparison) -> list[str]:
     """The best arm against the baseline that validation likes best."""
-    known = [entry for entry in comparison.baselines if entry.selection == entry.selection]
+    known = [
+        entry
+        for entry in comparison.baselines
+        if not isnan(entry.selection + entry.metrics[comparison.primary].mean)
+    ]
     if not known:
         return []
     sign = -1 if lower_is_better(comparison.select_by) else 1

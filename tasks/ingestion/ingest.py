@@ -88,7 +88,9 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
     if missing:
         taken = {wanted[role] for role in wanted if role not in missing}
         free = [name for name in names if name not in taken]
-        overrides = [f"data.columns.{role}={_closest(role, free)}" for role in missing]
+        overrides = [
+            f"data.columns.{role}={_closest((name, role), free)}" for role, name in missing.items()
+        ]
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         raise RequestError(
             f"{source} has no column {' and no column '.join(missing.values())}; its columns are "
@@ -101,12 +103,14 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
     return present
 
 
-def _closest(role: str, names: Sequence[str]) -> str:
-    """The column that looks most like the role, or a placeholder."""
+def _closest(wanted: Sequence[str], names: Sequence[str]) -> str:
+    """The column that looks most like the first of `wanted` that resembles any, or COLUMN."""
     lower = {name.strip().lower(): name for name in names}
-    close = difflib.get_close_matches(role.lower(), list(lower), n=1, cutoff=0.5)
-    name = lower[close[0]] if close else "COLUMN"
-    return repr(name) if " " in name else name  # a shell needs the quotes
+    for word in wanted:
+        if close := difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.5):
+            name = lower[close[0]]
+            return repr(name) if " " in name else name  # a shell needs the quotes
+    return "COLUMN"
 
 
 def _shown(name: str) -> str:

@@ -55,7 +55,7 @@ def read_json(path: Path, config: DataConfig, choose: Choose) -> pa.Table:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     refuse_wide_encodings(path)
-    with path.open(encoding=UTF8, newline="\n") as stream:
+    with path.open(encoding=UTF8) as stream:
         try:
             for number, line in enumerate(stream, 1):
                 if not line.strip():

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from transformers import AutoTokenizer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from tasks.config import DataConfig
+from tasks.ingestion.prepare import clean, parse_template, render
 from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.storage import write_text
 from tasks.training.batching import PaddingCollator, token_ids
@@ -24,7 +26,8 @@ BATCH = 32
 class PackageInfo(BaseModel):
     """What a package knows about itself besides weights and tokenizer.
 
-    `text_line` is the template's line for a bare text, with `{}` where the text goes.
+    `data` is the case's data configuration without its source: with it a bare text is cleaned
+    and put into the template exactly as it was for training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,9 +37,15 @@ class PackageInfo(BaseModel):
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
     max_length: int
-    text_line: str
+    data: DataConfig
     arm_key: str
     strategy: str
+
+
+def render_bare(text: str, data: DataConfig) -> str:
+    """A bare text as the model saw texts in training: cleaned, in the template's line for it."""
+    cleaned = clean(text, data)
+    return render(parse_template(data), {data.text_role: cleaned}) or cleaned
 
 
 class Package:
@@ -73,7 +82,7 @@ class Package:
         """
         if not texts:
             return np.zeros((0, len(self.info.labels)))
-        inputs = texts if rendered else [self.info.text_line.format(text) for text in texts]
+        inputs = texts if rendered else [render_bare(text, self.info.data) for text in texts]
         ids, _ = token_ids(inputs, self.tokenizer, self.info.max_length)
         collate = PaddingCollator(int(self.tokenizer.pad_token_id))
         order = np.argsort([len(row) for row in ids], kind="stable")

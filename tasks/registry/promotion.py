@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
-from mlflow.types.schema import AnyType
 from pydantic import BaseModel, ConfigDict
 
 import tasks
@@ -41,6 +38,10 @@ REQUIREMENTS = (
     "pandas",
     "pyarrow",
     "pydantic",
+    "pyyaml",
+    "filelock",
+    "httpx",
+    "tqdm",
 )
 
 
@@ -69,7 +70,6 @@ def promote(
     base_rate: Outcome,
     test: TableRef,
     model_card: str,
-    text_line: str,
 ) -> Promotion:
     """Register the best arm and let it stand for champion.
 
@@ -80,7 +80,6 @@ def promote(
         base_rate: the baseline that predicts label frequencies.
         test: the test part (columns `id`, `text`, `labels`).
         model_card: Markdown for the version's description.
-        text_line: the template's line for a bare text, with `{}`.
 
     Raises:
         ThawError: the package fails its check, or the registry refuses.
@@ -91,7 +90,7 @@ def promote(
         reason = f"this arm is the champion already (version {standing.version})"
         return Promotion(name=name, version=standing.version, status="unchanged", reason=reason)
     with tempfile.TemporaryDirectory(prefix="thaw-package-") as scratch:
-        package = build_package(best, config, text_line)
+        package = build_package(best, config)
         package.save(Path(scratch) / "package")
         texts = test.read(["text"])["text"].tolist()
         examples = sorted(texts, key=len)[:: max(1, len(texts) // CHECKED_TEXTS)][:CHECKED_TEXTS]
@@ -122,7 +121,7 @@ def promote(
     )
 
 
-def build_package(best: Outcome, config: CaseConfig, text_line: str) -> Package:
+def build_package(best: Outcome, config: CaseConfig) -> Package:
     """The best arm's model with all that prediction needs."""
     if best.folder is None:
         raise ThawError(f"{best.name} is no trained arm, so there is nothing to register.")
@@ -133,7 +132,7 @@ def build_package(best: Outcome, config: CaseConfig, text_line: str) -> Package:
         labels=spec.labels,
         thresholds=best.thresholds,
         max_length=spec.model.max_length,
-        text_line=text_line,
+        data=config.data.without_source(),
         arm_key=best.key,
         strategy=str(best.strategy),
     )
@@ -151,17 +150,9 @@ def log_model(
         artifacts={"package": str(package)},
         code_paths=[str(Path(str(tasks.__file__)).parent)],
         pip_requirements=[f"{name}=={installed_version(name)}" for name in REQUIREMENTS],
-        signature=signature(),
-        input_example=(examples, {"rendered": True}),
-    )
-
-
-def signature() -> ModelSignature:
-    """Texts in; labels, scores and all probabilities out."""
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string)]),
-        outputs=Schema([ColSpec(AnyType())]),
-        params=ParamSchema([ParamSpec("rendered", DataType.boolean, False)]),
+        # With it MLflow infers the signature from the type hints of `packaged.py`; the value
+        # given here becomes the parameter's default.
+        input_example=(examples, {"rendered": False}),
     )
 
 

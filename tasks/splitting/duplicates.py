@@ -22,7 +22,7 @@ import pandas as pd
 from datasketch import MinHash
 from scipy.sparse import csr_array
 
-from tasks.splitting.components import connected_pairs, number_distinct
+from tasks.splitting.components import connected_pairs
 from tasks.splitting.shingles import normalise, shingle, stable_hash
 
 _NO_PAIRS = np.empty((0, 2), dtype=np.int64)
@@ -37,9 +37,9 @@ _ROUNDING = 1e-9  # 4 shingles of 5 are 0.8, whatever the division makes of it
 _ALL_PAIRS_UP_TO = 32  # texts in a bucket; in a larger one each meets its neighbours only
 
 
-def find_exact_duplicates(texts: Sequence[str]) -> np.ndarray:
-    """Number the distinct texts: int64, one number a text, equal texts alike, from 0 by first."""
-    return number_distinct(stable_hash(normalise(text)) for text in texts)
+def fingerprints(texts: Sequence[str]) -> np.ndarray:
+    """uint64 (texts,): equal where the normalised texts are (two others: once in 10^19)."""
+    return np.array([stable_hash(normalise(text)) for text in texts], dtype=np.uint64)
 
 
 def find_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:

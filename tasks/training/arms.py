@@ -76,12 +76,27 @@ def code_version() -> str:
     return sha.hexdigest()[:16]
 
 
+def check_strategies(strategies: tuple[Strategy, ...], blocks: int) -> None:
+    """Refuse, before anything is fetched or trained, what the base model cannot take.
+
+    Raises:
+        RequestError: a strategy that names too many blocks, or two that come to the same.
+    """
+    depths: dict[int | None, str] = {}
+    for strategy in strategies:
+        depth = strategy.frozen_blocks(blocks)
+        if strategy.name == "head":
+            continue  # differs from freezing every block by the final norm of a decoder
+        if depth in depths:
+            raise RequestError(
+                f"Strategies {depths[depth]} and {strategy} are the same in a base model of "
+                f"{blocks} blocks: name one of them."
+            )
+        depths[depth] = strategy.name
+
+
 def plan_arms(
-    config: CaseConfig,
-    base_digest: str,
-    labels: list[str],
-    parts: dict[str, TableRef],
-    blocks: int,
+    config: CaseConfig, base_digest: str, labels: list[str], parts: dict[str, TableRef]
 ) -> list[ArmSpec]:
     """All arms of a sweep: strategies x seeds x grid, in that order.
 
@@ -90,22 +105,7 @@ def plan_arms(
         base_digest: identity of the base model's weights.
         labels: the labels in column order.
         parts: `train`, `validation` and `test`.
-        blocks: transformer blocks of the base model.
-
-    Raises:
-        RequestError: a strategy that the base model cannot take, or two that come to the same.
     """
-    depths: dict[int | None, str] = {}
-    for strategy in config.strategies:
-        depth = strategy.frozen_blocks(blocks)
-        # `head` differs from freezing every block by the final norm of a decoder.
-        if strategy.name != "head" and depth in depths:
-            raise RequestError(
-                f"Strategies {depths[depth]} and {strategy} are the same in a base model of "
-                f"{blocks} blocks: name one of them."
-            )
-        if strategy.name != "head":
-            depths[depth] = strategy.name
     return [
         ArmSpec(
             case=config.case,

@@ -29,7 +29,7 @@ class World:
     def probabilities(self, noise: float, seed: int) -> np.ndarray:
         """Predictions that rank the labels the worse the more noise there is."""
         noisy = self.signal + noise * np.random.default_rng(seed).normal(size=self.signal.shape)
-        return 1 / (1 + np.exp(-2.5 * (noisy - self.bar) + 0.4))
+        return (1 / (1 + np.exp(-2.5 * (noisy - self.bar) + 0.4))).astype(np.float32)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def make_outcome(isolated_store: object) -> MakeOutcome:
                 ("val", "test"), (validation, test), chances, strict=True
             )
             for metric, value in multi_label_metrics(
-                part.truth, chance.astype(np.float32), thresholds
+                part.truth, chance.astype(np.float64), thresholds
             ).items()
         }
         if seconds is not None:

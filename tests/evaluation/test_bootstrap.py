@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+
 from tasks.config import CaseConfig, EvaluationConfig
 from tasks.errors import ThawError
 from tasks.evaluation.bootstrap import Draws, differences, intervals, resample
@@ -40,7 +41,9 @@ def test_predictions_in_another_order_change_nothing(make_outcome: MakeOutcome) 
     arm = make_outcome("full")
     table = read_predictions(arm.test)
     back = slice(None, None, -1)
-    turned = put_predictions(table.ids[back], table.truth[back], table.probabilities[back], "turned")
+    turned = put_predictions(
+        table.ids[back], table.truth[back], table.probabilities[back], "turned"
+    )
     other = arm.model_copy(update={"name": "turned", "test": turned})
     (difference,) = differences(resample(groups(arm, other), ["jaccard_samples"], CONFIG))
     assert (difference.low, difference.difference, difference.high) == (0, 0, 0)
@@ -98,7 +101,9 @@ def test_entries_with_the_same_seeds_draw_them_together(make_outcome: MakeOutcom
 
 def test_a_draw_without_a_value_is_passed_over() -> None:
     resampled = np.array([[[np.nan, *np.linspace(0, 1, 101)], [np.nan] * 102]])
-    draws = Draws(("full",), ("f1_micro", "roc_auc_micro"), np.array([[0.5, np.nan]]), resampled, 0.9, 9)
+    draws = Draws(
+        ("full",), ("f1_micro", "roc_auc_micro"), np.array([[0.5, np.nan]]), resampled, 0.9, 9
+    )
     found = intervals(draws)["full"]
     assert (found["f1_micro"].low, found["f1_micro"].high) == pytest.approx((0.05, 0.95))
     assert np.isnan([found["roc_auc_micro"].low, found["roc_auc_micro"].high]).all()
@@ -114,13 +119,14 @@ def test_intervals_lie_about_the_figure_and_inside_the_metrics_range() -> None:
 
 
 def test_other_test_rows_are_refused(make_outcome: MakeOutcome) -> None:
-    with pytest.raises(ThawError, match=r"head was tested on other rows than full \(30 and 40"):
-        resample(groups(make_outcome("full", rows=40), make_outcome("head", rows=30)), ["loss"], CONFIG)
     arm = make_outcome("full", rows=40)
+    with pytest.raises(ThawError, match=r"head was tested on other rows than full \(30 and 40"):
+        resample(groups(arm, make_outcome("head", rows=30)), ["loss"], CONFIG)
     table = read_predictions(arm.test)
-    other = put_predictions(table.ids, 1 - table.truth, table.probabilities, "other")
+    labels = put_predictions(table.ids, 1 - table.truth, table.probabilities, "other")
+    other = arm.model_copy(update={"name": "head", "test": labels})
     with pytest.raises(ThawError, match="test labels of head and full differ"):
-        resample(groups(arm, arm.model_copy(update={"name": "head", "test": other})), ["loss"], CONFIG)
+        resample(groups(arm, other), ["loss"], CONFIG)
 
 
 def test_the_table_of_a_real_sweep_takes_seconds(

@@ -106,7 +106,7 @@ def _schema(ref: Any) -> Any:
     [
         (
             "{titel}",
-            r"line 1 \('\{titel\}'\) names 'titel' \(did you mean title\?\); the roles are",
+            r"line 1 \('\{titel\}'\) names 'titel' \(did you mean title\?\); the",
         ),
         ("{title", "is no template"),
         ("title}", "is no template"),

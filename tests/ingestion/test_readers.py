@@ -82,6 +82,13 @@ def test_blank_lines_are_no_records(write: Any) -> None:
     assert read(write('\n{"a": "1"}\n\n{"a": "2"}\n  \n', "a.jsonl")) == {"a": ["1", "2"]}
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_rows_keep_their_order_in_a_long_file(write: Any, name: str) -> None:
+    numbers = [str(number) for number in range(1, 20_001)]
+    lines = ["n", *numbers] if name == "a.csv" else [f'{{"n": {number}}}' for number in numbers]
+    assert read(write("\n".join(lines), name)) == {"n": numbers}
+
+
 def test_a_cell_of_a_megabyte_is_read(write: Any) -> None:
     assert read(write("a,b\n" + "x" * 1_000_000 + ",1\n"))["a"] == ["x" * 1_000_000]
 
@@ -334,11 +341,16 @@ def test_parquet_with_a_damaged_page_says_so(tmp_path: Path) -> None:
     refused(path, r"a\.parquet is not a Parquet file or is damaged")
 
 
-def test_parquet_without_rows_and_with_bytes_says_so(tmp_path: Path) -> None:
+def test_parquet_without_rows_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": pa.array([], pa.string()), "labels": pa.nulls(0)}), path)
     refused(path, r"columns \(text, labels\) but no rows")
-    pq.write_table(pa.table({"text": [b"\xff"], "labels": ["a"]}), path)
+
+
+@pytest.mark.parametrize("declared", [pa.binary(), pa.string()])
+def test_parquet_with_bytes_that_are_not_utf8_says_so(tmp_path: Path, declared: Any) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": pa.array([b"\xff"]).view(declared), "labels": ["a"]}), path)
     refused(path, "column text holds bytes that are not UTF-8")
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import datasets
 import pyarrow as pa
 import pytest
 
@@ -116,7 +117,8 @@ def test_a_downloaded_zip_that_reaches_out_is_refused(site: tuple[str, Path]) ->
         fetch(DataConfig(url=f"{address}/a.zip"))
 
 
-def test_a_hub_dataset_arrives_as_a_table(tmp_path: Path) -> None:
+def test_a_hub_dataset_arrives_as_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf_datasets")
     (tmp_path / "clone").mkdir()
     (tmp_path / "clone" / "train.csv").write_text(CSV)
     config = DataConfig(hub=str(tmp_path / "clone"), required=("text", "labels"))
