@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 from filelock import FileLock
-from prefect import task
+from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
@@ -100,9 +100,7 @@ def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list
     if any(name.startswith("test/") for name in run.data.metrics):
         return
     for part, table in (("validation", outcome.validation), ("test", outcome.test)):
-        tracker.log_text(
-            run_id, predictions_csv(table.read(), labels), f"predictions/{part}.csv"
-        )
+        tracker.log_text(run_id, predictions_csv(table.read(), labels), f"predictions/{part}.csv")
     if outcome.thresholds:
         pairs = zip(labels, outcome.thresholds, strict=True)
         text = "label,threshold\n" + "".join(f"{label},{value:.2f}\n" for label, value in pairs)
@@ -125,19 +123,23 @@ def predictions_csv(frame: pd.DataFrame, labels: list[str]) -> str:
 def run_arms(
     specs: list[ArmSpec], sweep: Sweep, execution: ExecutionConfig, force: bool
 ) -> list[Outcome]:
-    """All arms, one after another or over the flow's task runner.
+    """All arms, one after another or over the task runner that the configuration names.
 
     In sequence they run in the main thread, where Ctrl-C reaches the training loop.
     """
-    fixed = {
-        "tracking_uri": sweep.tracker.uri,
-        "experiment_id": sweep.experiment_id,
-        "parent": sweep.run_id,
-        "force": force,
-    }
+    where = (sweep.tracker.uri, sweep.experiment_id, sweep.run_id)
     if execution.runner == "sequential":
-        return [run_arm(spec, **fixed) for spec in specs]
-    futures = [run_arm.submit(spec, **fixed) for spec in specs]
+        return [run_arm(spec, *where, force) for spec in specs]
+    fan_out = fanned_arms.with_options(task_runner=task_runner(execution))
+    return fan_out(specs, *where, force)
+
+
+@flow(name="arms", validate_parameters=False)
+def fanned_arms(
+    specs: list[ArmSpec], tracking_uri: str, experiment_id: str, parent: str, force: bool
+) -> list[Outcome]:
+    """The arms as a subflow: a flow's task runner is fixed when it starts."""
+    futures = [run_arm.submit(spec, tracking_uri, experiment_id, parent, force) for spec in specs]
     return [future.result() for future in futures]
 
 

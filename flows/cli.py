@@ -151,7 +151,9 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
 @cli.command()
 @click.argument("case")
 @click.argument("texts", nargs=-1)
-@click.option("--file", "file", type=click.Path(path_type=Path), help="Texts, one a line, or JSONL.")
+@click.option(
+    "--file", "file", type=click.Path(path_type=Path), help="Texts, one a line, or JSONL."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--alias", default="champion", show_default=True, help="Which registered version.")
 def predict(

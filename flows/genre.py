@@ -12,7 +12,6 @@ from typing import Literal
 
 from prefect import flow
 
-from flows.arms import task_runner
 from flows.overrides import Overrides, as_mapping
 from flows.supervised import SweepResult, run_case
 from tasks.loading import load_case

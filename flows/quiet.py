@@ -32,6 +32,7 @@ def install() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)  # where Prefect sends warnings
     # mlflow and great_expectations warn about their own deprecated calls.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)

@@ -224,5 +224,3 @@ def register_best(
     sweep.tracker.set_tags(sweep.run_id, tags)
     get_run_logger().info("%s: %s", promotion.status, promotion.reason)
     return promotion
-
-

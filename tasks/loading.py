@@ -112,6 +112,11 @@ def _set(tree: dict[str, Any], keys: list[str], value: Any, text: str) -> None:
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
             raise RequestError(f"The override {text!r} contradicts an earlier one.")
+    earlier = tree.get(keys[-1])
+    if isinstance(earlier, dict):  # the whole group, after one of its fields
+        if not isinstance(value, dict):
+            raise RequestError(f"The override {text!r} contradicts an earlier one.")
+        value = _merge(earlier, value)
     tree[keys[-1]] = value
 
 

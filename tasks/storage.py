@@ -108,7 +108,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield partial
         with partial.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise ThawError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:

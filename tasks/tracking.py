@@ -10,8 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,9 +40,12 @@ class Tracker:
 
     def __init__(self, uri: str | None = None) -> None:
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
-        if self.uri.startswith("sqlite:///"):
-            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         try:
+            if self.uri.startswith("sqlite:///"):
+                Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            # Some of MLflow's calls follow a `models:/` address through the process-wide store.
+            mlflow.set_tracking_uri(self.uri)
+            mlflow.set_registry_uri(self.uri)
             self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             self.client.search_experiments(max_results=1)
         except Exception as error:  # SQLAlchemy's, requests' and MLflow's own, by URI
@@ -197,30 +199,17 @@ class Tracker:
     # --- registered models --------------------------------------------------------------------
 
     def log_pyfunc(self, run_id: str, **fields: Any) -> tuple[str, str]:
-        """Log a pyfunc model under a run; returns its URI and its logged-model id."""
-        with self._fluent(run_id):
-            info = mlflow.pyfunc.log_model(**fields)
-        return str(info.model_uri), str(info.model_id)
+        """Log a pyfunc model under a run; returns its URI and its logged-model id.
 
-    @contextmanager
-    def _fluent(self, run_id: str) -> Iterator[None]:
-        """Make a run the active one for the few calls that exist in MLflow's fluent API only.
-
-        `start_run` would close the run at the end, and it belongs to the sweep.
+        MLflow has this only for the active run, and closes the run afterwards: one that was
+        open before is opened again, since it belongs to the sweep.
         """
-        before = mlflow.get_tracking_uri()
-        registry_before = mlflow.get_registry_uri()
-        mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
         status = self.status(run_id)
-        try:
-            with mlflow.start_run(run_id=run_id):
-                yield
-        finally:
-            if status == RUNNING:
-                self.reopen(run_id)
-            mlflow.set_tracking_uri(before)
-            mlflow.set_registry_uri(registry_before)
+        with mlflow.start_run(run_id=run_id):
+            info = mlflow.pyfunc.log_model(**fields)
+        if status == RUNNING:
+            self.reopen(run_id)
+        return str(info.model_uri), str(info.model_id)
 
     def create_version(
         self, name: str, model_uri: str, run_id: str, model_id: str, tags: Mapping[str, str]
@@ -270,14 +259,7 @@ class Tracker:
 
     def load_pyfunc(self, model_uri: str) -> Any:
         """A registered or logged model, loaded from this store."""
-        before, registry_before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-        mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
-        try:
-            return mlflow.pyfunc.load_model(model_uri)
-        finally:
-            mlflow.set_tracking_uri(before)
-            mlflow.set_registry_uri(registry_before)
+        return mlflow.pyfunc.load_model(model_uri)
 
 
 @cache
@@ -288,7 +270,7 @@ def git_commit() -> str | None:
         return None
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - fixed arguments
+        done = subprocess.run(
             ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,

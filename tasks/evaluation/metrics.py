@@ -87,7 +87,11 @@ def multi_label_metrics(
     hard = (probabilities >= 0.5).astype(np.int8)
     figures["roc_auc_hard_labels"] = _or_nan(roc_auc_score, truth.ravel(), hard.ravel())
     figures["loss"] = float(
-        log_loss(truth.ravel(), np.clip(probabilities.ravel(), 1e-7, 1 - 1e-7), labels=[0, 1])
+        log_loss(
+            truth.ravel(),
+            np.clip(probabilities.ravel().astype(np.float64), 1e-7, 1 - 1e-7),
+            labels=[0, 1],
+        )
     )
     both = (truth.min(0) == 0) & (truth.max(0) == 1)  # ranking needs both classes of a label
     for name, score in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
@@ -149,7 +153,9 @@ def tune_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> tuple[float
     def micro_f1(tp: np.ndarray, pp: np.ndarray) -> np.ndarray:
         return 2 * tp / np.maximum(pp + support.sum(), 1)
 
-    common = int(np.argmax(micro_f1(true_positives.sum(1), positives.sum(1))))
+    scores = micro_f1(true_positives.sum(1), positives.sum(1))
+    best = np.flatnonzero(scores >= scores.max() - 1e-12)
+    common = int(best[np.argmin(np.abs(grid[best] - 0.5))])
     chosen = np.full(truth.shape[1], common)
     tunable = np.flatnonzero(support >= 5)
     columns = np.arange(truth.shape[1])

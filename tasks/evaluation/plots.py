@@ -153,8 +153,8 @@ def precision_recall(outcome: Outcome, labels: Sequence[str]) -> bytes:
                 axes.plot(*point, "o", color=PALETTE[1], ms=6, clip_on=False, zorder=3)
             quality = f"AP {figure(average_precision_score(truth, scores), 2)}"
         else:
-            quality = "one class only:"
-        axes.set_title(f"{labels[label]}\n{quality} on {support[label]} rows", fontsize=9)
+            quality = "one class only"
+        axes.set_title(f"{labels[label]}\n{quality}, {support[label]} positive", fontsize=9)
         axes.tick_params(labelsize=8)
     some = f", the {len(shown)} most frequent labels of {len(labels)}"
     picture.suptitle(

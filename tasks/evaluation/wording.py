@@ -22,7 +22,7 @@ def short_name(metric: str) -> str:
 
 
 def metric_title(metric: str) -> str:
-    """A metric's name as a reader says it: `test/f1_micro_tuned` is `F1 micro, tuned`."""
+    """A metric's name as a reader says it: `test/f1_micro_tuned` is `F1 micro (tuned)`."""
     name = short_name(metric)
     if name == "roc_auc_hard_labels":
         return "ROC-AUC on hard labels"
@@ -30,7 +30,7 @@ def metric_title(metric: str) -> str:
     average = next((word for word in _AVERAGES if base.endswith(f"_{word}")), "")
     family = base.removesuffix(f"_{average}") if average else base
     words = " ".join(filter(None, [_FAMILIES.get(family, family.replace("_", " ")), average]))
-    return f"{words}, tuned" if name.endswith("_tuned") else words
+    return f"{words} (tuned)" if name.endswith("_tuned") else words
 
 
 def lower_is_better(metric: str) -> bool:

@@ -35,7 +35,7 @@ def anatomy_of(backbone: nn.Module) -> Anatomy:
     Raises:
         RequestError: Thaw does not know the family.
     """
-    family = backbone.config.model_type  # type: ignore[union-attr]
+    family = str(backbone.config.model_type)  # type: ignore[union-attr]
     if family not in FAMILIES:
         raise RequestError(
             f"Base models of the family {family!r} cannot be frozen block by block yet: the known "

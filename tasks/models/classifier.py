@@ -105,6 +105,7 @@ class TextClassifier(nn.Module):
         self.head_config = config
         self.head = Head(backbone.config.hidden_size, config, seed)
         # Not part of the saved model: it shapes the training loss alone.
+        self.positive_weights: Tensor | None
         self.register_buffer("positive_weights", positive_weights, persistent=False)
 
     def forward(

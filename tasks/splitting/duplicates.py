@@ -71,7 +71,7 @@ def find_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> n
             apart = pairs[cluster[pairs[:, 0]] != cluster[pairs[:, 1]]]
             new = np.setdiff1d(_distinct(_encode(apart, count)), seen, assume_unique=True)
             seen = np.concatenate([seen, new])
-            alike = jaccard(sets, _decode(new, count)) >= threshold - _ROUNDING
+            alike = _jaccard(sets, _decode(new, count)) >= threshold - _ROUNDING
             similar = np.concatenate([similar, new[alike]])
     return involved[_decode(np.sort(similar), count)]
 
@@ -165,7 +165,7 @@ def _all_of_small(buckets: Iterable[Bucketed]) -> np.ndarray:
     return np.concatenate(found)
 
 
-def jaccard(sets: csr_array, pairs: np.ndarray) -> np.ndarray:
+def _jaccard(sets: csr_array, pairs: np.ndarray) -> np.ndarray:
     """The exact similarity of each of `pairs` (pairs, 2) of rows of `sets`: float64, 0 to 1."""
     sizes = np.diff(sets.indptr)
     similarity = np.empty(len(pairs))

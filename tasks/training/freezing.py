@@ -54,7 +54,7 @@ def freeze(model: TextClassifier, strategy: Strategy) -> Freezing:
 
 def count_blocks(backbone: nn.Module) -> int:
     """Number of transformer blocks, by the configuration every family has."""
-    return int(backbone.config.num_hidden_layers)  # type: ignore[union-attr]
+    return int(backbone.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
 
 
 def _switch_off(module: nn.Module) -> None:

@@ -131,7 +131,7 @@ def build_model(
         pooling=spec.model.pooling or located.pooling,
         kind=spec.model.head,
         dropout=spec.model.dropout,
-        task=spec.task,  # type: ignore[arg-type]
+        task=spec.task,
     )
     backbone = load_backbone(located, spec.model.backbone_dropout)
     return TextClassifier(backbone, head, seed=spec.seed, positive_weights=weights)

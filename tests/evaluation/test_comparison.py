@@ -198,7 +198,7 @@ def test_the_conclusion_names_a_baseline_that_was_not_beaten(
     )
     text = compare([arm, equal], config, LABELS).conclusion
     assert "cannot be told apart from the strongest baseline" in text
-    assert text.startswith("full is the only arm; on test it reaches F1 micro, tuned 0.")
+    assert text.startswith("full is the only arm; on test it reaches F1 micro (tuned) 0.")
 
 
 def test_no_arm_or_no_selection_figure_is_an_error(

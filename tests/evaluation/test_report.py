@@ -187,11 +187,11 @@ def test_a_label_that_is_never_predicted_or_never_true_has_gaps(make_outcome: Ma
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        ("test/f1_micro_tuned", "F1 micro, tuned"),
+        ("test/f1_micro_tuned", "F1 micro (tuned)"),
         ("average_precision_macro", "average precision macro"),
         ("roc_auc_hard_labels", "ROC-AUC on hard labels"),
         ("val/loss", "loss"),
-        ("hamming_loss_tuned", "Hamming loss, tuned"),
+        ("hamming_loss_tuned", "Hamming loss (tuned)"),
         ("subset_accuracy", "subset accuracy"),
     ],
 )

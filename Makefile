@@ -1,0 +1,45 @@
+# Everything a newcomer needs; `make` alone lists it.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-full lint format ui bench clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: .venv/installed ## Make .venv with the pinned set
+
+.venv/installed: pyproject.toml conf/constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint conf/constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: install ## Run the genre case on the sample: ingest to champion
+	$(BIN)/thaw run genre
+	$(BIN)/thaw predict genre "A retired swordsman opens a noodle bar that only ghosts can find."
+
+test: install ## Run the tests (no network but the package index)
+	$(BIN)/pytest -q -m "not slow"
+
+test-full: install ## Run the tests, the long ones too
+	$(BIN)/pytest -q
+
+lint: install ## Run ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install ## Let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: install ## Open the MLflow UI on the project's store
+	$(BIN)/thaw ui
+
+bench: install ## Measure what the README claims about speed
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment and caches (mlruns/ stays)
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache

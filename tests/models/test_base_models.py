@@ -1,0 +1,189 @@
+"""Base models by name: from a folder, a wheel or a hub's cache, and what can be wrong with each."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from tiny import BLOCKS, DECODERS, FAMILIES
+
+from tasks.errors import RequestError, ThawError
+from tasks.models.base_models import (
+    block_count,
+    known_base_models,
+    load_backbone,
+    load_tokenizer,
+    locate,
+    set_dropout,
+)
+
+
+@pytest.fixture
+def copy(tiny_bert: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny BERT that a test may damage."""
+    return Path(shutil.copytree(tiny_bert, tmp_path / "model"))
+
+
+# --- names and folders ------------------------------------------------------------------------
+
+
+def test_every_entry_of_the_list_has_one_place_and_a_pin() -> None:
+    for name, spec in known_base_models().items():
+        assert bool(spec.hub) + bool(spec.wheel) + bool(spec.local) == 1, name
+        assert (spec.hub and spec.revision) or (spec.wheel and spec.sha256 and spec.folder), name
+        assert spec.license
+        assert spec.pooling
+
+
+def test_an_unknown_name_says_what_a_base_model_can_be() -> None:
+    with pytest.raises(RequestError, match=r"model\.base=minilmm .*minilm, smollm2, .*hub id"):
+        locate("minilmm")
+
+
+def test_a_folder_that_does_not_exist_is_not_taken_for_a_hub_id(tmp_path: Path) -> None:
+    for name in (str(tmp_path / "nothing"), "./nothing", "~/nothing"):
+        with pytest.raises(RequestError, match="nor a folder that exists"):
+            locate(name)
+
+
+def test_a_list_that_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THAW_CONF", str(tmp_path))
+    (tmp_path / "base_models.yaml").write_text("mine: {hubb: a/b}\n")
+    with pytest.raises(RequestError, match=r"base_models\.yaml is not a readable list"):
+        locate("mine")
+
+
+def test_a_folder_is_known_by_what_it_holds(tiny_bert: Path, copy: Path) -> None:
+    here, there = locate(str(tiny_bert)), locate(str(copy))
+    assert here.digest == there.digest
+    weights = load_file(copy / "model.safetensors")
+    weights["embeddings.LayerNorm.bias"] += 1
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    assert locate(str(copy)).digest != here.digest
+    assert here.origin == tiny_bert.name
+
+
+def test_a_folder_from_the_list_keeps_its_pooling(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THAW_CONF", str(tmp_path))
+    entries = {"mine": {"local": str(copy), "pooling": "mean"}}
+    (tmp_path / "base_models.yaml").write_text(yaml.safe_dump(entries))
+    assert locate("mine").pooling == "mean"
+    assert locate("mine").folder == copy.resolve()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_decoders_read_the_last_token_and_encoders_the_first(
+    family: str, tiny: Callable[[str], Path]
+) -> None:
+    located = locate(str(tiny(family)))
+    assert located.pooling == ("last" if family in DECODERS else "cls")
+    assert block_count(located) == BLOCKS
+
+
+@pytest.mark.parametrize(
+    ("missing", "wanted"),
+    [("config.json", "has no config.json"), ("model.safetensors", "has no weights: one of")],
+)
+def test_a_folder_that_lacks_something_says_what(copy: Path, missing: str, wanted: str) -> None:
+    (copy / missing).unlink()
+    with pytest.raises(RequestError, match=wanted):
+        locate(str(copy))
+
+
+@pytest.mark.parametrize("damage", ["torn", "not safetensors", "another size", "a weight missing"])
+def test_weights_that_cannot_be_read_are_a_sentence(copy: Path, damage: str) -> None:
+    weights = copy / "model.safetensors"
+    if damage == "torn":
+        weights.write_bytes(weights.read_bytes()[:-1000])
+    elif damage == "not safetensors":
+        weights.write_bytes(b"<html>not found</html>")
+    elif damage == "another size":
+        config = json.loads((copy / "config.json").read_text())
+        (copy / "config.json").write_text(json.dumps(config | {"hidden_size": 48}))
+    else:
+        state = load_file(weights)
+        state.pop("encoder.layer.2.attention.self.query.weight")
+        save_file(state, weights, metadata={"format": "pt"})
+    with pytest.raises(ThawError, match=r"The weights of model cannot be loaded: "):
+        load_backbone(locate(str(copy)))
+
+
+def test_a_tokenizer_that_cannot_be_read_is_a_sentence(copy: Path) -> None:
+    (copy / "tokenizer.json").write_text("{")
+    with pytest.raises(RequestError, match="The tokenizer of model cannot be loaded"):
+        load_tokenizer(locate(str(copy)))
+
+
+# --- what is loaded ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_backbone_is_float32_without_pooler_or_cache(
+    family: str, tiny: Callable[[str], Path]
+) -> None:
+    backbone = load_backbone(locate(str(tiny(family))))
+    assert {parameter.dtype for parameter in backbone.parameters()} == {torch.float32}
+    assert not any("pooler" in name for name, _ in backbone.named_parameters())
+    assert not getattr(backbone.config, "use_cache", False)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_dropout_is_set_everywhere_whatever_the_family_calls_it(
+    family: str, tiny: Callable[[str], Path]
+) -> None:
+    located = locate(str(tiny(family)))
+    off = load_backbone(located, dropout=0.0).train()
+    ids = torch.tensor([[10, 11, 12, 13]])
+    torch.testing.assert_close(off(input_ids=ids)[0], off.eval()(input_ids=ids)[0])
+    rates = [m.p for m in load_backbone(located, 0.3).modules() if isinstance(m, torch.nn.Dropout)]
+    assert set(rates) <= {0.3}
+    assert rates or family == "llama"  # which has attention dropout only
+
+
+def test_a_configuration_without_dropout_is_left_alone() -> None:
+    set_dropout(config := object(), 0.5)
+    assert not hasattr(config, "dropout")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_tokenizer_can_pad(family: str, tiny: Callable[[str], Path]) -> None:
+    tokenizer = load_tokenizer(locate(str(tiny(family))))
+    assert tokenizer.pad_token_id is not None
+    assert tokenizer.padding_side == "right"
+
+
+# --- the hub's cache --------------------------------------------------------------------------
+
+
+def test_a_model_in_the_hubs_cache_is_used_offline(
+    tiny_distilbert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = known_base_models()["distilbert-base-uncased"]
+    assert spec.hub
+    assert spec.revision
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    snapshot = tmp_path / "hub" / f"models--{spec.hub.replace('/', '--')}" / "snapshots"
+    snapshot.mkdir(parents=True)
+    shutil.copytree(tiny_distilbert, snapshot / spec.revision)
+    located = locate("distilbert-base-uncased")
+    assert located.folder == snapshot / spec.revision
+    assert located.digest == spec.revision
+    assert located.pooling == "cls"
+    assert load_backbone(located).config.model_type == "distilbert"
+    assert load_tokenizer(located)("a ghost")["input_ids"]
+
+
+def test_a_model_that_is_not_in_the_cache_cannot_be_had_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ThawError, match=r"distilbert-base-uncased is not in the cache and HF_HUB"):
+        locate("distilbert-base-uncased")

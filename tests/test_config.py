@@ -1,0 +1,107 @@
+"""What the configuration takes and refuses: values, sources of data, grids."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.config import DataConfig
+from tasks.errors import RequestError
+from tasks.loading import grid_points, load_case
+
+
+@pytest.mark.parametrize(
+    ("override", "wanted"),
+    [
+        ("training.epochs=three", r"training\.epochs: .*valid number.*given: 'three'"),
+        ("training.epochs=0", r"training\.epochs: .*greater than 0.*given: 0"),
+        ("training.select_by=[1]", r"training\.select_by: "),
+        ("model.max_length=2", r"model\.max_length: .*greater than or equal to 4"),
+        ("training.precision=fp8", r"training\.precision: .*'auto', 'fp32' or 'bf16'"),
+        ("seeds=[]", "seeds: is empty: give at least one"),
+        ("seeds=[1,1]", "seeds: names 1 twice"),
+        ("strategies=[full,full]", "strategies: names full twice"),
+        ("split.test=0.9", "leave less than a tenth for training"),
+        ("data.sample=null", "data has 0 sources"),
+        ("training=null", "training is a group of fields: override one of them"),
+    ],
+)
+def test_a_value_that_does_not_fit_says_where_and_why(override: str, wanted: str) -> None:
+    with pytest.raises(RequestError, match=wanted) as caught:
+        load_case("genre", "sample", [override])
+    assert "\n" not in str(caught.value)
+
+
+def test_two_sources_at_once_are_refused() -> None:
+    with pytest.raises(RequestError, match="data has 2 sources: give exactly one"):
+        load_case("genre", "sample", ["data.path=a.csv", "data.hub=me/data"])
+
+
+@pytest.mark.parametrize("profile", ["sample", "book"])
+@pytest.mark.parametrize("source", ["path", "hub", "url", "sample"])
+def test_a_source_override_replaces_the_profiles_source(profile: str, source: str) -> None:
+    data = load_case("genre", profile, [f"data.{source}=mine.csv"]).data
+    given = {name for name in ("sample", "path", "hub", "url") if getattr(data, name) is not None}
+    assert given == {source}
+    assert data.sha256 is data.member is data.hub_revision is None
+
+
+def test_what_belongs_to_the_new_source_is_kept() -> None:
+    overrides = ["data.url=https://x.test/a.zip", "data.member=a.csv", "data.sha256=ab"]
+    data = load_case("genre", "book", overrides).data
+    assert (data.member, data.sha256) == ("a.csv", "ab")
+    assert data.min_label_count == load_case("genre", "book").data.min_label_count
+
+
+def test_a_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert DataConfig(path=Path("~/a.csv")).path == Path("/home/someone/a.csv")
+
+
+def test_the_configuration_cannot_be_changed_afterwards() -> None:
+    config = load_case("genre")
+    with pytest.raises(ValueError, match="frozen"):
+        config.seeds = (1,)  # type: ignore[misc]
+
+
+# --- grids ------------------------------------------------------------------------------------
+
+
+def test_a_grid_makes_every_combination() -> None:
+    config = load_case(
+        "genre", "sample", ["grid.training.learning_rate=[1e-5,5e-5]", "grid.model.dropout=[0,0.5]"]
+    )
+    made = list(grid_points(config.grid, config.training, config.model))
+    assert [(t.learning_rate, m.dropout) for _, t, m in made] == [
+        (1e-5, 0.0),
+        (1e-5, 0.5),
+        (5e-5, 0.0),
+        (5e-5, 0.5),
+    ]
+    assert {t.epochs for _, t, _ in made} == {config.training.epochs}
+
+
+def test_without_a_grid_there_is_one_point() -> None:
+    config = load_case("genre")
+    assert list(grid_points(config.grid, config.training, config.model)) == [
+        ({}, config.training, config.model)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "wanted"),
+    [
+        (
+            "grid.training.learning_rat=[1]",
+            r"grid\.training\.learning_rat \(did you mean learning_",
+        ),
+        ("grid.trainin.epochs=[1]", r"Unknown field grid\.trainin \(did you mean grid\.training"),
+        ("grid.training.epochs=[]", r"grid\.training\.epochs has no values"),
+        ("grid.training.epochs=[1,-1]", r"grid: epochs: .*greater than 0"),
+        ("grid.training.epochs=3", r"grid\.training\.epochs: .*valid tuple"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused_before_anything_runs(
+    override: str, wanted: str
+) -> None:
+    with pytest.raises(RequestError, match=wanted):
+        load_case("genre", "sample", [override])

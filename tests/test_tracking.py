@@ -1,0 +1,219 @@
+"""Tracking on a real SQLite store: what is logged is there, what is closed stays closed.
+
+A new store is migrated once a session and copied for each test: migrating costs seconds.
+"""
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow.exceptions import MlflowException
+
+from tasks.errors import ThawError
+from tasks.storage import put_table
+from tasks.tracking import FAILED, FINISHED, RUNNING, Tracker, git_commit
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store with MLflow's tables."""
+    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Tracker(f"sqlite:///{database}")
+    return database
+
+
+@pytest.fixture
+def tracker(migrated: Path, isolated_store: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    """A tracker on this test's own copy, at the default place."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    home = isolated_store / "mlruns"
+    home.mkdir()
+    shutil.copy(migrated, home / "mlflow.db")
+    return Tracker()
+
+
+@pytest.fixture
+def run(tracker: Tracker) -> str:
+    return tracker.start_run(tracker.experiment("genre"), "full seed=1", {"k": "v"}, {"p": 1})
+
+
+def test_the_default_store_is_sqlite_in_the_runs_folder(
+    tracker: Tracker, isolated_store: Path
+) -> None:
+    assert tracker.uri == f"sqlite:///{isolated_store / 'mlruns' / 'mlflow.db'}"
+
+
+def test_the_environment_can_name_another_store(
+    migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(migrated, tmp_path / "team.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'team.db'}")
+    assert Tracker().uri.endswith("team.db")
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_store_that_cannot_be_reached_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "file.db").write_text("this is no database, and long enough to be told from one")
+    for uri in (f"sqlite:///{tmp_path / 'file.db'}", f"sqlite:///{tmp_path / 'file.db' / 'x.db'}"):
+        with pytest.raises(ThawError, match=r"cannot be reached .*check tracking\.uri") as caught:
+            Tracker(uri)
+        assert uri in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_experiment_is_made_once_and_keeps_its_artifacts_by_name(
+    tracker: Tracker, isolated_store: Path
+) -> None:
+    first = tracker.experiment("genre")
+    assert tracker.experiment("genre") == first
+    location = tracker.client.get_experiment(first).artifact_location
+    assert location == (isolated_store / "mlruns" / "artifacts" / "genre").as_uri()
+
+
+def test_a_deleted_experiment_comes_back(tracker: Tracker) -> None:
+    first = tracker.experiment("genre")
+    tracker.client.delete_experiment(first)
+    assert tracker.experiment("genre") == first
+    assert tracker.start_run(first, "again", {}, {})
+
+
+def test_a_run_is_open_until_it_is_finished(tracker: Tracker, run: str) -> None:
+    assert tracker.status(run) == RUNNING
+    tracker.finish(run)
+    assert tracker.status(run) == FINISHED
+    tracker.reopen(run)
+    assert tracker.status(run) == RUNNING
+    tracker.finish(run, FAILED)
+    assert tracker.status(run) == FAILED
+
+
+def test_a_run_that_is_gone_has_no_status(tracker: Tracker, run: str) -> None:
+    assert tracker.status("0" * 32) is None
+    tracker.client.delete_run(run)
+    assert tracker.status(run) is None
+
+
+def test_a_run_carries_name_tags_parameters_and_commit(tracker: Tracker, run: str) -> None:
+    data = tracker.client.get_run(run).data
+    assert data.tags["mlflow.runName"] == "full seed=1"
+    assert data.tags["k"] == "v"
+    assert data.params == {"p": "1"}
+    assert data.tags.get("mlflow.source.git.commit") == git_commit()
+
+
+def test_a_child_run_points_at_its_sweep(tracker: Tracker, run: str) -> None:
+    child = tracker.start_run(tracker.experiment("genre"), "arm", {}, {}, parent=run)
+    found = tracker.find_runs("genre", {"mlflow.parentRunId": run})
+    assert [r.info.run_id for r in found] == [child]
+
+
+def test_runs_are_found_by_all_their_tags_newest_first(tracker: Tracker) -> None:
+    experiment = tracker.experiment("genre")
+    wanted = [
+        tracker.start_run(experiment, f"run {n}", {"thaw.kind": "arm", "thaw.arm": "abc"}, {})
+        for n in range(2)
+    ]
+    tracker.start_run(experiment, "other", {"thaw.kind": "arm", "thaw.arm": "xyz"}, {})
+    found = tracker.find_runs("genre", {"thaw.kind": "arm", "thaw.arm": "abc"})
+    assert {run.info.run_id for run in found} == set(wanted)
+    starts = [run.info.start_time for run in found]
+    assert starts == sorted(starts, reverse=True)
+    assert tracker.find_runs("nothing", {"thaw.arm": "abc"}) == []
+
+
+def test_many_parameters_and_a_long_one_are_logged(tracker: Tracker, run: str) -> None:
+    tracker.log_params(run, {f"q{n}": n for n in range(250)} | {"long": "x" * 10_000})
+    params = tracker.client.get_run(run).data.params
+    assert len(params) == 252
+    assert set(params["long"]) == {"x"}
+
+
+def test_a_figure_that_is_no_number_is_left_out(tracker: Tracker, run: str) -> None:
+    bad = {"a": float("nan"), "b": float("inf"), "c": float("-inf")}
+    tracker.log_metrics(run, {"val/loss": 0.5, **bad}, step=3)
+    assert tracker.client.get_run(run).data.metrics == {"val/loss": 0.5}
+    assert tracker.last_step(run, "val/loss") == 3
+
+
+def test_more_metrics_than_mlflow_takes_at_once_are_logged(tracker: Tracker, run: str) -> None:
+    tracker.log_metrics(run, {f"m{n}": float(n) for n in range(1100)})
+    assert len(tracker.client.get_run(run).data.metrics) == 1100
+
+
+def test_the_last_step_is_the_largest_and_minus_one_without_any(tracker: Tracker, run: str) -> None:
+    assert tracker.last_step(run, "train/loss") == -1
+    for step in (5, 20, 10):
+        tracker.log_metrics(run, {"train/loss": 1.0}, step)
+    assert tracker.last_step(run, "train/loss") == 20
+
+
+def test_texts_pictures_and_files_are_kept(tracker: Tracker, run: str, tmp_path: Path) -> None:
+    tracker.log_text(run, "# Report ✓", "report/index.md")
+    tracker.log_bytes(run, b"\x89PNG", "plots/curve.png", tmp_path)
+    (tmp_path / "table.csv").write_text("a\n1\n")
+    tracker.log_file(run, tmp_path / "table.csv", "tables")
+    kept = {
+        a.path
+        for folder in ("report", "plots", "tables")
+        for a in tracker.client.list_artifacts(run, folder)
+    }
+    assert kept == {"report/index.md", "plots/curve.png", "tables/table.csv"}
+    assert tracker.read_text(run, "report/index.md") == "# Report ✓"
+
+
+def test_an_artifact_that_is_missing_is_named(tracker: Tracker, run: str) -> None:
+    with pytest.raises(ThawError, match=rf"Run {run} has no artifact nothing\.txt"):
+        tracker.read_text(run, "nothing.txt")
+
+
+def test_a_table_is_logged_under_its_content_digest(tracker: Tracker, run: str) -> None:
+    table = put_table(pd.DataFrame({"id": ["a", "b"]}), "sample genre.jsonl")
+    tracker.log_table(run, table, "train", "genre-train")
+    (logged,) = tracker.client.get_run(run).inputs.dataset_inputs
+    assert logged.dataset.digest == table.digest[:32]
+    assert json.loads(logged.dataset.profile) == {"num_rows": 2}
+    assert json.loads(logged.dataset.source)["origin"] == "sample genre.jsonl"
+    assert {tag.key: tag.value for tag in logged.tags} == {"mlflow.data.context": "train"}
+
+
+# --- registered models ------------------------------------------------------------------------
+
+
+def version_of(tracker: Tracker, run: str, name: str = "genre") -> str:
+    """A version without a model behind it, which is all that aliases and tags need."""
+    client = tracker.client
+    with contextlib.suppress(MlflowException):
+        client.create_registered_model(name)
+    return str(client.create_model_version(name, f"runs:/{run}/model", run_id=run).version)
+
+
+def test_an_alias_names_one_version_at_a_time(tracker: Tracker, run: str) -> None:
+    assert tracker.alias("genre", "champion") is None
+    first, second = version_of(tracker, run), version_of(tracker, run)
+    tracker.set_alias("genre", "champion", first)
+    tracker.set_alias("genre", "champion", second)
+    standing = tracker.alias("genre", "champion")
+    assert standing is not None
+    assert str(standing.version) == second
+    tracker.delete_alias("genre", "champion")
+    assert tracker.alias("genre", "champion") is None
+
+
+def test_tags_and_the_card_are_on_the_version(tracker: Tracker, run: str) -> None:
+    version = version_of(tracker, run)
+    tracker.tag_version("genre", version, {"thaw.verdict": "wins"})
+    tracker.describe_version("genre", version, "# Card")
+    found = tracker.client.get_model_version("genre", version)
+    assert found.tags["thaw.verdict"] == "wins"
+    assert found.description == "# Card"
+
+
+def test_taking_the_only_version_back_leaves_no_model(tracker: Tracker, run: str) -> None:
+    first, second = version_of(tracker, run), version_of(tracker, run)
+    tracker.delete_version("genre", second)
+    assert tracker.client.get_registered_model("genre")
+    tracker.delete_version("genre", first)
+    assert tracker.client.search_registered_models() == []

@@ -1,0 +1,115 @@
+"""An arm's key: equal for equal results, another for whatever changes one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import MakeSpec
+
+from tasks.loading import load_case
+from tasks.paths import store_dir
+from tasks.storage import TableRef, put_table
+from tasks.training import arms
+from tasks.training.arms import ArmSpec, code_version, plan_arms
+from tasks.training.strategies import strategy
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 2},
+        {"strategy": "full"},
+        {"labels": ("Comedy", "Drama")},
+        {"labels": ("Drama", "Comedy", "Fantasy")},
+        {"task": "single_label"},
+        {"base_digest": "another"},
+        {"training": {"learning_rate": 2e-3}},
+        {"training": {"epochs": 4}},
+        {"training": {"extra": {"label_smoothing_factor": 0.1}}},
+        {"model": {"max_length": 32}},
+        {"model": {"head": "dense"}},
+        {"rows": {"text": "Other texts."}},
+    ],
+    ids=str,
+)
+def test_whatever_changes_the_result_changes_the_key(
+    make_spec: MakeSpec, change: dict[str, Any]
+) -> None:
+    assert make_spec(**change).key != make_spec().key
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_each_part_of_the_data_counts(make_spec: MakeSpec, part: str) -> None:
+    spec = make_spec()
+    fewer = put_table(getattr(spec, part).read().head(20), "fewer")
+    assert spec.model_copy(update={part: fewer}).key != spec.key
+
+
+def test_how_a_grid_point_is_called_and_where_files_lie_does_not_count(
+    make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    spec = make_spec()
+    moved = spec.train.model_copy(update={"path": tmp_path / "moved.parquet", "origin": "there"})
+    named = spec.model_copy(update={"point": {"training.learning_rate": 1e-3}, "train": moved})
+    assert named.key == spec.key
+    assert make_spec(training={"learning_rate": 0.001, "epochs": 3.0}).key == spec.key
+
+
+def test_a_change_in_the_code_of_training_retrains(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = make_spec().key
+    monkeypatch.setattr(arms, "code_version", lambda: "another")
+    assert make_spec().key != before
+
+
+def test_only_code_that_an_arm_runs_is_in_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in ("models/a.py", "training/b.py", "evaluation/metrics.py", "evaluation/report.py"):
+        path = tmp_path / "tasks" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = 1\n")
+    monkeypatch.setattr(arms.tasks, "__file__", str(tmp_path / "tasks" / "__init__.py"))
+
+    def version_after(file: str) -> str:
+        (tmp_path / "tasks" / file).write_text(f"changed = {file!r}\n")
+        code_version.cache_clear()
+        return code_version()
+
+    try:
+        code_version.cache_clear()
+        first = code_version()
+        assert version_after("evaluation/report.py") == first
+        seen = {first, *map(version_after, ("models/a.py", "training/b.py", "training/c.py"))}
+        assert len(seen | {version_after("evaluation/metrics.py")}) == 5
+    finally:
+        code_version.cache_clear()
+
+
+def test_an_arm_lives_under_its_key_and_survives_json(make_spec: MakeSpec) -> None:
+    spec = make_spec(point={"training.learning_rate": 1e-3})
+    assert spec.folder == store_dir() / "arms" / spec.key
+    back = ArmSpec.model_validate_json(spec.model_dump_json())
+    assert back == spec
+    assert back.key == spec.key
+
+
+def test_an_arm_is_called_by_strategy_point_and_seed(make_spec: MakeSpec) -> None:
+    assert make_spec(strategy="full").title == "full seed=1"
+    named = make_spec(point={"training.learning_rate": 1e-05, "model.head": "dense"})
+    assert named.name == "freeze_2 learning_rate=1e-05 head=dense"
+
+
+def test_a_sweep_is_strategies_times_grid_times_seeds(parts: dict[str, TableRef]) -> None:
+    config = load_case(
+        "genre",
+        "sample",
+        ["strategies=[full,head]", "seeds=[1,2]", "grid.training.learning_rate=[1e-5,5e-5]"],
+    )
+    planned = plan_arms(config, "digest", ["Comedy"], parts)
+    assert [(str(s.strategy), s.training.learning_rate, s.seed) for s in planned] == [
+        (name, rate, seed) for name in ("full", "head") for rate in (1e-5, 5e-5) for seed in (1, 2)
+    ]
+    assert len({spec.key for spec in planned}) == 8
+    assert planned[0].strategy == strategy("full")

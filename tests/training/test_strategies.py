@@ -1,0 +1,89 @@
+"""Strategies by name: what is one, what is none and why, and how deep each freezes."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from tasks.errors import RequestError
+from tasks.loading import load_case
+from tasks.training.arms import check_strategies
+from tasks.training.strategies import Strategy, strategy
+
+
+class Holder(BaseModel):
+    strategy: Strategy
+
+
+@pytest.mark.parametrize("name", ["full", "head", "freeze_1", "freeze_12", "last_3"])
+def test_a_strategy_is_written_and_read_as_its_name(name: str) -> None:
+    held = Holder(strategy=name)  # type: ignore[arg-type]
+    assert str(held.strategy) == name
+    assert json.loads(held.model_dump_json()) == {"strategy": name}
+    assert Holder.model_validate_json(held.model_dump_json()) == held
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Full", "freeze", "freeze_", "freeze_0", "freeze_01", "freeze_-1", "last_0", "last_x",
+     "head_1", "full_2", "freeze_2,3", " full", "freeze_2\n", "top_2"],
+)  # fmt: skip
+def test_what_is_no_strategy_is_refused_with_the_forms_that_are(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"is no strategy: use full, freeze_<n>, last_<n>"):
+        strategy(name)
+
+
+@pytest.mark.parametrize("value", [3, None, ["full"], {"name": "full", "depth": 2}])
+def test_a_value_of_another_kind_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        Holder(strategy=value)  # type: ignore[arg-type]
+
+
+def test_a_wrong_strategy_in_an_override_is_a_sentence() -> None:
+    with pytest.raises(RequestError, match=r"strategies\.1: 'freez_4' is no strategy"):
+        load_case("genre", "sample", ["strategies=[full,freez_4]"])
+
+
+@given(blocks=st.integers(1, 48), n=st.integers(1, 48))
+def test_freezing_the_bottom_and_training_the_top_add_up(blocks: int, n: int) -> None:
+    freeze, last = strategy(f"freeze_{n}"), strategy(f"last_{n}")
+    if n > blocks:
+        for one in (freeze, last):
+            with pytest.raises(RequestError, match=rf"names {n} blocks, and the base model has"):
+                one.frozen_blocks(blocks)
+    else:
+        assert freeze.frozen_blocks(blocks) == n
+        assert last.frozen_blocks(blocks) == blocks - n
+
+
+def test_full_freezes_nothing_and_head_everything() -> None:
+    assert strategy("full").frozen_blocks(6) is None
+    assert strategy("head").frozen_blocks(6) == 6
+
+
+def test_too_many_blocks_say_what_the_model_has() -> None:
+    with pytest.raises(RequestError, match="has 6: use freeze_1 to freeze_6, or `head`"):
+        strategy("freeze_7").frozen_blocks(6)
+
+
+def names(*given: str) -> tuple[Strategy, ...]:
+    return tuple(strategy(name) for name in given)
+
+
+def test_two_names_for_one_depth_are_refused_before_anything_trains() -> None:
+    with pytest.raises(RequestError, match="freeze_4 and last_2 are the same in a base model of 6"):
+        check_strategies(names("full", "freeze_4", "last_2"), 6)
+    check_strategies(names("full", "freeze_4", "last_2"), 12)
+
+
+def test_every_strategy_is_held_against_the_model() -> None:
+    with pytest.raises(RequestError, match="last_9 names 9 blocks"):
+        check_strategies(names("full", "last_9"), 6)
+
+
+def test_head_and_freezing_every_block_may_stand_side_by_side() -> None:
+    check_strategies(
+        names("head", "freeze_6", "full"), 6
+    )  # a decoder's final norm tells them apart

@@ -1,0 +1,153 @@
+"""The Trainer's arguments, optimiser and checkpoints as an arm needs them."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import WIDTH
+
+from tasks.config import TrainingConfig
+from tasks.errors import RequestError
+from tasks.models.base_models import load_backbone, locate
+from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
+from tasks.training.freezing import freeze
+from tasks.training.strategies import strategy
+from tasks.training.trainer import RESERVED, higher_is_better, optimizer, training_arguments
+
+
+def arguments(tmp_path: Path, rows: int = 100, **fields: Any) -> Any:
+    return training_arguments(TrainingConfig(**fields), tmp_path / "arm", 7, rows)
+
+
+def test_the_configuration_arrives(tmp_path: Path) -> None:
+    made = arguments(
+        tmp_path,
+        epochs=2,
+        batch_size=4,
+        gradient_accumulation=3,
+        learning_rate=1e-3,
+        warmup=0.2,
+        schedule="cosine",
+        select_by="val/average_precision_micro",
+        precision="fp32",
+    )
+    assert (made.num_train_epochs, made.per_device_train_batch_size) == (2, 4)
+    assert made.gradient_accumulation_steps == 3
+    assert made.get_warmup_steps(50) == 10
+    assert made.lr_scheduler_type == "cosine"
+    assert (made.seed, made.data_seed) == (7, 7)
+    assert made.metric_for_best_model == "average_precision_micro"
+    assert made.greater_is_better is True
+    assert made.load_best_model_at_end is True
+    assert made.bf16 is False
+    assert made.report_to == []
+    assert made.push_to_hub is False
+
+
+def test_dynamic_padding_puts_like_lengths_together(tmp_path: Path) -> None:
+    assert arguments(tmp_path).train_sampling_strategy == "group_by_length"
+    assert arguments(tmp_path, padding="max").train_sampling_strategy == "random"
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(1, 1), (160, 1), (1600, 10), (1601, 10)])
+def test_an_epoch_has_about_ten_log_points(tmp_path: Path, rows: int, steps: int) -> None:
+    assert arguments(tmp_path, rows=rows, batch_size=16).logging_steps == steps
+
+
+def test_any_other_field_is_reached_under_extra(tmp_path: Path) -> None:
+    made = arguments(tmp_path, extra={"dataloader_num_workers": 2, "label_smoothing_factor": 0.1})
+    assert made.dataloader_num_workers == 2
+    assert made.label_smoothing_factor == 0.1
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_what_thaw_decides_cannot_be_set(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RequestError, match=rf"training\.extra\.{name} is decided by Thaw"):
+        arguments(tmp_path, extra={name: "x"})
+
+
+def test_an_unknown_extra_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"extra\.adam_betta1 \(did you mean adam_beta1\?\)"):
+        arguments(tmp_path, extra={"adam_betta1": 0.8})
+
+
+def test_a_field_that_newer_versions_dropped_is_unknown(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"Unknown field training\.extra\.group_by_length"):
+        arguments(tmp_path, extra={"group_by_length": True})
+
+
+def test_a_value_that_transformers_refuses_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"training\.extra or training: "):
+        arguments(tmp_path, extra={"logging_strategy": "sometimes"})
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher"),
+    [("val/loss", False), ("val/f1_micro", True), ("val/hamming_loss", False),
+     ("val/brier", False), ("test/average_precision_micro", True)],
+)  # fmt: skip
+def test_which_way_is_better(metric: str, higher: bool) -> None:
+    assert higher_is_better(metric) is higher
+
+
+# --- optimiser --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(tiny_bert: Path) -> TextClassifier:
+    head = HeadConfig(labels=3, pooling="cls", kind="dense")
+    return TextClassifier(load_backbone(locate(str(tiny_bert))), head)
+
+
+def test_the_head_has_its_own_rate_and_only_matrices_decay(model: TextClassifier) -> None:
+    freeze(model, strategy("freeze_3"))
+    config = TrainingConfig(learning_rate=1e-4, head_learning_rate=1e-2, weight_decay=0.1)
+    rates: dict[int, tuple[float, float]] = {}
+    for group in optimizer(model, config).param_groups:
+        for parameter in group["params"]:
+            assert id(parameter) not in rates
+            rates[id(parameter)] = group["lr"], group["weight_decay"]
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            assert id(parameter) not in rates, name
+            continue
+        rate = 1e-2 if name.startswith("head.") else 1e-4
+        decay = 0.1 if parameter.ndim >= 2 else 0.0
+        assert rates[id(parameter)] == (rate, decay), name
+
+
+def test_without_a_rate_of_its_own_the_head_has_the_models(model: TextClassifier) -> None:
+    groups = optimizer(model, TrainingConfig(learning_rate=3e-4)).param_groups
+    assert {group["lr"] for group in groups} == {3e-4}
+
+
+def test_a_head_alone_is_optimised_alone(model: TextClassifier) -> None:
+    freeze(model, strategy("head"))
+    groups = optimizer(model, TrainingConfig()).param_groups
+    sizes = sum(p.numel() for group in groups for p in group["params"])
+    assert sizes == WIDTH * WIDTH + WIDTH + WIDTH * 3 + 3
+
+
+# --- device -----------------------------------------------------------------------------------
+
+
+def test_precision_is_what_was_asked_for_or_what_the_device_is_fast_at() -> None:
+    assert wants_bf16("bf16") is True
+    assert wants_bf16("fp32") is False
+    assert wants_bf16("auto") is has_fast_bf16()
+
+
+@pytest.mark.skipif(uses_gpu(), reason="measures the process's memory, which a GPU run does not")
+def test_the_peak_of_a_block_is_measured_and_not_that_of_the_one_before() -> None:
+    with PeakMemory() as large:
+        block = torch.ones(50_000_000)  # 200 MB
+        torch.sum(block)
+        time.sleep(0.15)
+        del block
+    with PeakMemory() as small:
+        time.sleep(0.15)
+    assert large.megabytes > small.megabytes + 150
+    assert small.megabytes > 50
