@@ -10,7 +10,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -213,23 +214,32 @@ class Tracker:
 
     def create_version(
         self, name: str, model_uri: str, run_id: str, model_id: str, tags: Mapping[str, str]
-    ) -> ModelVersion:
-        """Add a version to the registered model `name`, which is made if it is new."""
+    ) -> str:
+        """Add a version to the registered model `name`, which is made if it is new.
+
+        Raises:
+            ThawError: the registry refuses; nothing is left behind.
+        """
+        with _refusals(name):
+            if not self.client.search_registered_models(f"name = '{name}'"):
+                self.client.create_registered_model(name)
         try:
-            self.client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise ThawError(f"The registry refused the model {name}: {error}") from error
-        try:
-            return self.client.create_model_version(
-                name, model_uri, run_id=run_id, model_id=model_id, tags=dict(tags)
-            )
-        except MlflowException as error:
-            raise ThawError(f"The registry refused a version of {name}: {error}") from error
+            with _refusals(name):
+                made = self.client.create_model_version(
+                    name, model_uri, run_id=run_id, model_id=model_id, tags=dict(tags)
+                )
+        except ThawError:
+            self._forget_if_empty(name)
+            raise
+        return str(made.version)
 
     def delete_version(self, name: str, version: str) -> None:
         """Take a version back; the registered model goes too if nothing is left of it."""
-        self.client.delete_model_version(name, version)
+        with _refusals(name):
+            self.client.delete_model_version(name, version)
+            self._forget_if_empty(name)
+
+    def _forget_if_empty(self, name: str) -> None:
         if not self.client.search_model_versions(f"name = '{name}'"):
             self.client.delete_registered_model(name)
 
@@ -242,24 +252,38 @@ class Tracker:
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
         """Point an alias at a version."""
-        self.client.set_registered_model_alias(name, alias, version)
+        with _refusals(name):
+            self.client.set_registered_model_alias(name, alias, version)
 
     def delete_alias(self, name: str, alias: str) -> None:
         """Remove an alias."""
-        self.client.delete_registered_model_alias(name, alias)
+        with _refusals(name):
+            self.client.delete_registered_model_alias(name, alias)
 
-    def tag_version(self, name: str, version: str, tags: Mapping[str, str]) -> None:
-        """Set tags on a model version."""
-        for key, value in tags.items():
-            self.client.set_model_version_tag(name, version, key, str(value))
-
-    def describe_version(self, name: str, version: str, text: str) -> None:
-        """Set a version's description, which the UI shows as Markdown (the model card)."""
-        self.client.update_model_version(name, version, description=text)
+    def describe_version(
+        self, name: str, version: str, text: str, tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Set a version's description, which the UI shows as Markdown, and tags."""
+        with _refusals(name):
+            self.client.update_model_version(name, version, description=text)
+            for key, value in (tags or {}).items():
+                self.client.set_model_version_tag(name, version, key, str(value))
 
     def load_pyfunc(self, model_uri: str) -> Any:
         """A registered or logged model, loaded from this store."""
         return mlflow.pyfunc.load_model(model_uri)
+
+
+@contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """Turn a registry's refusal into a sentence."""
+    try:
+        yield
+    except MlflowException as error:
+        raise ThawError(
+            f"The registry refused a change to the model {name} ({_first_line(error)}); "
+            "it is left as it was."
+        ) from error
 
 
 @cache

@@ -25,3 +25,13 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data sets are not here (set THAW_REAL_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database with its tables: copy it, because migrating one costs seconds."""
+    from tasks.tracking import Tracker
+
+    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Tracker(f"sqlite:///{database}")
+    return database

@@ -1,37 +1,27 @@
 """Tracking on a real SQLite store: what is logged is there, what is closed stays closed.
 
-A new store is migrated once a session and copied for each test: migrating costs seconds.
+Each test has a copy of the store that `migrated_store` made (tests/conftest.py).
 """
 
-import contextlib
 import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from mlflow.exceptions import MlflowException
 
 from tasks.errors import ThawError
 from tasks.storage import put_table
 from tasks.tracking import FAILED, FINISHED, RUNNING, Tracker, git_commit
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store with MLflow's tables."""
-    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Tracker(f"sqlite:///{database}")
-    return database
-
-
 @pytest.fixture
-def tracker(migrated: Path, isolated_store: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
+def tracker(migrated_store: Path, isolated_store: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
     """A tracker on this test's own copy, at the default place."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     home = isolated_store / "mlruns"
     home.mkdir()
-    shutil.copy(migrated, home / "mlflow.db")
+    shutil.copy(migrated_store, home / "mlflow.db")
     return Tracker()
 
 
@@ -47,9 +37,9 @@ def test_the_default_store_is_sqlite_in_the_runs_folder(
 
 
 def test_the_environment_can_name_another_store(
-    migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    migrated_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(migrated, tmp_path / "team.db")
+    shutil.copy(migrated_store, tmp_path / "team.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'team.db'}")
     assert Tracker().uri.endswith("team.db")
     assert not (tmp_path / "mlruns").exists()
@@ -177,43 +167,3 @@ def test_a_table_is_logged_under_its_content_digest(tracker: Tracker, run: str) 
     assert json.loads(logged.dataset.profile) == {"num_rows": 2}
     assert json.loads(logged.dataset.source)["origin"] == "sample genre.jsonl"
     assert {tag.key: tag.value for tag in logged.tags} == {"mlflow.data.context": "train"}
-
-
-# --- registered models ------------------------------------------------------------------------
-
-
-def version_of(tracker: Tracker, run: str, name: str = "genre") -> str:
-    """A version without a model behind it, which is all that aliases and tags need."""
-    client = tracker.client
-    with contextlib.suppress(MlflowException):
-        client.create_registered_model(name)
-    return str(client.create_model_version(name, f"runs:/{run}/model", run_id=run).version)
-
-
-def test_an_alias_names_one_version_at_a_time(tracker: Tracker, run: str) -> None:
-    assert tracker.alias("genre", "champion") is None
-    first, second = version_of(tracker, run), version_of(tracker, run)
-    tracker.set_alias("genre", "champion", first)
-    tracker.set_alias("genre", "champion", second)
-    standing = tracker.alias("genre", "champion")
-    assert standing is not None
-    assert str(standing.version) == second
-    tracker.delete_alias("genre", "champion")
-    assert tracker.alias("genre", "champion") is None
-
-
-def test_tags_and_the_card_are_on_the_version(tracker: Tracker, run: str) -> None:
-    version = version_of(tracker, run)
-    tracker.tag_version("genre", version, {"thaw.verdict": "wins"})
-    tracker.describe_version("genre", version, "# Card")
-    found = tracker.client.get_model_version("genre", version)
-    assert found.tags["thaw.verdict"] == "wins"
-    assert found.description == "# Card"
-
-
-def test_taking_the_only_version_back_leaves_no_model(tracker: Tracker, run: str) -> None:
-    first, second = version_of(tracker, run), version_of(tracker, run)
-    tracker.delete_version("genre", second)
-    assert tracker.client.get_registered_model("genre")
-    tracker.delete_version("genre", first)
-    assert tracker.client.search_registered_models() == []

@@ -147,7 +147,12 @@ def _convert_gguf(folder: Path, gguf: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
     model = AutoModel.from_pretrained(folder, gguf_file=gguf, dtype=torch.float32)
     tokenizer.save_pretrained(folder)
-    model.save_pretrained(folder)
+    # The weights are plain float32 by now, but transformers refuses to save what it has loaded
+    # through a quantizer.
+    del model.config.quantization_config
+    plain = AutoModel.from_config(model.config, dtype=torch.float32)
+    plain.load_state_dict(model.state_dict())
+    plain.save_pretrained(folder)
     (folder / gguf).unlink()
 
 

@@ -48,17 +48,19 @@ def read_texts(path: Path) -> list[str]:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"{path} cannot be read as UTF-8 text: {error}.") from error
-    lines = [line for line in content.splitlines() if line.strip()]
+    # Not splitlines(): a JSON string may hold U+2028 and its like, which are no line ends here.
+    lines = {n: line for n, line in enumerate(content.split("\n"), 1) if line.strip()}
     if not lines:
         raise RequestError(f"{path} holds no text.")
-    return list(_jsonl_texts(lines, path)) if path.suffix == ".jsonl" else lines
+    return list(_jsonl_texts(lines, path)) if path.suffix == ".jsonl" else list(lines.values())
 
 
-def _jsonl_texts(lines: list[str], path: Path) -> Iterator[str]:
-    for number, line in enumerate(lines, 1):
+def _jsonl_texts(lines: dict[int, str], path: Path) -> Iterator[str]:
+    for number, line in lines.items():
         try:
-            yield str(json.loads(line)["text"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise RequestError(
-                f"{path} line {number} is no JSON record with a `text` field."
-            ) from error
+            text = json.loads(line)["text"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            text = None
+        if not isinstance(text, str):
+            raise RequestError(f"{path} line {number} is no JSON record with a `text` field.")
+        yield text

@@ -88,7 +88,7 @@ def promote(
     standing = tracker.alias(name, "champion")
     if standing is not None and standing.tags.get("thaw.arm") == best.key:
         reason = f"this arm is the champion already (version {standing.version})"
-        return Promotion(name=name, version=standing.version, status="unchanged", reason=reason)
+        return Promotion(name=name, version=str(standing.version), status="unchanged", reason=reason)
     with tempfile.TemporaryDirectory(prefix="thaw-package-") as scratch:
         package = build_package(best, config)
         package.save(Path(scratch) / "package")
@@ -104,12 +104,11 @@ def promote(
         "thaw.test_digest": test.digest,
         config.evaluation.primary: f"{best.metrics[config.evaluation.primary]:.4f}",
     }
-    version = tracker.create_version(name, uri, best.run_id, model_id, tags).version
+    version = tracker.create_version(name, uri, best.run_id, model_id, tags)
     try:
-        tracker.describe_version(name, version, model_card)
         tracker.set_alias(name, "challenger", version)
         wins, reason = judge(tracker, config, best, base_rate, test, name)
-        tracker.tag_version(name, version, {"thaw.verdict": reason})
+        tracker.describe_version(name, version, model_card, {"thaw.verdict": reason})
         if wins:
             tracker.set_alias(name, "champion", version)
             tracker.delete_alias(name, "challenger")
@@ -177,7 +176,7 @@ def judge(
     standing = tracker.alias(name, "champion")
     if standing is None:
         return True, f"{metric} {mine:.4f} beats the base rate's {floor:.4f}; no champion stood"
-    theirs = champion_figure(tracker, config, best, test, standing.version, name)
+    theirs = champion_figure(tracker, config, best, test, str(standing.version), name)
     if sign * (mine - theirs) <= 0:
         return (
             False,

@@ -6,6 +6,7 @@ Exits 0 if the model gives the expected probabilities, 1 with a sentence if not.
 """
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -55,13 +56,19 @@ def verify_in_fresh_process(
 
 
 def largest_difference(answers: list[dict[str, Any]], expected: list[dict[str, Any]]) -> float:
-    """The largest absolute difference of any probability; infinite if the label sets differ."""
+    """The largest absolute difference of any probability.
+
+    Infinite if the label sets differ or a probability is not a number.
+    """
     worst = 0.0
     for answer, wanted in zip(answers, expected, strict=True):
         found, right = answer["probabilities"], wanted["probabilities"]
         if found.keys() != right.keys():
             return float("inf")
-        worst = max([worst, *(abs(found[label] - right[label]) for label in right)])
+        differences = [abs(found[label] - right[label]) for label in right]
+        if any(math.isnan(difference) for difference in differences):
+            return float("inf")  # max() would pass over it
+        worst = max([worst, *differences])
     return worst
 
 

@@ -5,12 +5,16 @@ finished and is never trained again; one that has complete checkpoints is resume
 """
 
 import json
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import TrainerState, set_seed
 
@@ -81,16 +85,9 @@ def train_arm(
         freezing = freeze(model, spec.strategy)
         _require_disk(spec, freezing)
         trainer = _trainer(spec, model, parts, collator, log, logged_until)
-        try:
+        with _full_disk_explained(spec):
             _train_or_resume(trainer, spec)
-        except OSError as error:
-            raise ThawError(_write_failure(spec, error)) from error
-        except RuntimeError as error:  # safetensors and torch.save report a full disk this way
-            if "space" in str(error).lower() or "write" in str(error).lower():
-                raise ThawError(_write_failure(spec, error)) from error
-            raise
         cost = next(c for c in trainer.callback_handler.callbacks if isinstance(c, CostCallback))
-        _refuse_divergence(spec, trainer.state)
         outcome = _evaluate(spec, run_id, model, parts, collator)
     outcome = outcome.model_copy(
         update={
@@ -101,7 +98,8 @@ def train_arm(
     )
     trainable = {name for name, value in model.named_parameters() if value.requires_grad}
     state = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if k in trainable}
-    save_file(state, spec.folder / TRAINED)
+    with _full_disk_explained(spec):
+        save_file(state, spec.folder / TRAINED)
     write_text(spec.folder / "arm.json", spec.model_dump_json(indent=2))
     write_text(spec.folder / OUTCOME, outcome.model_dump_json(indent=2))
     for checkpoint in spec.folder.glob("checkpoint-*"):
@@ -168,6 +166,7 @@ def _trainer(
     logged_until: int,
 ) -> ArmTrainer:
     def compute_metrics(prediction: Any) -> dict[str, float]:
+        _refuse_divergence(spec, prediction.predictions)
         probabilities = to_probabilities(prediction.predictions, spec.task)
         truth = prediction.label_ids
         if spec.task == "single_label":
@@ -294,16 +293,29 @@ def _require_disk(spec: ArmSpec, freezing: Freezing) -> None:
     require_free_space(spec.folder, needed, f"Checkpoints of {spec.title}")
 
 
+@contextmanager
+def _full_disk_explained(spec: ArmSpec) -> Iterator[None]:
+    """What a full disk raises, as a sentence: each library that writes has its own way."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise ThawError(_write_failure(spec, error)) from error
+    except RuntimeError as error:  # torch.save's writer
+        if not re.search("space|write|writing|inline_container", str(error)):
+            raise
+        raise ThawError(_write_failure(spec, error)) from error
+
+
 def _write_failure(spec: ArmSpec, error: Exception) -> str:
     return (
-        f"The checkpoint of {spec.title} could not be written below {spec.folder} ({error}); "
+        f"What {spec.title} learned could not be written below {spec.folder} ({error}); "
         "free some space or set THAW_STORE to a larger disk, then run the same command to resume."
     )
 
 
-def _refuse_divergence(spec: ArmSpec, state: TrainerState) -> None:
-    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    if losses and not np.isfinite(losses).all():
+def _refuse_divergence(spec: ArmSpec, logits: np.ndarray) -> None:
+    """Stop at the first validation that shows it; Trainer filters such losses out of its log."""
+    if not np.isfinite(logits).all():
         raise ThawError(
             f"The loss of {spec.title} is not a number any more; lower training.learning_rate "
             f"(now {spec.training.learning_rate:g}) or set training.precision=fp32."

@@ -27,6 +27,21 @@ RESERVED = {
     "eval_strategy",
     "remove_unused_columns",
     "push_to_hub",
+    "optim",
+}
+# Fields of TrainingArguments that have a name of their own in Thaw's configuration.
+NAMED = {
+    "num_train_epochs": "epochs",
+    "per_device_train_batch_size": "batch_size",
+    "per_device_eval_batch_size": "eval_batch_size",
+    "gradient_accumulation_steps": "gradient_accumulation",
+    "learning_rate": "learning_rate",
+    "weight_decay": "weight_decay",
+    "warmup_steps": "warmup",
+    "lr_scheduler_type": "schedule",
+    "max_grad_norm": "max_grad_norm",
+    "greater_is_better": "select_by",
+    "bf16": "precision",
 }
 
 
@@ -59,12 +74,16 @@ def training_arguments(
 
     Raises:
         RequestError: `training.extra` names a field that TrainingArguments lacks, or one that
-            Thaw decides, or a value it refuses.
+            Thaw decides or has a name for, or a value it refuses.
     """
     known = {field.name for field in dataclasses.fields(TrainingArguments)}
     for name in config.extra:
         if name in RESERVED:
             raise RequestError(f"training.extra.{name} is decided by Thaw and cannot be set.")
+        if name in NAMED:
+            raise RequestError(
+                f"training.extra.{name} is what training.{NAMED[name]} sets: use it."
+            )
         if name not in known:
             raise RequestError(
                 f"Unknown field training.extra.{name}{nearest(name, sorted(known))}: it is no "
@@ -87,7 +106,9 @@ def training_arguments(
         "train_sampling_strategy": ("group_by_length" if config.padding == "dynamic" else "random"),
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
-        "save_total_limit": 1,  # the best and the last
+        # The best and the last; with 1, Trainer would delete the last at its end, and an arm that
+        # is killed before its outcome is written would train again from the best.
+        "save_total_limit": 2,
         "load_best_model_at_end": True,
         "metric_for_best_model": config.select_by.removeprefix("val/"),
         "greater_is_better": higher_is_better(config.select_by),
@@ -110,8 +131,13 @@ def higher_is_better(metric: str) -> bool:
     return not metric.endswith(("loss", "error", "brier"))
 
 
-def optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW with a learning rate of its own for the head, and decay on matrices only."""
+def optimizer(
+    model: nn.Module, config: TrainingConfig, arguments: TrainingArguments
+) -> torch.optim.AdamW:
+    """AdamW with a learning rate of its own for the head, and decay on matrices only.
+
+    Its betas and epsilon are TrainingArguments' (`training.extra.adam_beta2=0.98`).
+    """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -128,6 +154,8 @@ def optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
             for (in_head, decays), parameters in groups.items()
         ],
         lr=config.learning_rate,
+        betas=(float(arguments.adam_beta1), float(arguments.adam_beta2)),
+        eps=float(arguments.adam_epsilon),
         fused=True,
     )
 
@@ -145,7 +173,7 @@ def build_trainer(
     trainer = ArmTrainer(
         model=model,
         args=arguments,
-        optimizers=(optimizer(model, config), None),
+        optimizers=(optimizer(model, config, arguments), None),
         callbacks=callbacks,
         **parts,
     )

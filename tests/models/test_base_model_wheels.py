@@ -5,14 +5,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from gguf import GGUFWriter
 from safetensors.torch import load_file
 from tiny import BLOCKS
 
 from tasks.errors import RequestError
-from tasks.models.base_models import load_backbone, locate
+from tasks.models.base_models import _convert_gguf, load_backbone, load_tokenizer, locate
 
 
 @pytest.fixture
@@ -104,3 +106,59 @@ def test_an_unpacking_that_was_cut_short_is_done_again(
     (located.folder / ".complete").unlink()
     (located.folder / "config.json").write_text("{")
     assert load_backbone(locate("mine")).config.num_hidden_layers == BLOCKS
+
+
+def write_gguf(file: Path, tiny_llama: Path) -> dict[str, torch.Tensor]:
+    """The tiny Llama as GGUF, as llama.cpp would name its parts; returns the weights."""
+    model = load_backbone(locate(str(tiny_llama)))
+    config, tokenizer = model.config, load_tokenizer(locate(str(tiny_llama)))
+    writer = GGUFWriter(file, "llama")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokenizer.convert_ids_to_tokens(range(config.vocab_size)))
+    writer.add_token_scores([0.0] * config.vocab_size)
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_bos_token_id(tokenizer.bos_token_id)
+    names = {
+        "embed_tokens": "token_embd", "norm": "output_norm", "self_attn.q_proj": "attn_q",
+        "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm",
+    }  # fmt: skip
+    weights = model.state_dict()
+    for name, weight in weights.items():
+        part = name.removesuffix(".weight")
+        block, _, inner = part.removeprefix("layers.").partition(".")
+        theirs = f"blk.{block}.{names[inner]}" if part.startswith("layers.") else names[part]
+        value = weight.numpy()
+        if inner in ("self_attn.q_proj", "self_attn.k_proj"):  # llama.cpp interleaves rotary halves
+            heads = value.shape[0] // config.head_dim
+            halves = value.reshape(heads, 2, config.head_dim // 2, value.shape[1])
+            value = np.ascontiguousarray(halves.swapaxes(1, 2).reshape(value.shape))
+        writer.add_tensor(f"{theirs}.weight", value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return weights
+
+
+def test_gguf_weights_are_converted_once_to_float32(tiny_llama: Path, tmp_path: Path) -> None:
+    weights = write_gguf(tmp_path / "tiny.gguf", tiny_llama)
+    _convert_gguf(tmp_path, "tiny.gguf")
+    assert not (tmp_path / "tiny.gguf").exists()
+    located = locate(str(tmp_path))
+    assert "quantization_config" not in (tmp_path / "config.json").read_text()
+    assert located.pooling == "last"
+    assert load_tokenizer(located).eos_token_id is not None
+    for name, weight in load_backbone(located).state_dict().items():
+        torch.testing.assert_close(weight, weights[name], rtol=0, atol=0)

@@ -3,12 +3,16 @@
 import errno
 import json
 import os
+import resource
 import shutil
+import signal
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from test_run import Logged, figures, train
 from tiny import MakeSpec
 
@@ -17,6 +21,7 @@ from tasks.training import run
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import COMPLETE
 from tasks.training.run import finished_outcome, last_complete_checkpoint, train_arm
+from tasks.training.trainer import ArmTrainer
 
 Kill = Callable[[dict[str, float], int], None]
 
@@ -43,12 +48,20 @@ def interrupt(spec: ArmSpec, after: int) -> Logged:
     return logged
 
 
+KNOWN: dict[str, tuple[dict[str, float], Logged]] = {}
+
+
 def undisturbed(spec: ArmSpec) -> tuple[dict[str, float], Logged]:
-    """Figures and log of the arm when nothing happens; the arm is then taken away again."""
-    logged: Logged = []
-    outcome = train(spec, logged)
-    shutil.rmtree(spec.folder)
-    return figures(outcome), logged
+    """Figures and log of the arm when nothing happens, trained once a session for each key.
+
+    The arm itself is taken away again.
+    """
+    if spec.key not in KNOWN:
+        logged: Logged = []
+        outcome = train(spec, logged)
+        shutil.rmtree(spec.folder)
+        KNOWN[spec.key] = figures(outcome), logged
+    return KNOWN[spec.key]
 
 
 @pytest.mark.parametrize("strategy", ["full", "freeze_2", "head"])
@@ -138,30 +151,22 @@ def test_training_stops_when_validation_gets_worse(make_spec: MakeSpec) -> None:
     assert outcome.metrics["cost/epochs"] == len(losses)
 
 
-def test_an_arm_that_was_killed_after_it_had_stopped_early_does_not_go_on(
-    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = stops_early(make_spec)
-    wanted, whole_log = undisturbed(spec)
-    with monkeypatch.context() as patch:  # the kill comes between training and evaluation
-        patch.setattr(run, "_evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            train(spec)
-    logged: Logged = []
-    outcome = train(spec, logged)
-    assert figures(outcome) == wanted
-    assert [(p.step, p.metrics) for p in outcome.curve] == whole_log
-    assert logged == []
-    assert outcome.metrics["cost/train_seconds"] > 0
-
-
+@pytest.mark.parametrize("moment", ["at the end of training", "before the test part is read"])
+@pytest.mark.parametrize("early", [True, False])
 def test_an_arm_that_was_killed_after_its_last_epoch_only_evaluates(
-    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, early: bool, moment: str
 ) -> None:
-    spec = make_spec()
+    spec = stops_early(make_spec) if early else make_spec()
     wanted, whole_log = undisturbed(spec)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        if moment == "at the end of training":
+            patch.setattr(ArmTrainer, "_load_best_model", killed)
+        else:
+            patch.setattr(run, "_evaluate", killed)
         with pytest.raises(KeyboardInterrupt):
             train(spec)
     logged: Logged = []
@@ -169,6 +174,7 @@ def test_an_arm_that_was_killed_after_its_last_epoch_only_evaluates(
     assert figures(outcome) == wanted
     assert logged == []
     assert [(p.step, p.metrics) for p in outcome.curve] == whole_log
+    assert outcome.metrics["cost/train_seconds"] > 0
 
 
 # --- full disks -------------------------------------------------------------------------------
@@ -193,19 +199,41 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_arm_is_resumed_later(
 ) -> None:
     spec = make_spec()
     wanted, _ = undisturbed(spec)
+    targets = {
+        "the weights": "safetensors.torch.serialize_file",
+        "the optimiser": "torch.save",
+        "the result": "tasks.training.run.save_file",
+    }
 
     def no_space(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        if where == "the weights":
-            patch.setattr("safetensors.torch.serialize_file", no_space)
-        elif where == "the optimiser":
-            patch.setattr("torch.save", no_space)
-        else:
-            patch.setattr(run, "save_file", no_space)
+        patch.setattr(targets[where], no_space)
         with pytest.raises(ThawError, match=r"freeze_2 seed=1 .*No space left .*free some space"):
             train(spec)
     assert finished_outcome(spec) is None
     assert not (spec.folder / "outcome.json").exists()
     assert figures(train(spec)) == wanted
+
+
+@pytest.mark.parametrize("library", ["safetensors", "torch"])
+def test_what_each_library_raises_on_a_full_disk_is_known(
+    make_spec: MakeSpec, tmp_path: Path, library: str
+) -> None:
+    spec, tensors = make_spec(), {"weight": torch.zeros(1_000_000)}
+    write = save_file if library == "safetensors" else torch.save
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # a full disk, near enough
+    try:
+        with pytest.raises(ThawError, match="free some space"), run._full_disk_explained(spec):
+            write(tensors, tmp_path / "weights")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_another_failure_is_not_taken_for_a_full_disk(make_spec: MakeSpec) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), run._full_disk_explained(make_spec()):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")

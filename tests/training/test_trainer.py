@@ -15,7 +15,7 @@ from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
 from tasks.training.freezing import freeze
 from tasks.training.strategies import strategy
-from tasks.training.trainer import RESERVED, higher_is_better, optimizer, training_arguments
+from tasks.training.trainer import NAMED, RESERVED, higher_is_better, optimizer, training_arguments
 
 
 def arguments(tmp_path: Path, rows: int = 100, **fields: Any) -> Any:
@@ -69,6 +69,13 @@ def test_what_thaw_decides_cannot_be_set(tmp_path: Path, name: str) -> None:
         arguments(tmp_path, extra={name: "x"})
 
 
+@pytest.mark.parametrize("name", sorted(NAMED))
+def test_what_has_a_name_of_its_own_is_refused_with_it(tmp_path: Path, name: str) -> None:
+    assert NAMED[name] in TrainingConfig.model_fields
+    with pytest.raises(RequestError, match=rf"is what training\.{NAMED[name]} sets"):
+        arguments(tmp_path, extra={name: 1})
+
+
 def test_an_unknown_extra_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"extra\.adam_betta1 \(did you mean adam_beta1\?\)"):
         arguments(tmp_path, extra={"adam_betta1": 0.8})
@@ -102,11 +109,13 @@ def model(tiny_bert: Path) -> TextClassifier:
     return TextClassifier(load_backbone(locate(str(tiny_bert))), head)
 
 
-def test_the_head_has_its_own_rate_and_only_matrices_decay(model: TextClassifier) -> None:
+def test_the_head_has_its_own_rate_and_only_matrices_decay(
+    model: TextClassifier, tmp_path: Path
+) -> None:
     freeze(model, strategy("freeze_3"))
     config = TrainingConfig(learning_rate=1e-4, head_learning_rate=1e-2, weight_decay=0.1)
     rates: dict[int, tuple[float, float]] = {}
-    for group in optimizer(model, config).param_groups:
+    for group in optimizer(model, config, arguments(tmp_path)).param_groups:
         for parameter in group["params"]:
             assert id(parameter) not in rates
             rates[id(parameter)] = group["lr"], group["weight_decay"]
@@ -119,14 +128,24 @@ def test_the_head_has_its_own_rate_and_only_matrices_decay(model: TextClassifier
         assert rates[id(parameter)] == (rate, decay), name
 
 
-def test_without_a_rate_of_its_own_the_head_has_the_models(model: TextClassifier) -> None:
-    groups = optimizer(model, TrainingConfig(learning_rate=3e-4)).param_groups
+def test_without_a_rate_of_its_own_the_head_has_the_models(
+    model: TextClassifier, tmp_path: Path
+) -> None:
+    groups = optimizer(model, TrainingConfig(learning_rate=3e-4), arguments(tmp_path)).param_groups
     assert {group["lr"] for group in groups} == {3e-4}
 
 
-def test_a_head_alone_is_optimised_alone(model: TextClassifier) -> None:
+def test_the_optimisers_other_settings_are_reached_under_extra(
+    model: TextClassifier, tmp_path: Path
+) -> None:
+    made = arguments(tmp_path, extra={"adam_beta2": 0.98, "adam_epsilon": "1e-6"})
+    (group, *_) = optimizer(model, TrainingConfig(), made).param_groups
+    assert (group["betas"], group["eps"]) == ((0.9, 0.98), 1e-6)
+
+
+def test_a_head_alone_is_optimised_alone(model: TextClassifier, tmp_path: Path) -> None:
     freeze(model, strategy("head"))
-    groups = optimizer(model, TrainingConfig()).param_groups
+    groups = optimizer(model, TrainingConfig(), arguments(tmp_path)).param_groups
     sizes = sum(p.numel() for group in groups for p in group["params"])
     assert sizes == WIDTH * WIDTH + WIDTH + WIDTH * 3 + 3
 

@@ -1,0 +1,93 @@
+"""The proof that a packaged model stands by itself: a fresh process that gives the same answers."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from tasks.errors import ThawError
+from tasks.registry.verify import TOLERANCE, largest_difference, main, verify_in_fresh_process
+from tasks.storage import write_text
+
+NAN = float("nan")
+
+
+def answers(*probabilities: float) -> list[dict[str, Any]]:
+    """One answer a probability, over the labels `a` (that) and `b` (what is left)."""
+    return [{"labels": ["a"], "probabilities": {"a": p, "b": 1 - p}} for p in probabilities]
+
+
+def test_the_difference_is_the_largest_of_any_label_and_text() -> None:
+    assert largest_difference(answers(0.5, 0.25), answers(0.5, 0.25)) == 0
+    assert largest_difference(answers(0.5, 0.25), answers(0.5, 0.75)) == 0.5
+    assert largest_difference([], []) == 0
+
+
+def test_other_labels_are_infinitely_different() -> None:
+    other = [{"labels": [], "probabilities": {"a": 0.5, "c": 0.5}}]
+    assert largest_difference(other, answers(0.5)) == float("inf")
+
+
+@pytest.mark.parametrize(("first", "second"), [(NAN, 0.5), (0.5, NAN), (NAN, NAN)])
+def test_what_is_no_number_is_never_the_same(first: float, second: float) -> None:
+    assert largest_difference(answers(0.1, first), answers(0.1, second)) == float("inf")
+
+
+def test_a_missing_answer_is_an_error() -> None:
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        largest_difference(answers(0.5), answers(0.5, 0.5))
+
+
+# --- with a model in a real store -------------------------------------------------------------
+
+TEXTS = ["one", "longer"]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    """A model in a folder; its probability of `a` is a tenth of the text's length."""
+    code = tmp_path / "model_code.py"
+    code.write_text(
+        "from mlflow.pyfunc import PythonModel\n"
+        "import mlflow\n"
+        "class Lengths(PythonModel):\n"
+        "    def predict(self, context, model_input: list[str], params=None):\n"
+        "        shares = [len(text) / 10 for text in model_input]\n"
+        "        found = [{'a': share, 'b': 1 - share} for share in shares]\n"
+        "        return [{'labels': ['a'], 'probabilities': one} for one in found]\n"
+        "mlflow.models.set_model(Lengths())\n"
+    )
+    folder = tmp_path / "model"
+    mlflow.pyfunc.save_model(folder, python_model=str(code), pip_requirements=[])
+    return str(folder)
+
+
+@pytest.fixture
+def store(migrated_store: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated_store, tmp_path / 'mlflow.db')}"
+
+
+def test_a_model_that_answers_as_expected_passes(model: str, store: str, tmp_path: Path) -> None:
+    verify_in_fresh_process(store, model, TEXTS, answers(0.3, 0.6), tmp_path)
+
+
+def test_a_tampered_expectation_fails_with_the_difference(
+    model: str, store: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ThawError, match=r"not registered: its probabilities differ by up to 0\.1"):
+        verify_in_fresh_process(store, model, TEXTS, answers(0.3, 0.7), tmp_path)
+
+
+def test_a_model_that_does_not_load_fails_with_the_reason(store: str, tmp_path: Path) -> None:
+    with pytest.raises(ThawError, match=r"failed its check in a fresh process.*nothing"):
+        verify_in_fresh_process(store, str(tmp_path / "nothing"), TEXTS, answers(0.3), tmp_path)
+
+
+def test_the_tolerance_is_for_arithmetic_only(model: str, store: str, tmp_path: Path) -> None:
+    for shift, code in ((0.5 * TOLERANCE, 0), (2 * TOLERANCE, 1), (NAN, 1)):
+        expected = {"texts": TEXTS, "answers": answers(0.3, 0.6 + shift)}
+        file = write_text(tmp_path / "expected.json", json.dumps(expected))
+        assert main([store, model, str(file)]) == code
