@@ -15,11 +15,18 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.run import finished_outcome, train_arm
+from tasks.training.trunk import depth_of
+from tasks.training.trunk_pass import Depth
 
 
 @task(name="arm", task_run_name="{spec.title}", cache_policy=NO_CACHE)
 def run_arm(
-    spec: ArmSpec, tracking_uri: str, experiment_id: str, parent: str, force: bool
+    spec: ArmSpec,
+    tracking_uri: str,
+    experiment_id: str,
+    parent: str,
+    force: bool,
+    depths: tuple[Depth, ...] = (),
 ) -> Outcome:
     """Train one arm under a child run of the sweep; reuse it if it is finished already."""
     tracker = Tracker(tracking_uri)
@@ -40,8 +47,9 @@ def run_arm(
                     spec,
                     run_id,
                     log=lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
-                    logged_until=tracker.last_step(run_id, "train/loss"),
+                    logged_until=lambda metric: tracker.last_step(run_id, metric),
                     force=force,
+                    depths=depths,
                 )
             record_outcome(tracker, run_id, outcome, list(spec.labels))
         except KeyboardInterrupt:
@@ -105,6 +113,8 @@ def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list
         pairs = zip(labels, outcome.thresholds, strict=True)
         text = "label,threshold\n" + "".join(f"{label},{value:.2f}\n" for label, value in pairs)
         tracker.log_text(run_id, text, "thresholds.csv")
+    if outcome.trunk:
+        tracker.set_tags(run_id, {"thaw.trunk": outcome.trunk})
     tracker.log_metrics(run_id, outcome.metrics)
 
 
@@ -121,25 +131,28 @@ def predictions_csv(frame: pd.DataFrame, labels: list[str]) -> str:
 
 
 def run_arms(
-    specs: list[ArmSpec], sweep: Sweep, execution: ExecutionConfig, force: bool
+    specs: list[ArmSpec], sweep: Sweep, execution: ExecutionConfig, force: bool, blocks: int
 ) -> list[Outcome]:
     """All arms, one after another or over the task runner that the configuration names.
 
-    In sequence they run in the main thread, where Ctrl-C reaches the training loop.
+    In sequence they run in the main thread, where Ctrl-C reaches the training loop. The first
+    arm that needs the frozen trunk stores every depth that the others will.
     """
+    found = {depth_of(spec.strategy, blocks) for spec in specs}
+    depths = tuple(depth for depth in found if depth is not None)
     where = (sweep.tracker.uri, sweep.experiment_id, sweep.run_id)
     if execution.runner == "sequential":
-        return [run_arm(spec, *where, force) for spec in specs]
+        return [run_arm(spec, *where, force, depths) for spec in specs]
     fan_out = fanned_arms.with_options(task_runner=task_runner(execution))
-    return fan_out(specs, *where, force)
+    return fan_out(specs, where, force, depths)
 
 
 @flow(name="arms", validate_parameters=False)
 def fanned_arms(
-    specs: list[ArmSpec], tracking_uri: str, experiment_id: str, parent: str, force: bool
+    specs: list[ArmSpec], where: tuple[str, str, str], force: bool, depths: tuple[Depth, ...]
 ) -> list[Outcome]:
     """The arms as a subflow: a flow's task runner is fixed when it starts."""
-    futures = [run_arm.submit(spec, tracking_uri, experiment_id, parent, force) for spec in specs]
+    futures = [run_arm.submit(spec, *where, force, depths) for spec in specs]
     return [future.result() for future in futures]
 
 

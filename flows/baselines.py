@@ -74,6 +74,8 @@ def _measure(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
         test["text"].tolist(),
         config.evaluation.baseline_c,
         config.training.select_by,
+        config.task,
+        spec.positive,
     )
 
 
@@ -90,7 +92,13 @@ def _as_outcome(name: str, baseline: Baseline, spec: ArmSpec, run_id: str) -> Ou
         probabilities: np.ndarray = getattr(baseline, part)
         if part == "validation" and spec.task == "multi_label":
             thresholds = tune_thresholds(truth, probabilities)
-        figures = compute(spec.task, truth, probabilities, thresholds or None)  # type: ignore[arg-type]
+        figures = compute(
+            spec.task,  # type: ignore[arg-type]
+            truth,
+            probabilities,
+            thresholds or None,
+            spec.positive,
+        )
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         tables[part] = put_predictions(
             frame["id"].tolist(), truth, probabilities, f"{name} on {part}"

@@ -14,9 +14,7 @@ def deployment_of(case: str) -> RunnerDeployment:
     """The case's deployment, on the schedule of its configuration if it has one."""
     schedule = load_case(case).schedule
     schedules = [Cron(schedule.cron, timezone=schedule.timezone)] if schedule.cron else []
-    return flow_of(case).to_deployment(
-        name="scheduled", schedules=schedules, tags=["thaw", case]
-    )
+    return flow_of(case).to_deployment(name="scheduled", schedules=schedules, tags=["thaw", case])
 
 
 def serve_all(limit: int = 1) -> None:

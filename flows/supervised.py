@@ -62,14 +62,15 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
     """
     check_metric_names(config)
     located = locate(config.model.base)
-    check_strategies(config.strategies, block_count(located))
+    blocks = block_count(located)
+    check_strategies(config.strategies, blocks)
     raw = ingest_data(config)
     with open_sweep(config, raw.digest, force) as sweep:
         prepared = validate_data(raw, config, sweep)
         examples, usable = usable_examples(prepared, config.data)
         parts = split_data(examples, config, sweep)
         specs = plan_arms(config, located.digest, list(usable.labels), parts)
-        outcomes = run_arms(specs, sweep, config.execution, force and not sweep.finished)
+        outcomes = run_arms(specs, sweep, config.execution, force and not sweep.finished, blocks)
         outcomes += [
             run_baseline(name, config, specs[0], sweep) for name in (UNTRAINED, MAJORITY, TFIDF)
         ]
@@ -153,14 +154,14 @@ def compare_arms(
     page = html(
         comparison,
         plots,
-        per_label(best, spec.labels),
+        per_label(best, spec.labels, config.task),
         f"{config.case}: {config.title}",
         provenance(config, spec, sweep),
     )
     tracker.log_text(run_id, page, "comparison/report.html")
     tracker.log_text(run_id, markdown(comparison), "comparison/table.md")
     tracker.log_text(run_id, comparison.model_dump_json(indent=2), "comparison/comparison.json")
-    table = per_label(best, spec.labels).to_csv()
+    table = per_label(best, spec.labels, config.task).to_csv()
     tracker.log_text(run_id, str(table), "comparison/labels.csv")
     with tempfile.TemporaryDirectory(prefix="thaw-plots-") as scratch:
         for name, picture in plots.items():

@@ -157,6 +157,11 @@ class TrainingConfig(Frozen):
     """`auto`: bf16 where the device has instructions for it."""
     padding: Literal["dynamic", "max"] = "dynamic"
     """`dynamic` pads to the longest text of a batch, `max` to `model.max_length`."""
+    trunk: Literal["auto", "on", "off"] = "auto"
+    """Run the frozen bottom once per example and train on its stored output. `auto`: wherever
+    something is frozen and the store has room; `on`: fail where it cannot be; `off`: never."""
+    trunk_limit_gb: Annotated[float, Field(gt=0)] = 8.0
+    """Most that all stored hidden states may take on disk; the least recently used go first."""
     extra: dict[str, Any] = Field(default_factory=dict)
     """Any other field of transformers' TrainingArguments, checked by name."""
 

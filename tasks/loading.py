@@ -17,6 +17,17 @@ from tasks.errors import RequestError
 from tasks.paths import conf_dir
 
 DATA_SOURCES = ("sample", "path", "hub", "url")
+# What is said of one source and holds for no other.
+BELONGINGS = (
+    "member",
+    "sha256",
+    "hub_config",
+    "hub_revision",
+    "format",
+    "separator",
+    "header",
+    "quotes_are_text",
+)
 
 
 def case_names() -> list[str]:
@@ -74,6 +85,9 @@ def load_case(
         )
     chosen = overrides if isinstance(overrides, Mapping) else parse_overrides(overrides)
     check_names(chosen, CaseConfig)
+    for name in ("case", "profile"):
+        if name in chosen:
+            raise RequestError(f"{name} is no field to override: say `thaw run CASE --profile P`.")
     resolved = _merge(_merge(fields, profiles[profile] or {}), chosen)
     _let_one_source_win(resolved, chosen)
     resolved.update(case=case, profile=profile)
@@ -135,7 +149,7 @@ def _let_one_source_win(resolved: dict[str, Any], chosen: Mapping[str, Any]) -> 
     named = [source for source in DATA_SOURCES if over.get(source) is not None]
     if not named:
         return
-    belongings = (*DATA_SOURCES, "member", "sha256", "hub_config", "hub_revision")
+    belongings = (*DATA_SOURCES, *BELONGINGS)
     for field in belongings:
         if field not in over:
             resolved["data"].pop(field, None)

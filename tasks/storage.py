@@ -7,10 +7,10 @@ and renamed, so that a half-written one is never seen under the name that reader
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -97,13 +97,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         ThawError: the disk is full or the folder cannot be written.
     """
     path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{uuid4().hex[:8]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        partial.touch(exist_ok=False)
     except OSError as error:
         raise ThawError(f"Cannot write below {path.parent}: {error.strerror or error}.") from error
-    partial = Path(name)
     try:
         yield partial
         with partial.open("rb") as written:

@@ -14,7 +14,7 @@ repeated rows make average precision look better than it is (a label's positives
 by 0.03 in the macro mean of a test part of 65 rows, and an interval about another centre would
 say the wrong thing (chapter 10 of the same book, on the bootstrap's estimate of bias). They are
 not corrected for how many pairs are compared. A draw in which a metric is undefined is passed
-over; `weighted.py` says which labels a macro mean leaves out when a resample lacks them.
+over; `weighted.py` says what becomes of a figure when a resample lacks a label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ import numpy as np
 from tasks.config import EvaluationConfig
 from tasks.errors import ThawError
 from tasks.evaluation.findings import Difference, Interval
+from tasks.evaluation.metrics import Task
 from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions
 from tasks.evaluation.weighted import WeightedMetrics
 
@@ -57,19 +58,23 @@ def resample(
     metrics: Sequence[str],
     config: EvaluationConfig,
     seed: int = 0,
+    task: Task = "multi_label",
+    positive: int | None = None,
 ) -> Draws:
     """Draw resamples of the test rows and measure every entry on each.
 
     Args:
         outcomes_by_entry: entry name -> one outcome a seed (one in all for most baselines).
-        metrics: short names from `weighted.METRICS`.
+        metrics: short names from `weighted.metric_names`.
         config: the number of resamples and the confidence.
         seed: of the draws; the same seed gives the same intervals.
+        task: what the labels mean.
+        positive: column of the positive class of a two-class case.
 
     Raises:
         ThawError: two outcomes were not tested on the same rows.
     """
-    models, rows = _prepare(outcomes_by_entry, metrics)
+    models, rows = _prepare(outcomes_by_entry, metrics, task, positive)
     seeds_of = {
         name: tuple(outcome.seed for outcome in outcomes)
         for name, outcomes in outcomes_by_entry.items()
@@ -163,7 +168,10 @@ def _limits(
 
 
 def _prepare(
-    outcomes_by_entry: Mapping[str, Sequence[Outcome]], metrics: Sequence[str]
+    outcomes_by_entry: Mapping[str, Sequence[Outcome]],
+    metrics: Sequence[str],
+    task: Task,
+    positive: int | None,
 ) -> tuple[dict[str, list[WeightedMetrics]], int]:
     """The metrics of every outcome over one common order of the test rows, and their number."""
     first: tuple[str, Predictions] | None = None
@@ -175,10 +183,9 @@ def _prepare(
             if first is None:
                 first = name, table
             order = _order(first, (name, table))
+            truth, probabilities = table.truth[order], table.probabilities[order]
             models[name].append(
-                WeightedMetrics(
-                    table.truth[order], table.probabilities[order], outcome.thresholds, metrics
-                )
+                WeightedMetrics(truth, probabilities, outcome.thresholds, metrics, task, positive)
             )
     if first is None:
         raise ThawError("There is nothing to compare: no entry has predictions.")

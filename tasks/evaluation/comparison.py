@@ -15,8 +15,9 @@ from tasks.errors import RequestError, ThawError
 from tasks.evaluation.bootstrap import differences, intervals, resample
 from tasks.evaluation.conclusion import conclude
 from tasks.evaluation.findings import Comparison, Cost, Difference, Entry, Interval, ReferenceLine
+from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.weighted import METRICS
+from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
 
 COSTS = (
@@ -40,7 +41,7 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
         labels: the labels' names.
 
     Raises:
-        RequestError: the configuration names a metric that there is not.
+        RequestError: the configuration names a metric or a positive class that there is not.
         ThawError: no arm is among the outcomes, or two of them saw different test rows.
     """
     check_metric_names(config)
@@ -48,7 +49,14 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
     best = best_outcome(outcomes, config)
     primary = short_name(config.evaluation.primary)
     shown = tuple(dict.fromkeys([primary, *map(short_name, config.evaluation.table)]))
-    draws = resample(groups, shown, config.evaluation, seed=config.split.seed)
+    draws = resample(
+        groups,
+        shown,
+        config.evaluation,
+        seed=config.split.seed,
+        task=config.task,
+        positive=positive_index(labels, config.data.positive),
+    )
     measured, pairs = intervals(draws), differences(draws)
     entries = tuple(_entry(name, groups, config, measured[name]) for name in groups)
     comparison = Comparison(
@@ -56,6 +64,8 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
         title=config.title,
         data=config.data.source,
         base_model=config.model.base,
+        task=config.task,
+        positive=config.data.positive,
         primary=primary,
         select_by=config.training.select_by,
         metrics=shown,
@@ -105,16 +115,22 @@ def check_metric_names(config: CaseConfig) -> None:
     """Refuse a configuration whose metrics do not exist; cheap, so do it before any training.
 
     Raises:
-        RequestError: with the nearest name that there is.
+        RequestError: with the nearest name that there is, or with what the metric needs.
     """
+    measured = metric_names(config.task, config.data.positive is not None)
     fields = [("training.select_by", config.training.select_by, "val/")]
     fields += [("evaluation.primary", config.evaluation.primary, "test/")]
     fields += [("evaluation.table", f"test/{name}", "test/") for name in config.evaluation.table]
     for field, name, part in fields:
-        known = [f"{part}{metric}" for metric in METRICS]
+        known = [f"{part}{metric}" for metric in measured]
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             strip = part if field == "evaluation.table" else ""
+            if config.task == "single_label" and name.removeprefix(part) in OF_POSITIVE:
+                raise RequestError(
+                    f"{field} names {name.removeprefix(strip)}, which needs a positive class: "
+                    "name one of the two labels in data.positive."
+                )
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             raise RequestError(
                 f"{field} names {name.removeprefix(strip)}, which is not measured "
                 f"(did you mean {close.removeprefix(strip)}?)."

@@ -12,7 +12,6 @@ from tasks.evaluation.findings import Comparison, Difference, Entry
 from tasks.evaluation.wording import (
     figure,
     lower_is_better,
-    metric_title,
     percent,
     ratio,
     signed,
@@ -48,10 +47,10 @@ def _chosen(comparison: Comparison) -> str:
         f"{best.name} is the only arm"
         if len(arms) == 1
         else f"Of {len(arms)} {kind}{seeds}, {best.name} is best on validation "
-        f"({metric_title(comparison.select_by)} {figure(best.selection)})"
+        f"({comparison.metric_title(comparison.select_by)} {figure(best.selection)})"
     )
     return (
-        f"{choice}; on test it reaches {metric_title(comparison.primary)} "
+        f"{choice}; on test it reaches {comparison.metric_title(comparison.primary)} "
         f"{figure(interval.mean)} ({percent(comparison.confidence)} interval "
         f"{figure(interval.low)} to {figure(interval.high)})."
     )

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from tasks.evaluation.wording import metric_title
+
 # JSON has no NaN: pydantic writes null for it, and this reads it back.
 Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 
@@ -91,7 +93,8 @@ class Comparison(_Frozen):
     """The outcome of a sweep.
 
     Attributes:
-        case, title, data, base_model: as the configuration names them.
+        case, title, data, base_model, task: as the configuration names them.
+        positive: the positive class of a two-class case.
         primary: the test metric that decides, by short name.
         select_by: the validation metric that chose `best`, by full name.
         metrics: short names of the shown metrics, in order.
@@ -104,6 +107,8 @@ class Comparison(_Frozen):
     title: str
     data: str
     base_model: str
+    task: Literal["multi_label", "single_label"] = "multi_label"
+    positive: str | None = None
     primary: str
     select_by: str
     metrics: tuple[str, ...]
@@ -129,6 +134,10 @@ class Comparison(_Frozen):
     def baselines(self) -> tuple[Entry, ...]:
         """The entries to be beaten."""
         return tuple(entry for entry in self.entries if entry.kind == "baseline")
+
+    def metric_title(self, metric: str) -> str:
+        """A metric's name as a reader says it, with the class that it is about."""
+        return metric_title(metric, self.positive)
 
     def entry(self, name: str) -> Entry:
         """The entry of that name."""

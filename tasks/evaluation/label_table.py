@@ -6,22 +6,22 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from tasks.evaluation.metrics import Task, decide
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import figure
 
 
-def per_label(outcome: Outcome, labels: Sequence[str]) -> pd.DataFrame:
+def per_label(outcome: Outcome, labels: Sequence[str], task: Task = "multi_label") -> pd.DataFrame:
     """How an arm does on each label of the test part, the most frequent label first.
 
     Returns:
         Columns `label`, `support` and `predicted` (rows), `precision`, `recall`, `f1`,
-        `average_precision` and `threshold`; NaN where a figure is undefined (precision without
-        a prediction, recall without a positive row).
+        `average_precision`, and in multi-label cases `threshold`; NaN where a figure is undefined
+        (precision without a prediction, recall without a positive row).
     """
     table = read_predictions(outcome.test)
-    thresholds = np.asarray(outcome.thresholds or [0.5] * len(labels))
-    truth, found = table.truth == 1, table.probabilities >= thresholds
+    truth, found = table.truth == 1, decide(task, table.probabilities, outcome.thresholds)
     hits, predicted, support = (truth & found).sum(0), found.sum(0), truth.sum(0)
     with np.errstate(invalid="ignore"):
         figures = pd.DataFrame(
@@ -38,27 +38,31 @@ def per_label(outcome: Outcome, labels: Sequence[str]) -> pd.DataFrame:
                     else np.nan
                     for j in range(len(labels))
                 ],
-                "threshold": thresholds,
             }
         )
+    if task == "multi_label":
+        figures["threshold"] = outcome.thresholds or 0.5
     return figures.sort_values(["support", "label"], ascending=[False, True], ignore_index=True)
 
 
 def labels_sheet(table: pd.DataFrame, name: str) -> Sheet:
     """A table of `per_label` as a sheet."""
+    tuned = "threshold" in table.columns
     counts, figures = ("support", "predicted"), ("precision", "recall", "f1", "average_precision")
     rows = tuple(
         (
             Cell(str(row["label"])),
             *(Cell(f"{row[column]:,}") for column in counts),
             *(Cell(figure(row[column])) for column in figures),
-            Cell(figure(row["threshold"], 2)),
+            *([Cell(figure(row["threshold"], 2))] if tuned else []),
         )
         for row in table.to_dict("records")
     )
     return Sheet(
-        heading=f"Labels of {name}",
-        note="On the test part, at the threshold of each label.",
+        heading=f"{'Labels' if tuned else 'Classes'} of {name}",
+        note="On the test part, at the threshold of each label."
+        if tuned
+        else "On the test part; the answer to a text is its most probable class.",
         columns=(
             "",
             "Rows",
@@ -67,7 +71,7 @@ def labels_sheet(table: pd.DataFrame, name: str) -> Sheet:
             "Recall",
             "F1",
             "Average precision",
-            "Threshold",
+            *(["Threshold"] if tuned else []),
         ),
         rows=rows,
     )

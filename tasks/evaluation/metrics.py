@@ -23,6 +23,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from tasks.errors import RequestError
+from tasks.evaluation.single_label import single_label_metrics
+
 Task = Literal["multi_label", "single_label"]
 Metrics = dict[str, float]
 
@@ -30,17 +33,21 @@ Metrics = dict[str, float]
 logging.getLogger("evaluate").setLevel(logging.ERROR)
 
 
-class MultiLabelMetrics(evaluate.Metric):
-    """All multi-label figures at given thresholds; see `multi_label_metrics`."""
+class _TableMetric(evaluate.Metric):
+    """A metric of a table of probabilities: both sides are (n, labels) rows."""
 
     def _info(self) -> evaluate.MetricInfo:
         row = SequenceFeature(Value("float32"))
         return evaluate.MetricInfo(
-            description="F1, ROC-AUC, average precision, Jaccard, Hamming and subset accuracy.",
+            description=self.__doc__,
             citation="",
             inputs_description="(n, labels) probabilities and (n, labels) truth.",
             features=Features({"predictions": row, "references": row}),
         )
+
+
+class MultiLabelMetrics(_TableMetric):
+    """All multi-label figures at given thresholds; see `multi_label_metrics`."""
 
     def _compute(
         self,
@@ -53,11 +60,26 @@ class MultiLabelMetrics(evaluate.Metric):
         )
 
 
+class SingleLabelMetrics(_TableMetric):
+    """All single-label figures, those of a positive class included; see `single_label_metrics`."""
+
+    def _compute(
+        self,
+        predictions: Sequence[Sequence[float]],
+        references: Sequence[Sequence[float]],
+        positive: int | None = None,
+    ) -> Metrics:
+        return single_label_metrics(
+            np.asarray(references, dtype=np.int8), np.asarray(predictions), positive
+        )
+
+
 def compute(
     task: Task,
     truth: np.ndarray,
     probabilities: np.ndarray,
     thresholds: Sequence[float] | None = None,
+    positive: int | None = None,
 ) -> Metrics:
     """The metrics of one part, through `evaluate`.
 
@@ -65,14 +87,48 @@ def compute(
         task: what the labels mean.
         truth: (n, labels) of 0 and 1.
         probabilities: (n, labels) in [0, 1].
-        thresholds: tuned threshold of each label; with them the `_tuned` figures are added.
+        thresholds: tuned threshold of each label (multi-label cases); with them the `_tuned`
+            figures are added.
+        positive: column of the positive class (two-class cases, see `positive_index`); with it
+            the figures of that class are added.
+    """
+    table = {"predictions": probabilities, "references": truth.astype(np.float32)}
+    metric: Any
+    if task == "multi_label":
+        metric = MultiLabelMetrics(keep_in_memory=True)
+        return metric.compute(**table, thresholds=thresholds)
+    metric = SingleLabelMetrics(keep_in_memory=True)
+    return metric.compute(**table, positive=positive)
+
+
+def positive_index(labels: Sequence[str], positive: str | None) -> int | None:
+    """The column of the label that `data.positive` names; None where it names none.
+
+    Raises:
+        RequestError: there is no such label, or there are not two.
+    """
+    if positive is None:
+        return None
+    if positive not in labels or len(labels) != 2:
+        raise RequestError(
+            f"data.positive is {positive}, and the labels of the data are {', '.join(labels)}: "
+            "it has to be one of exactly two."
+        )
+    return list(labels).index(positive)
+
+
+def decide(
+    task: Task, probabilities: np.ndarray, thresholds: Sequence[float] | None = None
+) -> np.ndarray:
+    """The answers that probabilities come to: (n, labels), True for a predicted label.
+
+    Multi-label: each label at or above its threshold (without thresholds: 0.5). Single-label:
+    the most probable class; of equals the first, as `argmax` and so the packaged model has it.
     """
     if task == "multi_label":
-        metric: Any = MultiLabelMetrics(keep_in_memory=True)
-        return metric.compute(
-            predictions=probabilities, references=truth.astype(np.float32), thresholds=thresholds
-        )
-    raise NotImplementedError(task)
+        tuned = thresholds is not None and len(thresholds) > 0
+        return np.asarray(probabilities >= (np.asarray(thresholds) if tuned else 0.5))
+    return np.arange(probabilities.shape[1]) == probabilities.argmax(1)[:, None]
 
 
 def multi_label_metrics(
@@ -83,8 +139,8 @@ def multi_label_metrics(
     `roc_auc_hard_labels` is the chapter's own "ROC-AUC": it is taken on predictions binarised
     at 0.5 (micro), which makes it a balanced accuracy; it is logged for comparison only.
     """
-    figures = _at_thresholds(truth, probabilities >= 0.5, "")
-    hard = (probabilities >= 0.5).astype(np.int8)
+    hard = decide("multi_label", probabilities).astype(np.int8)
+    figures = _at_thresholds(truth, hard, "")
     figures["roc_auc_hard_labels"] = _or_nan(roc_auc_score, truth.ravel(), hard.ravel())
     figures["loss"] = float(
         log_loss(
@@ -102,13 +158,12 @@ def multi_label_metrics(
             else float("nan")
         )
     if thresholds is not None:
-        tuned = probabilities >= np.asarray(thresholds)
+        tuned = decide("multi_label", probabilities, thresholds).astype(np.int8)
         figures |= _at_thresholds(truth, tuned, "_tuned")
     return figures
 
 
 def _at_thresholds(truth: np.ndarray, predicted: np.ndarray, suffix: str) -> Metrics:
-    predicted = predicted.astype(np.int8)
     figures = {
         f"f1_{average}": float(f1_score(truth, predicted, average=average, zero_division=0))
         for average in ("micro", "macro", "samples")

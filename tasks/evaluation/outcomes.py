@@ -35,6 +35,7 @@ class Outcome(BaseModel):
         thresholds: the tuned threshold of each label, in label order (multi-label cases).
         validation, test: predictions, see `put_predictions`.
         folder: where the trained model lies (arms only).
+        trunk: whether the frozen part ran once per example, and if not, why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,7 @@ class Outcome(BaseModel):
     test: TableRef
     curve: tuple[CurvePoint, ...] = ()
     folder: str | None = None
+    trunk: str = ""
 
 
 class Predictions(BaseModel):

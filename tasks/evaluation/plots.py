@@ -1,29 +1,20 @@
-"""The comparison's pictures, as PNG bytes.
+"""The comparison's pictures, as PNG bytes."""
 
-Figures are made without pyplot, whose global state is not safe where arms run in threads.
-"""
-
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from tasks.evaluation.comparison import by_name
+from tasks.evaluation.drawing import FAINT, OTHERS, PALETTE, clean, to_png
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.labelling import label_points, label_right
-from tasks.evaluation.outcomes import Outcome, read_predictions
-from tasks.evaluation.wording import amount, figure, lower_is_better, metric_title
-
-# Okabe and Ito's palette, which colour-blind readers can tell apart, less its pale yellow.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
-INK, FAINT, OTHERS = "#333333", "#8a8a8a", "#a6a6a6"
-MOST_LABELS = 16  # panels that a page of precision/recall curves still shows legibly
-PANELS_A_ROW = 4
+from tasks.evaluation.metrics import positive_index
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.prediction_plots import confusion_matrix, precision_recall, reliability
+from tasks.evaluation.wording import amount, lower_is_better, metric_title
 
 
 def draw_all(
@@ -37,11 +28,15 @@ def draw_all(
         best: the chosen arm, whose labels are drawn.
         labels: names, in the order of the predictions' columns.
     """
+    positive = positive_index(labels, comparison.positive)
     pictures = {
         "quality_against_cost.png": quality_against_cost(comparison),
         "learning_curves.png": learning_curves(outcomes, comparison.select_by),
-        "precision_recall.png": precision_recall(best, labels),
+        "precision_recall.png": precision_recall(best, labels, comparison.task, positive),
     }
+    if comparison.task == "single_label":
+        pictures["confusion_matrix.png"] = confusion_matrix(best, labels, comparison.confidence)
+        pictures["reliability.png"] = reliability(best, labels, comparison.confidence, positive)
     return {name: picture for name, picture in pictures.items() if picture}
 
 
@@ -55,7 +50,7 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
     if not arms:
         return None
     picture = Figure(figsize=(8.4, 4.8), layout="constrained")
-    axes = _clean(picture.add_subplot())
+    axes = clean(picture.add_subplot())
     colours = _colours({arm.name: arm.selection for arm in arms}, comparison.select_by)
     seconds = [arm.costs["train_seconds"].value for arm in arms]
     if max(seconds) > 10 * min(seconds) > 0:
@@ -77,7 +72,7 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
         points.append((name, (time, shown.mean), colours[arm.name]))
         bars.append(((time, shown.low), (time, shown.high)))
     axes.set_xlabel("training time, seconds")
-    axes.set_ylabel(f"{metric_title(comparison.primary)} (test)")
+    axes.set_ylabel(f"{comparison.metric_title(comparison.primary)} (test)")
     label_right(
         axes,
         [
@@ -89,7 +84,7 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
         height = baseline.metrics[comparison.primary].mean
         bars.append(((axes.get_xlim()[0], height), (axes.get_xlim()[1], height)))
     label_points(axes, points, bars)
-    return _png(picture)
+    return to_png(picture)
 
 
 def learning_curves(outcomes: Sequence[Outcome], select_by: str) -> bytes | None:
@@ -118,7 +113,7 @@ def learning_curves(outcomes: Sequence[Outcome], select_by: str) -> bytes | None
     width = 2.9 * len(metrics) + 0.08 * longest * (len(metrics) if everywhere else 1)
     picture = Figure(figsize=(width, 3.6), layout="constrained")
     for position, metric in enumerate(metrics):
-        axes = _clean(picture.add_subplot(1, len(metrics), position + 1))
+        axes = clean(picture.add_subplot(1, len(metrics), position + 1))
         ends = _draw_curves(axes, arms, metric, colours)
         part, words = metric.split("/")[0], metric_title(metric)
         axes.set_title(f"{'training' if part == 'train' else 'validation'} {words}", fontsize=10)
@@ -126,47 +121,7 @@ def learning_curves(outcomes: Sequence[Outcome], select_by: str) -> bytes | None
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if everywhere or position == len(metrics) - 1:
             label_right(axes, ends)
-    return _png(picture)
-
-
-def precision_recall(outcome: Outcome, labels: Sequence[str]) -> bytes:
-    """Precision over recall on test, a panel a label; the most frequent labels if too many."""
-    table = read_predictions(outcome.test)
-    support = table.truth.sum(0)
-    shown = np.argsort(-support, kind="stable")[:MOST_LABELS]
-    columns = min(PANELS_A_ROW, len(shown))
-    rows = -(-len(shown) // columns)
-    picture = Figure(figsize=(2.3 * columns + 0.4, 2.2 * rows + 0.7), layout="constrained")
-    for position, label in enumerate(shown):
-        axes = _clean(picture.add_subplot(rows, columns, position + 1))
-        axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-        truth, scores = table.truth[:, label], table.probabilities[:, label]
-        if 0 < support[label] < len(truth):
-            precision, recall, _ = precision_recall_curve(truth, scores)
-            axes.step(recall, precision, where="post", color=PALETTE[0], lw=1.6)
-            axes.axhline(truth.mean(), color=FAINT, lw=1, ls=(0, (5, 3)))
-            threshold = outcome.thresholds[label] if outcome.thresholds else 0.5
-            found = scores >= threshold
-            hits = int((found & (truth == 1)).sum())
-            if found.any():
-                point = hits / support[label], hits / found.sum()
-                axes.plot(*point, "o", color=PALETTE[1], ms=6, clip_on=False, zorder=3)
-            quality = f"AP {figure(average_precision_score(truth, scores), 2)}"
-        else:
-            quality = "one class only"
-        axes.set_title(f"{labels[label]}\n{quality}, {support[label]} positive", fontsize=9)
-        axes.tick_params(labelsize=8)
-    some = f", the {len(shown)} most frequent labels of {len(labels)}"
-    picture.suptitle(
-        f"{outcome.name} on test{some if len(labels) > len(shown) else ''}: the dot is the "
-        "threshold in use, the dashed line the label's share of the rows",
-        fontsize=9,
-        color=INK,
-        wrap=True,
-    )
-    picture.supxlabel("recall", fontsize=10, color=INK)
-    picture.supylabel("precision", fontsize=10, color=INK)
-    return _png(picture)
+    return to_png(picture)
 
 
 def _draw_curves(
@@ -200,23 +155,3 @@ def _colours(selection: Mapping[str, float], select_by: str) -> dict[str, str]:
     sign = 1 if lower_is_better(select_by) else -1
     order = sorted(selection, key=lambda name: np.nan_to_num(sign * selection[name], nan=np.inf))
     return {name: PALETTE[i] if i < len(PALETTE) else OTHERS for i, name in enumerate(order)}
-
-
-def _clean(axes: Axes) -> Axes:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9)
-    axes.xaxis.label.set_color(INK)
-    axes.yaxis.label.set_color(INK)
-    axes.grid(axis="y", color="#e6e6e6", lw=0.8)
-    axes.set_axisbelow(True)
-    return axes
-
-
-def _png(picture: Figure) -> bytes:
-    engine = picture.get_layout_engine()
-    if isinstance(engine, ConstrainedLayoutEngine):
-        engine.set(w_pad=0.08, h_pad=0.08)  # inches
-    buffer = io.BytesIO()
-    picture.savefig(buffer, format="png", dpi=150)
-    return buffer.getvalue()

@@ -23,7 +23,6 @@ from tasks.evaluation.tables import (
     matrix,
     quality,
 )
-from tasks.evaluation.wording import metric_title
 
 __all__ = ["html", "markdown", "per_label", "terminal"]
 
@@ -36,6 +35,8 @@ _CAPTIONS = {
     "dashed lines the baselines.",
     "learning_curves": "Learning curves.",
     "precision_recall": "Precision and recall of the chosen arm on the test part.",
+    "confusion_matrix": "Which classes the chosen arm takes for which, on the test part.",
+    "reliability": "Whether the probabilities of the chosen arm mean what they say.",
 }
 
 
@@ -94,7 +95,7 @@ def html(
         comparison=comparison,
         summary=_summary(comparison),
         matrix=matrix(comparison, comparison.primary),
-        others=[(metric_title(metric), matrix(comparison, metric)) for metric in others],
+        others=[(comparison.metric_title(metric), matrix(comparison, metric)) for metric in others],
         labels=labels_sheet(per_label, name),
         pictures=[
             (_CAPTIONS.get(Path(file).stem, file), base64.b64encode(picture).decode())

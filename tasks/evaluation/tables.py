@@ -11,7 +11,6 @@ from tasks.evaluation.wording import (
     amount,
     figure,
     lower_is_better,
-    metric_title,
     percent,
     ratio,
     share,
@@ -54,9 +53,9 @@ def quality(comparison: Comparison) -> Sheet:
             f"With each figure its {percent(comparison.confidence)} interval: bootstrap over "
             f"{comparison.test_rows:,} rows{over}, {comparison.resamples:,} resamples. "
             "Chosen: best on validation; ≈: not distinguishable from it in "
-            f"{metric_title(comparison.primary)}."
+            f"{comparison.metric_title(comparison.primary)}."
         ),
-        columns=("", *(_capital(metric_title(metric)) for metric in comparison.metrics)),
+        columns=("", *(_capital(comparison.metric_title(metric)) for metric in comparison.metrics)),
         rows=tuple(
             (
                 _name(entry, comparison),
@@ -112,7 +111,7 @@ def against_best(comparison: Comparison) -> Sheet:
             rows.append((Cell(entry.name), Cell(cell.main), Cell(cell.remark), verdict))
     return Sheet(
         heading=f"Against {comparison.best} (chosen on validation)",
-        note=f"{_capital(metric_title(comparison.primary))} on the same test rows.",
+        note=f"{_capital(comparison.metric_title(comparison.primary))} on the same test rows.",
         columns=("", "Difference", f"{percent(comparison.confidence)} interval", "Verdict"),
         rows=tuple(rows),
     )
@@ -122,7 +121,7 @@ def matrix(comparison: Comparison, metric: str) -> Sheet:
     """Differences of every pair of entries on one metric: row minus column."""
     names = [entry.name for entry in comparison.entries]
     return Sheet(
-        heading=f"Differences in {metric_title(metric)}",
+        heading=f"Differences in {comparison.metric_title(metric)}",
         note=(
             "Row minus column, on the same test rows. Only where a difference stands out does "
             "its interval exclude zero; the others cannot be told apart. Intervals are not "
@@ -158,7 +157,7 @@ def chapter(comparison: Comparison) -> Sheet | None:
             f"{comparison.reference_source}. Here: {comparison.data}, {comparison.base_model}; "
             "figures compare only as far as data, model and split are the same."
         ),
-        columns=("", *(_capital(metric_title(metric)) for metric in metrics)),
+        columns=("", *(_capital(comparison.metric_title(metric)) for metric in metrics)),
         rows=tuple(rows),
     )
 

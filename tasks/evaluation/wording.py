@@ -13,7 +13,8 @@ _FAMILIES = {
     "hamming_loss": "Hamming loss",
     "loss": "loss",
 }
-_AVERAGES = ("micro", "macro", "samples")
+_AVERAGES = ("micro", "macro", "samples", "weighted")
+_OF_ONE_CLASS = ("precision", "recall", "f1", "average_precision")
 
 
 def short_name(metric: str) -> str:
@@ -21,9 +22,16 @@ def short_name(metric: str) -> str:
     return metric.rpartition("/")[2]
 
 
-def metric_title(metric: str) -> str:
-    """A metric's name as a reader says it: `test/f1_micro_tuned` is `F1 micro (tuned)`."""
+def metric_title(metric: str, positive: str | None = None) -> str:
+    """A metric's name as a reader says it: `test/f1_micro_tuned` is `F1 micro (tuned)`.
+
+    Args:
+        metric: with or without its part.
+        positive: the positive class of a two-class case; `f1` is then `F1 of spam`.
+    """
     name = short_name(metric)
+    if positive is not None and name in _OF_ONE_CLASS:
+        return f"{metric_title(name)} of {positive}"
     if name == "roc_auc_hard_labels":
         return "ROC-AUC on hard labels"
     base = name.removesuffix("_tuned")

@@ -6,25 +6,54 @@ and nowhere else.
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from tasks.errors import RequestError
 
 
+class GivenEmbeddings(nn.Module):
+    """Stands for an embedding layer where the hidden states are given instead of tokens."""
+
+    def forward(self, *args: Tensor | None, **kwargs: Tensor | None) -> Tensor:
+        """The given states: by name, or as the second argument (DistilBERT's order)."""
+        states = kwargs.get("inputs_embeds")
+        if states is None:
+            states = next(value for value in args if value is not None and value.ndim == 3)
+        return states
+
+
+class NoPositions(nn.Module):
+    """Stands for a position embedding that the given states already contain."""
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Zero, of a shape that adds to anything."""
+        return torch.zeros(1, 1, 1, device=positions.device)
+
+
 @dataclass(frozen=True)
 class Anatomy:
-    """Module paths inside a headless model (`AutoModel`)."""
+    """Module paths inside a headless model (`AutoModel`).
+
+    `given` says what takes the place of the embedding layers in a model whose forward gets
+    hidden states as `inputs_embeds`: module path -> the class that stands in.
+    """
 
     embeddings: tuple[str, ...]
     blocks: str
     final: tuple[str, ...] = ()
+    given: tuple[tuple[str, type[nn.Module]], ...] = ()
 
 
 FAMILIES = {
-    "bert": Anatomy(("embeddings",), "encoder.layer"),
-    "roberta": Anatomy(("embeddings",), "encoder.layer"),
-    "distilbert": Anatomy(("embeddings",), "transformer.layer"),
-    "gpt2": Anatomy(("wte", "wpe"), "h", ("ln_f",)),
+    "bert": Anatomy(("embeddings",), "encoder.layer", given=(("embeddings", GivenEmbeddings),)),
+    "roberta": Anatomy(("embeddings",), "encoder.layer", given=(("embeddings", GivenEmbeddings),)),
+    "distilbert": Anatomy(
+        ("embeddings",), "transformer.layer", given=(("embeddings", GivenEmbeddings),)
+    ),
+    "gpt2": Anatomy(
+        ("wte", "wpe"), "h", ("ln_f",), given=(("wpe", NoPositions), ("drop", nn.Identity))
+    ),
     "llama": Anatomy(("embed_tokens",), "layers", ("norm",)),
 }
 

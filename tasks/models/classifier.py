@@ -70,14 +70,39 @@ def to_probabilities(logits: np.ndarray, task: str) -> np.ndarray:
     return made.numpy()
 
 
+def position_ids(mask: Tensor) -> Tensor:
+    """Positions counted over real tokens, so that padding on the left shifts nothing.
+
+    Args:
+        mask: (batch, tokens), 1 for real tokens.
+
+    Returns:
+        (batch, tokens) of 0, 1, 2, … from the first real token on; padding gets 0 before it.
+    """
+    return (mask.long().cumsum(1) - 1).clamp(min=0)
+
+
+def position_arguments(backbone: nn.Module, mask: Tensor) -> dict[str, Tensor]:
+    """`position_ids` for a model that takes them; RoBERTa counts over real tokens by itself."""
+    if backbone.config.model_type == "roberta":  # type: ignore[union-attr]
+        return {}
+    return {"position_ids": position_ids(mask)}
+
+
 class Head(nn.Sequential):
-    """The trainable layers on the pooled vector, initialised from a seed of their own.
+    """The layers on the pooled vector, and the loss; initialised from a seed of their own.
 
     The seed is the arm's: every arm with the same seed starts from the same head, whatever
     random numbers were drawn before.
     """
 
-    def __init__(self, width: int, config: HeadConfig, seed: int = 0) -> None:
+    def __init__(
+        self,
+        width: int,
+        config: HeadConfig,
+        seed: int = 0,
+        positive_weights: Tensor | None = None,
+    ) -> None:
         layers: list[nn.Module] = []
         if config.kind == "dense":
             layers += [nn.Linear(width, width), nn.ReLU()]
@@ -88,6 +113,34 @@ class Head(nn.Sequential):
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=HEAD_SCALE, generator=generator)
                 nn.init.zeros_(layer.bias)
+        self.task = config.task
+        # Not part of the saved model: it shapes the training loss alone.
+        self.positive_weights: Tensor | None
+        self.register_buffer("positive_weights", positive_weights, persistent=False)
+
+    def classify(self, pooled: Tensor, labels: Tensor | None = None) -> ClassifierOutput:
+        """Logits, and the loss when labels are given.
+
+        Args:
+            pooled: (batch, width).
+            labels: (batch, labels) of 0.0 and 1.0 for multi-label cases, (batch,) class numbers
+                for single-label ones.
+        """
+        # In float32 even under autocast: bf16 logits would come in steps of nearly one percent.
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits = self(pooled.float())
+            output = ClassifierOutput(logits=logits)
+            if labels is not None:
+                output["loss"] = self._loss(logits, labels)
+        return output
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        weights = self.positive_weights
+        if self.task == "multi_label":
+            return nn.functional.binary_cross_entropy_with_logits(
+                logits, labels.to(logits.dtype), pos_weight=weights
+            )
+        return nn.functional.cross_entropy(logits, labels.long(), weight=weights)
 
 
 class TextClassifier(nn.Module):
@@ -103,10 +156,7 @@ class TextClassifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head_config = config
-        self.head = Head(backbone.config.hidden_size, config, seed)
-        # Not part of the saved model: it shapes the training loss alone.
-        self.positive_weights: Tensor | None
-        self.register_buffer("positive_weights", positive_weights, persistent=False)
+        self.head = Head(backbone.config.hidden_size, config, seed, positive_weights)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None
@@ -115,28 +165,19 @@ class TextClassifier(nn.Module):
 
         Args:
             input_ids: (batch, tokens).
-            attention_mask: (batch, tokens), 1 for real tokens.
-            labels: (batch, labels) of 0.0 and 1.0 for multi-label cases, (batch,) class numbers
-                for single-label ones.
+            attention_mask: (batch, tokens), 1 for real tokens; padding may stand on either side.
+            labels: as in `Head.classify`.
         """
-        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask)[0]
+        hidden = self.backbone(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            **position_arguments(self.backbone, attention_mask),
+        )[0]
         return self.classify(pool(hidden, attention_mask, self.head_config.pooling), labels)
 
     def classify(self, pooled: Tensor, labels: Tensor | None = None) -> ClassifierOutput:
         """Logits and loss from pooled vectors of (batch, width)."""
-        logits = self.head(pooled).float()
-        output = ClassifierOutput(logits=logits)
-        if labels is not None:
-            output["loss"] = self._loss(logits, labels)
-        return output
-
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        weights = self.positive_weights
-        if self.head_config.task == "multi_label":
-            return nn.functional.binary_cross_entropy_with_logits(
-                logits, labels.to(logits.dtype), pos_weight=weights
-            )
-        return nn.functional.cross_entropy(logits, labels.long(), weight=weights)
+        return self.head.classify(pooled, labels)
 
     def save(self, folder: Path) -> None:
         """Write configuration and weights (safetensors) into `folder`."""

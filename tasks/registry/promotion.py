@@ -217,7 +217,7 @@ def champion_figure(
     if metric_is_tuned(config.evaluation.primary):
         figures = compute(config.task, truth, passing, [0.5] * len(spec.labels))
     else:
-        figures = compute(config.task, truth, probabilities)
+        figures = compute(config.task, truth, probabilities, positive=spec.positive)
     return figures[config.evaluation.primary.removeprefix("test/")]
 
 

@@ -63,7 +63,7 @@ def largest_difference(answers: list[dict[str, Any]], expected: list[dict[str, A
     worst = 0.0
     for answer, wanted in zip(answers, expected, strict=True):
         found, right = answer["probabilities"], wanted["probabilities"]
-        if found.keys() != right.keys():
+        if found.keys() != right.keys() or answer["labels"] != wanted["labels"]:
             return float("inf")
         differences = [abs(found[label] - right[label]) for label in right]
         if any(math.isnan(difference) for difference in differences):

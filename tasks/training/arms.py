@@ -11,17 +11,22 @@ from pydantic import BaseModel, ConfigDict
 import tasks
 from tasks.config import CaseConfig, ModelConfig, TrainingConfig
 from tasks.errors import RequestError
+from tasks.evaluation.metrics import positive_index
 from tasks.loading import grid_points
 from tasks.paths import store_dir
 from tasks.storage import TableRef
 from tasks.training.strategies import Strategy
 
 # What an arm's result depends on: a change elsewhere (a report, the README) retrains nothing.
-CODE_OF_AN_ARM = ("models", "training", "evaluation/metrics.py")
+CODE_OF_AN_ARM = ("models", "training", "evaluation/metrics.py", "evaluation/single_label.py")
 
 
 class ArmSpec(BaseModel):
-    """Everything that decides an arm's result."""
+    """Everything that decides an arm's result.
+
+    Attributes:
+        positive: column of the positive class of a two-class case.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +39,7 @@ class ArmSpec(BaseModel):
     training: TrainingConfig
     base_digest: str
     labels: tuple[str, ...]
+    positive: int | None = None
     train: TableRef
     validation: TableRef
     test: TableRef
@@ -105,7 +111,11 @@ def plan_arms(
         base_digest: identity of the base model's weights.
         labels: the labels in column order.
         parts: `train`, `validation` and `test`.
+
+    Raises:
+        RequestError: `data.positive` is not one of two labels.
     """
+    positive = positive_index(labels, config.data.positive)
     return [
         ArmSpec(
             case=config.case,
@@ -117,6 +127,7 @@ def plan_arms(
             training=training,
             base_digest=base_digest,
             labels=tuple(labels),
+            positive=positive,
             **parts,
         )
         for strategy in config.strategies

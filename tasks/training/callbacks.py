@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ TRAIN_LOGS = {"loss", "learning_rate", "grad_norm"}
 BOOKKEEPING = ("_runtime", "_per_second", "_steps")
 
 LogMetrics = Callable[[dict[str, float], int], None]
+LastStep = Callable[[str], int]
 
 
 def tracked_names(logs: dict[str, float]) -> dict[str, float]:
@@ -68,9 +70,9 @@ class CostCallback(TrainerCallback, ExportableState):
 class TrackingCallback(TrainerCallback):
     """Logs curves while they grow; a resumed arm does not log a step twice."""
 
-    def __init__(self, log: LogMetrics, logged_until: int) -> None:
+    def __init__(self, log: LogMetrics, last_step: LastStep) -> None:
         self._log = log
-        self._logged_until = logged_until
+        self._last_step = cache(last_step)
 
     def on_log(
         self,
@@ -81,9 +83,12 @@ class TrackingCallback(TrainerCallback):
         **_: Any,
     ) -> None:
         """Pass new figures on."""
-        metrics = tracked_names(logs or {})
-        if metrics and state.global_step > self._logged_until:
-            self._log(metrics, state.global_step)
+        step = state.global_step
+        named = tracked_names(logs or {})
+        # By metric: a kill may fall between a step's training loss and its validation.
+        new = {name: value for name, value in named.items() if step > self._last_step(name)}
+        if new:
+            self._log(new, step)
 
 
 class CompleteCheckpoint(TrainerCallback):

@@ -1,22 +1,27 @@
 """Predictions of a classifier over a whole part: length-sorted batches, original order."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from tasks.models.classifier import TextClassifier
-from tasks.training.batching import PaddingCollator
 from tasks.training.encoding import EncodedPart
 
+Collator = Callable[[list[dict[str, Any]]], dict[str, Tensor]]
+"""Examples to a batch of what the model's forward takes."""
 
-def device_of(model: torch.nn.Module) -> torch.device:
+
+def device_of(model: nn.Module) -> torch.device:
     """The device that holds the model's parameters."""
     return next(model.parameters()).device
 
 
 def predict_logits(
-    model: TextClassifier,
+    model: nn.Module,
     part: EncodedPart,
-    collator: PaddingCollator,
+    collator: Collator,
     batch_size: int,
     bf16: bool = False,
 ) -> np.ndarray:
@@ -29,11 +34,13 @@ def predict_logits(
     found: list[np.ndarray] = []
     was_training = model.training
     model.eval()
-    ids = part.rows["input_ids"]
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         for start in range(0, len(order), batch_size):
+            columns = part.rows[order[start : start + batch_size].tolist()]
+            columns.pop("labels")
+            names = list(columns)
             batch = collator(
-                [{"input_ids": ids[int(row)]} for row in order[start : start + batch_size]]
+                [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             )
             logits = model(**{name: value.to(device) for name, value in batch.items()})["logits"]
             found.append(logits.float().cpu().numpy())

@@ -7,7 +7,7 @@ finished and is never trained again; one that has complete checkpoints is resume
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 from transformers import TrainerState, set_seed
 
 from tasks.errors import ThawError
@@ -30,6 +31,7 @@ from tasks.training.callbacks import (
     COMPLETE,
     CompleteCheckpoint,
     CostCallback,
+    LastStep,
     LogMetrics,
     ProgressBar,
     TrackingCallback,
@@ -37,9 +39,11 @@ from tasks.training.callbacks import (
 )
 from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
 from tasks.training.encoding import EncodedPart, encode
-from tasks.training.freezing import Freezing, freeze
-from tasks.training.predicting import predict_logits
+from tasks.training.freezing import Freezing, count_blocks, freeze
+from tasks.training.predicting import Collator, predict_logits
 from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
+from tasks.training.trunk import Trunk, TrunkCollator, depth_of, use_trunk, with_places
+from tasks.training.trunk_pass import Depth
 
 OUTCOME = "outcome.json"
 TRAINED = "trained.safetensors"
@@ -57,7 +61,12 @@ def finished_outcome(spec: ArmSpec) -> Outcome | None:
 
 
 def train_arm(
-    spec: ArmSpec, run_id: str, log: LogMetrics, logged_until: int = 0, force: bool = False
+    spec: ArmSpec,
+    run_id: str,
+    log: LogMetrics,
+    logged_until: LastStep = lambda metric: -1,
+    force: bool = False,
+    depths: Iterable[Depth] = (),
 ) -> Outcome:
     """Train (or resume, or reuse) one arm and read validation, then test.
 
@@ -65,8 +74,9 @@ def train_arm(
         spec: what to train on what.
         run_id: the tracking run that will hold the evidence.
         log: called with metrics and step while training goes on.
-        logged_until: last step that the tracking run has already (a resumed run).
+        logged_until: the last step of a metric that the tracking run has already (a resumed one).
         force: train anew even if the arm is finished.
+        depths: depths that other arms of the sweep need, for one pass of the trunk to store.
 
     Raises:
         ThawError: the disk is full, or the loss is not a number.
@@ -84,16 +94,21 @@ def train_arm(
         model = build_model(spec, located, positive_weights(spec, parts["train"].truth))
         freezing = freeze(model, spec.strategy)
         _require_disk(spec, freezing)
-        trainer = _trainer(spec, model, parts, collator, log, logged_until)
+        depth = depth_of(spec.strategy, count_blocks(model.backbone))
+        trunk = use_trunk(spec, model, parts, depths, depth, collator)
+        trainee, batches, read = _trainee(trunk, model, parts, collator)
+        trainer = _trainer(spec, trainee, read, batches, log, logged_until)
         with _full_disk_explained(spec):
             _train_or_resume(trainer, spec)
         cost = next(c for c in trainer.callback_handler.callbacks if isinstance(c, CostCallback))
-        outcome = _evaluate(spec, run_id, model, parts, collator)
+        outcome = _evaluate(spec, run_id, trainee, read, batches)
     outcome = outcome.model_copy(
         update={
             "metrics": outcome.metrics
-            | _costs(freezing, cost.seconds, trainer.state, parts["train"], memory.megabytes),
+            | _costs(freezing, cost.seconds, trainer.state, parts["train"], memory.megabytes)
+            | _trunk_costs(trunk),
             "curve": curve_of(trainer.state),
+            "trunk": trunk if isinstance(trunk, str) else trunk.description,
         }
     )
     trainable = {name for name, value in model.named_parameters() if value.requires_grad}
@@ -105,6 +120,19 @@ def train_arm(
     for checkpoint in spec.folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint, ignore_errors=True)
     return outcome
+
+
+def _trainee(
+    trunk: Trunk | str,
+    model: TextClassifier,
+    parts: dict[str, EncodedPart],
+    collator: PaddingCollator,
+) -> tuple[nn.Module, Collator, dict[str, EncodedPart]]:
+    """What is trained on what: the whole model on token ids, or its upper part on stored states."""
+    if isinstance(trunk, str):
+        return model, collator, parts
+    placed = {name: with_places(part, name) for name, part in parts.items()}
+    return trunk.trainable_part(model), TrunkCollator(trunk), placed
 
 
 def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
@@ -159,11 +187,11 @@ def positive_weights(spec: ArmSpec, truth: np.ndarray) -> torch.Tensor | None:
 
 def _trainer(
     spec: ArmSpec,
-    model: TextClassifier,
+    model: nn.Module,
     parts: dict[str, EncodedPart],
-    collator: PaddingCollator,
+    collator: Collator,
     log: LogMetrics,
-    logged_until: int,
+    logged_until: LastStep,
 ) -> ArmTrainer:
     def compute_metrics(prediction: Any) -> dict[str, float]:
         _refuse_divergence(spec, prediction.predictions)
@@ -171,7 +199,12 @@ def _trainer(
         truth = prediction.label_ids
         if spec.task == "single_label":
             truth = np.eye(len(spec.labels), dtype=np.int8)[truth.astype(int)]
-        figures = compute(spec.task, truth.astype(np.int8), probabilities)  # type: ignore[arg-type]
+        figures = compute(
+            spec.task,  # type: ignore[arg-type]
+            truth.astype(np.int8),
+            probabilities,
+            positive=spec.positive,
+        )
         figures.pop("loss", None)  # Trainer's own validation loss is the one that is trained
         return figures
 
@@ -234,9 +267,9 @@ def _stopped_early(checkpoint: Path, patience: int | None) -> bool:
 def _evaluate(
     spec: ArmSpec,
     run_id: str,
-    model: TextClassifier,
+    model: nn.Module,
     parts: dict[str, EncodedPart],
-    collator: PaddingCollator,
+    collator: Collator,
 ) -> Outcome:
     """Predict validation, tune thresholds on it, and only then read test."""
     size, bf16 = spec.training.eval_batch_size, wants_bf16(spec.training.precision)
@@ -249,7 +282,13 @@ def _evaluate(
         probabilities = to_probabilities(logits, spec.task)
         if name == "validation" and spec.task == "multi_label":
             thresholds = tune_thresholds(part.truth, probabilities)
-        figures = compute(spec.task, part.truth, probabilities, thresholds or None)  # type: ignore[arg-type]
+        figures = compute(
+            spec.task,  # type: ignore[arg-type]
+            part.truth,
+            probabilities,
+            thresholds or None,
+            spec.positive,
+        )
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         tables[name] = put_predictions(
             part.ids, part.truth, probabilities, f"{spec.title} on {name}"
@@ -285,6 +324,12 @@ def _costs(
         "cost/epochs": float(epochs),
         "cost/truncated_texts": float(train.truncated),
     }
+
+
+def _trunk_costs(trunk: Trunk | str) -> dict[str, float]:
+    if isinstance(trunk, str):
+        return {}
+    return {"cost/trunk_seconds": trunk.seconds, "cost/trunk_megabytes": trunk.bytes / 1e6}
 
 
 def _require_disk(spec: ArmSpec, freezing: Freezing) -> None:

@@ -14,12 +14,8 @@ from tasks.config import CaseConfig
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.labelling import label_points, spread
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.plots import (
-    draw_all,
-    learning_curves,
-    precision_recall,
-    quality_against_cost,
-)
+from tasks.evaluation.plots import draw_all, learning_curves, quality_against_cost
+from tasks.evaluation.prediction_plots import precision_recall
 
 MakeOutcome = Callable[..., Outcome]
 LABELS = ["Action", "Comedy", "Drama", "Fantasy", "Horror", "Mecha", "Music", "School"]

@@ -70,7 +70,12 @@ def test_only_the_time_inside_epochs_is_counted(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_step_that_was_logged_before_is_not_logged_again() -> None:
     logged: list[tuple[int, dict[str, float]]] = []
-    callback = TrackingCallback(lambda metrics, step: logged.append((step, metrics)), 4)
+    last = {"train/loss": 4}
+    callback = TrackingCallback(
+        lambda metrics, step: logged.append((step, metrics)), lambda metric: last.get(metric, -1)
+    )
+    callback.on_log(arguments(), state_at(4), CONTROL, logs={"eval_loss": 0.4})
+    assert logged.pop() == (4, {"val/loss": 0.4}), "a kill came before this step's validation"
     for step in (2, 4, 6):
         callback.on_log(arguments(), state_at(step), CONTROL, logs={"loss": 0.5})
     callback.on_log(arguments(), state_at(8), CONTROL, logs={"epoch": 1.0})

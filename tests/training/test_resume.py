@@ -26,13 +26,14 @@ from tasks.training.trainer import ArmTrainer
 Kill = Callable[[dict[str, float], int], None]
 
 
-def die_after(epoch_ends: int, logged: Logged) -> Kill:
-    """A log function that is interrupted on the first step after so many validations."""
-    seen = 0
+def die_after(epochs: int, logged: Logged) -> Kill:
+    """A log function that is interrupted in the middle of the epoch after so many whole ones."""
+    beyond = seen = 0
 
     def log(metrics: dict[str, float], step: int) -> None:
-        nonlocal seen
-        if seen >= epoch_ends:
+        nonlocal beyond, seen
+        beyond += seen >= epochs
+        if beyond == 3:
             raise KeyboardInterrupt
         logged.append((step, metrics))
         seen += "val/loss" in metrics
@@ -74,7 +75,7 @@ def test_an_interrupted_arm_ends_as_if_nothing_had_happened(
     assert last_complete_checkpoint(spec.folder) is not None
     after: Logged = []
     outcome = train_arm(
-        spec, "run-1", lambda m, step: after.append((step, m)), logged_until=before[-1][0]
+        spec, "run-1", lambda m, step: after.append((step, m)), logged_until=lambda metric: before[-1][0]
     )
     assert figures(outcome) == wanted
     # No step was logged twice, none is missing, and the curve is whole.

@@ -1,0 +1,233 @@
+"""The frozen trunk: what is frozen runs once per example, not once per epoch.
+
+A frozen layer's output for an example never changes. So the frozen bottom of a model runs over
+each part once, in evaluation mode and over length-sorted batches without padding waste; its
+output is stored (`hidden_store.py`), and the arm trains the rest of the model (`cutting.py`) on
+batches of it. One pass serves every depth that the arms of a sweep need, and a deeper trunk
+starts from a shallower one that is stored already.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import transformers
+from datasets import Dataset
+from filelock import FileLock
+from torch import Tensor, nn
+
+from tasks.errors import RequestError, ThawError
+from tasks.models.anatomy import FAMILIES
+from tasks.models.classifier import TextClassifier
+from tasks.models.cutting import PooledClassifier, TailClassifier
+from tasks.training.arms import ArmSpec
+from tasks.training.batching import PaddingCollator
+from tasks.training.device import wants_bf16
+from tasks.training.encoding import EncodedPart
+from tasks.training.hidden_store import HiddenStates, make_room, open_states, trunk_dir
+from tasks.training.strategies import Strategy
+from tasks.training.trunk_pass import Depth, Pass, rank, run_pass, stack
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """Stored hidden states of every part, at the depth where an arm begins to train."""
+
+    depth: Depth
+    states: dict[str, HiddenStates]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the states on disk."""
+        return sum(states.bytes for states in self.states.values())
+
+    @property
+    def seconds(self) -> float:
+        """What the passes took that made them, shared by all arms of this or a deeper depth."""
+        return sum(states.seconds for states in self.states.values())
+
+    @property
+    def description(self) -> str:
+        """One sentence for the run."""
+        where = (
+            "pooled vectors" if self.depth == "pooled" else f"hidden states of block {self.depth}"
+        )
+        return f"on: {where}, {self.bytes / 1e6:.1f} MB"
+
+    def trainable_part(self, whole: TextClassifier) -> nn.Module:
+        """The classifier that reads the stored states; its modules are those of `whole`."""
+        if self.depth == "pooled":
+            return PooledClassifier(whole)
+        return TailClassifier(whole, self.depth)
+
+
+def depth_of(strategy: Strategy, blocks: int) -> Depth | None:
+    """Where an arm of that strategy begins to train; None if nothing is frozen."""
+    return "pooled" if strategy.name == "head" else strategy.frozen_blocks(blocks)
+
+
+def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str) -> str:
+    """Digest of everything that stored states depend on."""
+    content = {
+        "base": spec.base_digest,
+        "data": getattr(spec, part).digest,
+        "max_length": spec.model.max_length,
+        "depth": depth,
+        "pooling": pooling if depth == "pooled" else None,
+        "dtype": states_dtype(spec),
+        "transformers": transformers.__version__,
+        "format": 1,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def states_dtype(spec: ArmSpec) -> str:
+    """bf16 where the arm computes in it; pooled vectors and float32 arms keep float32."""
+    return "bfloat16" if wants_bf16(spec.training.precision) else "float32"
+
+
+def obstacle(spec: ArmSpec, model: TextClassifier, depth: Depth | None) -> str | None:
+    """Why the arm cannot or shall not use a trunk, before any size is known."""
+    if depth is None:
+        return "nothing is frozen"
+    if spec.training.trunk == "off":
+        return "training.trunk=off"
+    if spec.training.padding == "max" and spec.training.trunk == "auto":
+        return "training.padding=max asks for padded batches throughout"
+    family = model.backbone.config.model_type
+    if depth != "pooled" and family not in FAMILIES:
+        return f"the family {family} cannot be split"
+    return None
+
+
+def use_trunk(
+    spec: ArmSpec,
+    model: TextClassifier,
+    parts: dict[str, EncodedPart],
+    depths: Iterable[Depth],
+    depth: Depth | None,
+    collator: PaddingCollator,
+) -> Trunk | str:
+    """The arm's trunk, made or found; or the sentence that says why it runs without one.
+
+    Args:
+        spec: the arm.
+        model: the arm's classifier before training.
+        parts: the encoded parts.
+        depths: the depths that the sweep needs, to be stored by the same pass.
+        depth: the arm's own.
+        collator: pads token ids.
+
+    Raises:
+        RequestError: `training.trunk=on` and it cannot be.
+    """
+    reason = obstacle(spec, model, depth)
+    if reason is None:
+        assert depth is not None  # noqa: S101 - obstacle() names it otherwise
+        wanted = sorted({*depths, depth}, key=rank)
+        try:
+            return _stored(spec, model, parts, wanted, depth, collator)
+        except ThawError as error:
+            reason = str(error)
+    if spec.training.trunk == "on" and depth is not None:
+        raise RequestError(f"training.trunk=on, but for {spec.title} {reason}.")
+    return reason
+
+
+def _stored(
+    spec: ArmSpec,
+    model: TextClassifier,
+    parts: dict[str, EncodedPart],
+    wanted: list[Depth],
+    depth: Depth,
+    collator: PaddingCollator,
+) -> Trunk:
+    pooling = model.head_config.pooling
+    keys = {part: {each: trunk_key(spec, part, each, pooling) for each in wanted} for part in PARTS}
+    states = {part: open_states(keys[part][depth]) for part in PARTS}
+    if any(found is None for found in states.values()):
+        trunk_dir().mkdir(parents=True, exist_ok=True)
+        # One lock for all entries: a second flow that needs the same states waits for them,
+        # and two passes at once would only fight for the cores.
+        with FileLock(trunk_dir() / ".lock"):
+            keep = {key for by_depth in keys.values() for key in by_depth.values()}
+            _refuse_too_large(spec, model, parts, wanted, keys, depth, keep)
+            for part in PARTS:
+                states[part] = (
+                    open_states(keys[part][depth])
+                    or run_pass(
+                        Pass(
+                            model=model,
+                            part=parts[part],
+                            keys=keys[part],
+                            key_below=lambda each, part=part: trunk_key(spec, part, each, pooling),  # type: ignore[misc]
+                            dtype=states_dtype(spec),
+                            collator=collator,
+                            title=f"trunk over {part}",
+                        )
+                    )[depth]
+                )
+    return Trunk(depth, {part: found for part, found in states.items() if found is not None})
+
+
+def _refuse_too_large(
+    spec: ArmSpec,
+    model: TextClassifier,
+    parts: dict[str, EncodedPart],
+    wanted: list[Depth],
+    keys: dict[str, dict[Depth, str]],
+    depth: Depth,
+    keep: set[str],
+) -> None:
+    """Drop other depths of the sweep if only they do not fit; raise if the arm's own does not."""
+    limit = int(spec.training.trunk_limit_gb * 1e9)
+    width = model.backbone.config.hidden_size
+    size = 2 if states_dtype(spec) == "bfloat16" else 4
+    cost = {
+        each: sum(
+            len(parts[part].ids) * width * 4
+            if each == "pooled"
+            else parts[part].tokens * width * size
+            for part in PARTS
+            if not (trunk_dir() / keys[part][each] / "index.json").exists()
+        )
+        for each in wanted
+    }
+    others = [each for each in wanted if each != depth]
+    while reason := make_room(sum(cost[each] for each in (depth, *others)), limit, keep):
+        if not others:
+            raise ThawError(reason)
+        dropped = max(others, key=lambda each: cost[each])
+        others.remove(dropped)
+        for part in PARTS:
+            del keys[part][dropped]
+
+
+def with_places(part: EncodedPart, name: str) -> EncodedPart:
+    """The part with rows that name their place in the store instead of token ids."""
+    rows: Dataset = part.rows.select_columns(["labels", "length"])
+    rows = rows.add_column("row", list(range(len(rows))))
+    rows = rows.add_column("part", [PARTS.index(name)] * len(rows))
+    return replace(part, rows=rows)
+
+
+@dataclass(frozen=True)
+class TrunkCollator:
+    """Batches of stored states: `hidden` and `attention_mask`, or `pooled`; and `labels`."""
+
+    trunk: Trunk
+
+    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
+        """Examples carry `part` and `row`; see `Trunk.states`."""
+        states = [
+            self.trunk.states[PARTS[example["part"]]].row(example["row"]) for example in examples
+        ]
+        batch = {"pooled": torch.cat(states)} if self.trunk.depth == "pooled" else stack(states)
+        if "labels" in examples[0]:
+            batch["labels"] = torch.tensor([example["labels"] for example in examples])
+        return batch

@@ -1,0 +1,221 @@
+"""One pass of a frozen trunk over one part of the data, storing every depth that is missing."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from tasks.models.anatomy import FAMILIES, blocks_of
+from tasks.models.classifier import TextClassifier, pool, position_arguments
+from tasks.models.cutting import tail_of, trunk_of
+from tasks.training.batching import PaddingCollator
+from tasks.training.device import uses_gpu
+from tasks.training.encoding import EncodedPart
+from tasks.training.hidden_store import HiddenStates, StatesWriter, open_states, storage_order
+
+Depth = int | Literal["pooled"]
+TOKENS_A_BATCH = 4096  # enough to fill two cores' matrix units, and little memory
+TOKENS_A_BATCH_GPU = 65_536
+
+
+def rank(depth: Depth) -> float:
+    """Depths in order: block numbers, then the pooled vector at the very top."""
+    return float("inf") if depth == "pooled" else depth
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass is to do.
+
+    Attributes:
+        model: the classifier; its base model is run, its pooling is used for `pooled`.
+        part: the encoded rows.
+        keys: depth -> key of the entry, for each depth that shall be there afterwards.
+        key_below: the key of any other depth, to look for a shallower start.
+        dtype: `float32` or `bfloat16`, of the computation and of the stored states.
+        collator: pads token ids.
+        title: for the progress bar.
+    """
+
+    model: TextClassifier
+    part: EncodedPart
+    keys: dict[Depth, str]
+    key_below: Callable[[int], str]
+    dtype: str
+    collator: PaddingCollator
+    title: str
+
+    @property
+    def can_split(self) -> bool:
+        """Whether Thaw knows where this family's blocks are."""
+        return self.model.backbone.config.model_type in FAMILIES
+
+
+def run_pass(task: Pass) -> dict[Depth, HiddenStates]:
+    """Store the missing depths of `task.keys`; returns all of them, opened.
+
+    It starts from the deepest states below that are stored already, or from the tokens. The
+    seconds of the pass are kept with each depth that it made.
+    """
+    lengths = np.asarray(task.part.rows["length"], dtype=np.int64)
+    found = {depth: open_states(key) for depth, key in task.keys.items()}
+    missing = [depth for depth, states in found.items() if states is None]
+    below = _deepest_below(task, min(map(rank, missing)))
+    writers = {
+        depth: StatesWriter(
+            task.keys[depth],
+            np.ones_like(lengths) if depth == "pooled" else lengths,
+            task.model.backbone.config.hidden_size,
+            "float32" if depth == "pooled" else task.dtype,
+        )
+        for depth in missing
+    }
+    started = time.perf_counter()
+    try:
+        for states in _batches(task, lengths, missing, below):
+            for depth, rows in states.items():
+                writers[depth].write(rows)
+    except BaseException:
+        for writer in writers.values():
+            writer.discard()
+        raise
+    seconds = time.perf_counter() - started
+    made = {depth: writer.finish(seconds) for depth, writer in writers.items()}
+    return {depth: states for depth, states in found.items() if states is not None} | made
+
+
+def _batches(
+    task: Pass,
+    lengths: np.ndarray,
+    missing: list[Depth],
+    below: tuple[int, HiddenStates] | None,
+) -> Iterator[dict[Depth, Tensor]]:
+    """The states of consecutive rows in storage order, unpadded, at each missing depth."""
+    device = torch.device("cuda" if uses_gpu() else "cpu")
+    was_training = task.model.training
+    task.model.to(device).eval()
+    bar = tqdm(
+        total=int(lengths.sum()),
+        desc=task.title,
+        unit="token",
+        unit_scale=True,
+        disable=not sys.stderr.isatty(),
+    )
+    order = storage_order(lengths)
+    try:
+        with (
+            bar,
+            torch.inference_mode(),
+            torch.autocast(device.type, torch.bfloat16, enabled=task.dtype == "bfloat16"),
+            _captured(task, missing, below[0] if below else None) as forward,
+        ):
+            for rows in token_batches(lengths, order, device):
+                if below:
+                    batch = stack([below[1].row(int(row)) for row in rows])
+                else:
+                    ids = task.part.rows[rows.tolist()]["input_ids"]
+                    batch = task.collator([{"input_ids": row} for row in ids])
+                mask = batch["attention_mask"].bool()
+                states = forward({name: value.to(device) for name, value in batch.items()})
+                yield {
+                    depth: value.float().cpu() if depth == "pooled" else value.float().cpu()[mask]
+                    for depth, value in states.items()
+                }
+                bar.update(int(mask.sum()))
+    finally:
+        task.model.train(was_training)
+
+
+def _deepest_below(task: Pass, lowest: float) -> tuple[int, HiddenStates] | None:
+    """The deepest stored states below the lowest missing depth."""
+    if not task.can_split:
+        return None
+    top = int(min(lowest - 1, len(blocks_of(task.model.backbone))))
+    for depth in range(top, -1, -1):
+        if (states := open_states(task.key_below(depth))) is not None:
+            return depth, states
+    return None
+
+
+@contextmanager
+def _captured(
+    task: Pass, missing: list[Depth], start: int | None
+) -> Iterator[Callable[[dict[str, Tensor]], dict[Depth, Tensor]]]:
+    """A function from a batch to the padded states at each missing depth.
+
+    Hooks on the blocks pick the states up while the model's own forward runs; the blocks above
+    the deepest one that is wanted are cut off.
+    """
+    backbone = task.model.backbone
+    found: dict[Depth, Tensor] = {}
+    hooks = []
+
+    def keep_output(depth: Depth) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            found[depth] = output[0] if isinstance(output, tuple) else output
+
+        return hook
+
+    def keep_input(_module: nn.Module, inputs: Any, named: Any) -> None:
+        found[0] = inputs[0] if inputs else named["hidden_states"]
+
+    for depth in missing:
+        if depth == 0:
+            first = blocks_of(backbone)[0]
+            hooks.append(first.register_forward_pre_hook(keep_input, with_kwargs=True))
+        elif depth != "pooled":
+            block = blocks_of(backbone)[depth - 1]
+            hooks.append(block.register_forward_hook(keep_output(depth)))
+    if "pooled" in missing:
+        part = backbone if start is None else tail_of(backbone, start)
+    else:
+        deepest = max(int(rank(depth)) for depth in missing)
+        # Depth 0 alone still runs one block, for the sake of its input.
+        part = trunk_of(backbone, start, max(deepest, (start or 0) + 1))
+    part.eval()
+
+    def forward(batch: dict[str, Tensor]) -> dict[Depth, Tensor]:
+        mask = batch["attention_mask"]
+        inputs = {"inputs_embeds" if name == "hidden" else name: v for name, v in batch.items()}
+        last = part(**inputs, **position_arguments(backbone, mask))[0]
+        if "pooled" in missing:
+            found["pooled"] = pool(last.float(), mask, task.model.head_config.pooling)
+        return {depth: found[depth] for depth in missing}
+
+    try:
+        yield forward
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def token_batches(
+    lengths: np.ndarray, order: np.ndarray, device: torch.device
+) -> Iterator[np.ndarray]:
+    """Rows in storage order, cut so that a padded batch stays below the token budget."""
+    budget = TOKENS_A_BATCH_GPU if device.type == "cuda" else TOKENS_A_BATCH
+    begin = 0
+    while begin < len(order):
+        end = begin + 1
+        while end < len(order) and (end - begin + 1) * lengths[order[end]] <= budget:
+            end += 1
+        yield order[begin:end]
+        begin = end
+
+
+def stack(states: list[Tensor]) -> dict[str, Tensor]:
+    """Rows of (length, width) as one padded batch: `hidden` and `attention_mask`."""
+    longest = max(len(row) for row in states)
+    hidden = torch.zeros(len(states), longest, states[0].shape[1])
+    mask = torch.zeros(len(states), longest, dtype=torch.long)
+    for position, row in enumerate(states):
+        hidden[position, : len(row)] = row
+        mask[position, : len(row)] = 1
+    return {"hidden": hidden, "attention_mask": mask}
