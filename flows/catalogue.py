@@ -7,7 +7,7 @@ from typing import Any
 from tasks.errors import RequestError
 from tasks.loading import case_names, nearest
 
-FLOWS = {"genre": "flows.genre"}
+FLOWS = {"genre": "flows.genre", "spam": "flows.spam"}
 
 
 def flow_of(case: str) -> Any:

@@ -9,7 +9,7 @@ import click
 
 import flows  # noqa: F401 - switches telemetry off
 from tasks.errors import RequestError, ThawError
-from tasks.loading import load_case, parse_overrides, read_case_file
+from tasks.loading import load_case, read_case_file
 
 PROFILE = click.option(
     "--profile",
@@ -42,7 +42,12 @@ def cli() -> None:
 
 @cli.command("list")
 def list_cases() -> None:
-    """The cases, one line each."""
+    """The cases, one line each.
+
+    \b
+    Example:
+      thaw list
+    """
     from flows.catalogue import runnable_cases
 
     for case in runnable_cases():
@@ -62,7 +67,10 @@ def show(case: str, profile: str, overrides: tuple[str, ...]) -> None:
     """
     import yaml
 
+    from flows.overrides import overrides_of
+
     config = load_case(case, profile, overrides).model_dump(mode="json")
+    overrides_of(overrides)  # refuses what `thaw run` would refuse
     click.echo(yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100), nl=False)
 
 
@@ -86,12 +94,12 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     from rich.console import Console
 
     from flows.catalogue import flow_of
-    from flows.overrides import Overrides
+    from flows.overrides import overrides_of
     from flows.quiet import install
     from tasks.evaluation.report import terminal
 
+    chosen = overrides_of(overrides)
     install()
-    chosen = Overrides.model_validate(parse_overrides(overrides))
     result = flow_of(case)(profile=profile, overrides=chosen, force=force)
     console = Console()
     console.print()
@@ -193,6 +201,10 @@ def serve(limit: int) -> None:
     """Serve every case as a deployment with the schedule that conf/ gives it.
 
     Needs a Prefect server (`prefect server start`, then PREFECT_API_URL set to it).
+
+    \b
+    Example:
+      PREFECT_API_URL=http://127.0.0.1:4200/api thaw serve
     """
     from flows.serving import serve_all
 
@@ -203,7 +215,12 @@ def serve(limit: int) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5000, show_default=True)
 def ui(host: str, port: int) -> None:
-    """The MLflow UI on the project's store."""
+    """The MLflow UI on the project's store.
+
+    \b
+    Example:
+      thaw ui --port 5001
+    """
     import subprocess
 
     from tasks.paths import runs_dir

@@ -4,14 +4,38 @@ Made from `CaseConfig` itself, so that the form in the Prefect UI, `prefect depl
 the command line know the same fields, and an unknown one is refused before the run starts.
 """
 
+from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+)
 from pydantic.fields import FieldInfo
 
 from tasks.config import CaseConfig
+from tasks.errors import RequestError
+from tasks.loading import parse_overrides
 
 NOT_OVERRIDDEN = {"case", "title", "task", "profile", "reference"}
+
+
+class _Partial(BaseModel):
+    """Base of the types made here: frozen, no unknown field, and only what was set is written.
+
+    Prefect keeps a run's parameters and offers them for the next one: nulls for all that was
+    not set would come back as values.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_set(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if name in self.model_fields_set}
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -26,11 +50,13 @@ def _partial(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> type
             continue
         kind = info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel) and _is_group(kind):
-            kind = _partial(kind)
-        fields[name] = (kind, _optional(info))
+            group = _partial(kind)
+            fields[name] = (group, Field(default_factory=group, description=info.description))
+        else:
+            fields[name] = (kind, _optional(info))
     return create_model(
         f"{model.__name__.removesuffix('Config')}Overrides",
-        __config__=ConfigDict(extra="forbid", frozen=True),
+        __base__=_Partial,
         __doc__=model.__doc__,
         **fields,
     )
@@ -66,6 +92,20 @@ Overrides: Any = _partial(CaseConfig, frozenset(NOT_OVERRIDDEN))
 Overrides.__name__ = "Overrides"
 
 
+def overrides_of(texts: Sequence[str]) -> Any:
+    """The command line's `field=value` texts, which `load_case` accepts, as `Overrides`.
+
+    Raises:
+        RequestError: a text is not of that form, or names what the case's file alone decides.
+    """
+    tree = parse_overrides(texts)
+    for name in tree:
+        if name in NOT_OVERRIDDEN:
+            hint = "give --profile instead" if name == "profile" else "change it in conf/"
+            raise RequestError(f"No override changes {name}: {hint}.")
+    return Overrides.model_validate(tree)
+
+
 def as_mapping(overrides: BaseModel) -> dict[str, Any]:
     """The fields that were set, nested, ready for `load_case`."""
-    return overrides.model_dump(exclude_unset=True, mode="json")
+    return overrides.model_dump(mode="json")

@@ -1,9 +1,10 @@
 """Every case as a scheduled deployment of one serving process."""
 
 from prefect import serve
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
-from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL
+from pydantic import ValidationError
 
 from flows.catalogue import flow_of, runnable_cases
 from tasks.errors import RequestError
@@ -11,9 +12,18 @@ from tasks.loading import load_case
 
 
 def deployment_of(case: str) -> RunnerDeployment:
-    """The case's deployment, on the schedule of its configuration if it has one."""
-    schedule = load_case(case).schedule
-    schedules = [Cron(schedule.cron, timezone=schedule.timezone)] if schedule.cron else []
+    """The case's deployment, on the schedule of its configuration if it has one.
+
+    Raises:
+        RequestError: there is no such case, or its schedule is none that cron understands.
+    """
+    given = load_case(case).schedule
+    try:
+        schedules = [CronSchedule(cron=given.cron, timezone=given.timezone)] if given.cron else []
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        field, what = wrong["loc"][0], wrong["msg"].removeprefix("Value error, ")
+        raise RequestError(f"conf/{case}.yaml, schedule.{field}: {what}.") from error
     return flow_of(case).to_deployment(name="scheduled", schedules=schedules, tags=["thaw", case])
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -47,6 +48,7 @@ def sweep_key(config: CaseConfig, data_digest: str) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 
+@cache
 def _sources() -> str:
     sha = hashlib.sha256()
     for package in (flows, tasks):

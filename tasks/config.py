@@ -153,6 +153,9 @@ class TrainingConfig(Frozen):
     """The validation metric that chooses the best epoch and the best arm."""
     class_weights: bool = False
     """Weight each label's positives by the inverse of its frequency (square root)."""
+    balance: bool = False
+    """Leave out training rows of the more frequent classes until all are equally frequent
+    (single-label cases); validation and test keep their natural share."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 where the device has instructions for it."""
     padding: Literal["dynamic", "max"] = "dynamic"

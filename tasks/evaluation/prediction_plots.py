@@ -103,13 +103,14 @@ def confusion_matrix(outcome: Outcome, labels: Sequence[str], confidence: float)
                 fontsize=8,
                 color="white" if share > 0.6 else INK,
             )
-    axes.set_xticks(range(size), labels, rotation=0 if size <= 3 else 45, fontsize=9)
+    crowded = size > 3 and max(map(len, labels)) > 6
+    axes.set_xticks(range(size), labels, rotation=45 if crowded else 0, fontsize=9)
     axes.set_yticks(range(size), labels, fontsize=9)
     axes.set_xlabel("answer")
     axes.set_ylabel("true class")
+    inside = f"rows, their share of the true class, and its {percent(confidence)} interval"
     picture.suptitle(
-        f"{outcome.name} on test: rows, their share of the true class, and its "
-        f"{percent(confidence)} interval",
+        f"{outcome.name} on test: {inside if written else 'share of the true class by colour'}",
         fontsize=9,
         color=INK,
         wrap=True,

@@ -88,7 +88,38 @@ def promote(
     standing = tracker.alias(name, "champion")
     if standing is not None and standing.tags.get("thaw.arm") == best.key:
         reason = f"this arm is the champion already (version {standing.version})"
-        return Promotion(name=name, version=str(standing.version), status="unchanged", reason=reason)
+        return Promotion(
+            name=name, version=str(standing.version), status="unchanged", reason=reason
+        )
+    before = aliased(tracker, name)
+    challenger = tracker.alias(name, "challenger")
+    judged_before = challenger is not None and challenger.tags.get("thaw.arm") == best.key
+    # A challenger may win now where it lost then: the champion is another, or gone.
+    known = before["challenger"] if judged_before else None
+    version = known or register(tracker, config, best, test, name)
+    try:
+        tracker.set_alias(name, "challenger", version)
+        wins, reason = judge(tracker, config, best, base_rate, test, name)
+        tracker.describe_version(name, version, model_card, {"thaw.verdict": reason})
+        if wins:
+            tracker.set_alias(name, "champion", version)
+            tracker.delete_alias(name, "challenger")
+    except BaseException:
+        if not judged_before:
+            tracker.delete_version(name, version)
+        restore_aliases(tracker, name, before)
+        raise
+    return Promotion(
+        name=name, version=version, status="champion" if wins else "challenger", reason=reason
+    )
+
+
+def register(tracker: Tracker, config: CaseConfig, best: Outcome, test: TableRef, name: str) -> str:
+    """Package the best arm, prove that the package stands by itself, and add it as a version.
+
+    Raises:
+        ThawError: the package fails its check, or the registry refuses; nothing is left.
+    """
     with tempfile.TemporaryDirectory(prefix="thaw-package-") as scratch:
         package = build_package(best, config)
         package.save(Path(scratch) / "package")
@@ -104,20 +135,23 @@ def promote(
         "thaw.test_digest": test.digest,
         config.evaluation.primary: f"{best.metrics[config.evaluation.primary]:.4f}",
     }
-    version = tracker.create_version(name, uri, best.run_id, model_id, tags)
-    try:
-        tracker.set_alias(name, "challenger", version)
-        wins, reason = judge(tracker, config, best, base_rate, test, name)
-        tracker.describe_version(name, version, model_card, {"thaw.verdict": reason})
-        if wins:
-            tracker.set_alias(name, "champion", version)
-            tracker.delete_alias(name, "challenger")
-    except BaseException:
-        tracker.delete_version(name, version)
-        raise
-    return Promotion(
-        name=name, version=version, status="champion" if wins else "challenger", reason=reason
-    )
+    return tracker.create_version(name, uri, best.run_id, model_id, tags)
+
+
+def aliased(tracker: Tracker, name: str) -> dict[str, str]:
+    """The version that `champion` and `challenger` name, where they name one."""
+    found = {alias: tracker.alias(name, alias) for alias in ("champion", "challenger")}
+    return {alias: str(version.version) for alias, version in found.items() if version is not None}
+
+
+def restore_aliases(tracker: Tracker, name: str, before: dict[str, str]) -> None:
+    """Let both aliases name again what `aliased` found before."""
+    now = aliased(tracker, name)
+    for alias in now.keys() - before.keys():
+        tracker.delete_alias(name, alias)
+    for alias, version in before.items():
+        if now.get(alias) != version:
+            tracker.set_alias(name, alias, version)
 
 
 def build_package(best: Outcome, config: CaseConfig) -> Package:

@@ -44,9 +44,13 @@ def storage_order(lengths: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class HiddenStates:
-    """An open entry: row i's states are (lengths[i], width)."""
+    """An open entry: row i's states are (lengths[i], width).
+
+    `order` lists the rows as they stand in the file.
+    """
 
     folder: Path
+    order: np.ndarray
     lengths: np.ndarray
     width: int
     dtype: str
@@ -55,9 +59,8 @@ class HiddenStates:
     @cached_property
     def _starts(self) -> np.ndarray:
         """First token of each row in the file, in row order."""
-        order = storage_order(self.lengths)
-        starts = np.empty(len(order), dtype=np.int64)
-        starts[order] = np.concatenate([[0], np.cumsum(self.lengths[order])[:-1]])
+        starts = np.empty(len(self.order), dtype=np.int64)
+        starts[self.order] = np.concatenate([[0], np.cumsum(self.lengths[self.order])[:-1]])
         return starts
 
     @cached_property
@@ -95,6 +98,7 @@ def open_states(key: str) -> HiddenStates | None:
         os.utime(folder / INDEX)  # least recently used entries make room first
         return HiddenStates(
             folder=folder,
+            order=np.asarray(index["order"], dtype=np.int64),
             lengths=np.asarray(index["lengths"], dtype=np.int64),
             width=index["width"],
             dtype=index["dtype"],
@@ -113,11 +117,13 @@ def _digest(path: Path) -> str:
 
 
 class StatesWriter:
-    """Writes one entry, batch after batch in storage order, then makes it visible at once."""
+    """Writes one entry, batch after batch in the given order, then makes it visible at once."""
 
-    def __init__(self, key: str, lengths: np.ndarray, width: int, dtype: str) -> None:
+    def __init__(
+        self, key: str, order: np.ndarray, lengths: np.ndarray, width: int, dtype: str
+    ) -> None:
         self.folder = trunk_dir() / key
-        self._lengths, self._width, self._dtype = lengths, width, dtype
+        self._order, self._lengths, self._width, self._dtype = order, lengths, width, dtype
         self._digest = xxhash.xxh3_128()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -142,13 +148,16 @@ class StatesWriter:
         self._file.close()
         index = {
             "digest": self._digest.hexdigest(),
+            "order": self._order.tolist(),
             "lengths": self._lengths.tolist(),
             "width": self._width,
             "dtype": self._dtype,
             "seconds": seconds,
         }
         write_text(self.folder / INDEX, json.dumps(index))
-        return HiddenStates(self.folder, self._lengths, self._width, self._dtype, seconds)
+        return HiddenStates(
+            self.folder, self._order, self._lengths, self._width, self._dtype, seconds
+        )
 
     def discard(self) -> None:
         """Remove what was written."""

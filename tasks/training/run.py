@@ -26,6 +26,7 @@ from tasks.models.base_models import LocatedModel, load_backbone, load_tokenizer
 from tasks.models.classifier import HeadConfig, TextClassifier, to_probabilities
 from tasks.storage import TableRef, require_free_space, write_text
 from tasks.training.arms import ArmSpec
+from tasks.training.balancing import balanced_rows, take
 from tasks.training.batching import PaddingCollator
 from tasks.training.callbacks import (
     COMPLETE,
@@ -97,6 +98,9 @@ def train_arm(
         depth = depth_of(spec.strategy, count_blocks(model.backbone))
         trunk = use_trunk(spec, model, parts, depths, depth, collator)
         trainee, batches, read = _trainee(trunk, model, parts, collator)
+        if spec.training.balance:
+            kept = balanced_rows(parts["train"].truth, spec.seed)
+            parts = read = read | {"train": take(read["train"], kept)}
         trainer = _trainer(spec, trainee, read, batches, log, logged_until)
         with _full_disk_explained(spec):
             _train_or_resume(trainer, spec)

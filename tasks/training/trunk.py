@@ -81,7 +81,7 @@ def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str) -> str:
         "pooling": pooling if depth == "pooled" else None,
         "dtype": states_dtype(spec),
         "transformers": transformers.__version__,
-        "format": 1,
+        "format": 2,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 

@@ -65,12 +65,14 @@ def run_pass(task: Pass) -> dict[Depth, HiddenStates]:
     seconds of the pass are kept with each depth that it made.
     """
     lengths = np.asarray(task.part.rows["length"], dtype=np.int64)
+    order = storage_order(lengths)
     found = {depth: open_states(key) for depth, key in task.keys.items()}
     missing = [depth for depth, states in found.items() if states is None]
     below = _deepest_below(task, min(map(rank, missing)))
     writers = {
         depth: StatesWriter(
             task.keys[depth],
+            order,
             np.ones_like(lengths) if depth == "pooled" else lengths,
             task.model.backbone.config.hidden_size,
             "float32" if depth == "pooled" else task.dtype,
@@ -79,7 +81,7 @@ def run_pass(task: Pass) -> dict[Depth, HiddenStates]:
     }
     started = time.perf_counter()
     try:
-        for states in _batches(task, lengths, missing, below):
+        for states in _batches(task, lengths, order, missing, below):
             for depth, rows in states.items():
                 writers[depth].write(rows)
     except BaseException:
@@ -94,6 +96,7 @@ def run_pass(task: Pass) -> dict[Depth, HiddenStates]:
 def _batches(
     task: Pass,
     lengths: np.ndarray,
+    order: np.ndarray,
     missing: list[Depth],
     below: tuple[int, HiddenStates] | None,
 ) -> Iterator[dict[Depth, Tensor]]:
@@ -108,7 +111,6 @@ def _batches(
         unit_scale=True,
         disable=not sys.stderr.isatty(),
     )
-    order = storage_order(lengths)
     try:
         with (
             bar,

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, ReferenceConfig
 from tasks.evaluation.metrics import multi_label_metrics, tune_thresholds
 from tasks.evaluation.outcomes import CurvePoint, Outcome, put_predictions
+from tasks.evaluation.single_label import single_label_metrics
 from tasks.loading import load_case
 
 LABELS = ["Action", "Comedy", "Drama", "Fantasy", "Horror", "Mecha", "Music", "School"]
@@ -32,6 +33,86 @@ class World:
         return (1 / (1 + np.exp(-2.5 * (noisy - self.bar) + 0.4))).astype(np.float32)
 
 
+class ClassWorld:
+    """Texts of one class each, the last class the rarest, and predictors that see through noise."""
+
+    def __init__(self, rows: int, classes: int, seed: int = 0) -> None:
+        generator = np.random.default_rng(seed)
+        shares = np.linspace(3, 1, classes) / np.linspace(3, 1, classes).sum()
+        drawn = generator.choice(classes, rows, p=shares)
+        drawn[:classes] = np.arange(classes)  # none is missing
+        self.truth = np.eye(classes, dtype=np.int8)[drawn]
+
+    def probabilities(self, noise: float, seed: int) -> np.ndarray:
+        """Rows that sum to 1 and favour the true class the less the more noise there is."""
+        noisy = self.truth + noise * np.random.default_rng(seed).normal(size=self.truth.shape)
+        raised = np.exp(3 * noisy)
+        return (raised / raised.sum(1, keepdims=True)).astype(np.float32)
+
+
+def as_outcome(
+    name: str,
+    noise: float,
+    kind: str,
+    seed: int | None,
+    worlds: tuple[World, World] | tuple[ClassWorld, ClassWorld],
+    seconds: float | None = 100.0,
+    parameters: float = 1e6,
+    point: dict[str, object] | None = None,
+) -> Outcome:
+    """What predictions of this noise would leave behind."""
+    # The noise of a name's seed is the same every time, and differs between names.
+    stream = sum(map(ord, name)) + 1000 * (seed or 0)
+    chances = [part.probabilities(noise, stream) for part in worlds]
+    truths = [part.truth for part in worlds]
+    multi = isinstance(worlds[0], World)
+    thresholds = tune_thresholds(truths[0], chances[0]) if multi else ()
+    metrics = {}
+    for prefix, truth, chance in zip(("val", "test"), truths, chances, strict=True):
+        if multi:
+            figures = multi_label_metrics(truth, chance.astype(np.float64), thresholds)
+        else:
+            figures = single_label_metrics(truth, chance, 1 if truth.shape[1] == 2 else None)
+        metrics |= {f"{prefix}/{metric}": value for metric, value in figures.items()}
+    if seconds is not None:
+        metrics |= {
+            "cost/trainable_parameters": parameters,
+            "cost/trainable_share": parameters / 1e6,
+            "cost/train_seconds": seconds,
+            "cost/examples_per_second": 4000 / seconds,
+            "cost/peak_memory_mb": 300 + parameters / 2000,
+        }
+    ids = [f"row{row}" for row in range(len(truths[0]))]
+    tables = [
+        put_predictions(ids, truth, chance, name)
+        for truth, chance in zip(truths, chances, strict=True)
+    ]
+    curve = tuple(
+        CurvePoint(
+            epoch=epoch,
+            step=10 * epoch,
+            metrics={
+                "train/loss": 0.4 / epoch + noise / 10,
+                "val/loss": 0.4 / epoch**0.5 + noise / 8,
+                "val/average_precision_micro": 0.8 - 0.3 / epoch - noise / 8,
+            },
+        )
+        for epoch in range(1, 6)
+    )
+    return Outcome(
+        name=name,
+        kind=kind,  # type: ignore[arg-type]
+        strategy=name.split()[0] if kind == "arm" else None,
+        seed=seed,
+        point=point or {},
+        metrics=metrics,
+        thresholds=thresholds,
+        validation=tables[0],
+        test=tables[1],
+        curve=curve if kind == "arm" else (),
+    )
+
+
 @pytest.fixture
 def make_outcome(isolated_store: object) -> MakeOutcome:
     """Outcomes by name and noise: `make_outcome("full", noise=0.5, rows=400, labels=8)`."""
@@ -51,57 +132,8 @@ def make_outcome(isolated_store: object) -> MakeOutcome:
     ) -> Outcome:
         if (rows, labels) not in worlds:
             worlds[rows, labels] = World(rows, labels, 1), World(rows, labels, 2)
-        validation, test = worlds[rows, labels]
-        # The noise of a name's seed is the same every time, and differs between names.
-        stream = sum(map(ord, name)) + 1000 * (seed or 0)
-        chances = [part.probabilities(noise, stream) for part in (validation, test)]
-        thresholds = tune_thresholds(validation.truth, chances[0])
-        metrics = {
-            f"{prefix}/{metric}": value
-            for prefix, part, chance in zip(
-                ("val", "test"), (validation, test), chances, strict=True
-            )
-            for metric, value in multi_label_metrics(
-                part.truth, chance.astype(np.float64), thresholds
-            ).items()
-        }
-        if seconds is not None:
-            metrics |= {
-                "cost/trainable_parameters": parameters,
-                "cost/trainable_share": parameters / 1e6,
-                "cost/train_seconds": seconds,
-                "cost/examples_per_second": 4000 / seconds,
-                "cost/peak_memory_mb": 300 + parameters / 2000,
-            }
-        ids = [f"row{row}" for row in range(rows)]
-        tables = [
-            put_predictions(ids, part.truth, chance, name)
-            for part, chance in zip((validation, test), chances, strict=True)
-        ]
-        curve = tuple(
-            CurvePoint(
-                epoch=epoch,
-                step=10 * epoch,
-                metrics={
-                    "train/loss": 0.4 / epoch + noise / 10,
-                    "val/loss": 0.4 / epoch**0.5 + noise / 8,
-                    "val/average_precision_micro": 0.8 - 0.3 / epoch - noise / 8,
-                },
-            )
-            for epoch in range(1, 6)
-        )
-        return Outcome(
-            name=name,
-            kind=kind,  # type: ignore[arg-type]
-            strategy=name.split()[0] if kind == "arm" else None,
-            seed=seed,
-            point=point or {},
-            metrics=metrics,
-            thresholds=thresholds,
-            validation=tables[0],
-            test=tables[1],
-            curve=curve if kind == "arm" else (),
-        )
+        world = worlds[rows, labels]
+        return as_outcome(name, noise, kind, seed, world, seconds, parameters, point)
 
     return make
 
@@ -123,3 +155,50 @@ def sweep(make_outcome: MakeOutcome) -> list[Outcome]:
 def config() -> CaseConfig:
     """The genre case with few resamples."""
     return load_case("genre", overrides=["evaluation.bootstrap=200"])
+
+
+@pytest.fixture
+def make_classified(isolated_store: object) -> MakeOutcome:
+    """Single-label outcomes: `make_classified("full", noise=0.5, rows=300, classes=2)`."""
+
+    def make(
+        name: str,
+        noise: float = 0.5,
+        *,
+        kind: str = "arm",
+        seed: int | None = 42,
+        rows: int = 300,
+        classes: int = 2,
+    ) -> Outcome:
+        worlds = ClassWorld(rows, classes, 1), ClassWorld(rows, classes, 2)
+        return as_outcome(name, noise, kind, seed, worlds)
+
+    return make
+
+
+@pytest.fixture
+def spam_config(config: CaseConfig) -> CaseConfig:
+    """A case of two classes, spam the positive one."""
+    return classes_of(config, "spam", "val/f1", ("f1", "balanced_accuracy", "average_precision"))
+
+
+@pytest.fixture
+def stars_config(config: CaseConfig) -> CaseConfig:
+    """A case of five classes."""
+    return classes_of(config, None, "val/accuracy", ("accuracy", "f1_macro", "f1_weighted"))
+
+
+def classes_of(
+    config: CaseConfig, positive: str | None, select_by: str, table: tuple[str, ...]
+) -> CaseConfig:
+    """The genre case made one of classes."""
+    shown = {"primary": f"test/{table[0]}", "table": table}
+    return config.model_copy(
+        update={
+            "task": "single_label",
+            "data": config.data.model_copy(update={"positive": positive}),
+            "training": config.training.model_copy(update={"select_by": select_by}),
+            "evaluation": config.evaluation.model_copy(update=shown),
+            "reference": ReferenceConfig(),
+        }
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.errors import RequestError
 from tasks.evaluation.baselines import Baseline, majority, tfidf_logistic
-from tasks.evaluation.metrics import multi_label_metrics, tune_thresholds
+from tasks.evaluation.metrics import compute, multi_label_metrics, tune_thresholds
 
 WORDS = {"Mecha": "giant robot pilots", "Music": "a band on stage", "School": "the exam class"}
 FILLER = [
@@ -131,6 +131,75 @@ def test_texts_without_words_are_refused() -> None:
 def test_an_unknown_selection_metric_says_which_there_are() -> None:
     with pytest.raises(RequestError, match=r"val/f1_mikro.*val/f1_micro"):
         fit(select_by="val/f1_mikro")
+
+
+def class_part(rows: int, seed: int, classes: int) -> tuple[list[str], np.ndarray]:
+    """Texts that mostly say which one class they are of."""
+    generator = np.random.default_rng(seed)
+    shares = np.array([5, 2, 1][:classes]) / sum([5, 2, 1][:classes])
+    classes_of = generator.choice(classes, rows, p=shares)
+    said = np.where(generator.random(rows) < 0.9, classes_of, generator.integers(0, classes, rows))
+    sayings = list(WORDS.values())
+    texts = [" ".join([*generator.permutation(FILLER)[:6], sayings[one]]) for one in said]
+    return texts, np.eye(classes, dtype=np.int8)[classes_of]
+
+
+def fit_classes(
+    classes: int, select_by: str = "val/loss", positive: int | None = None
+) -> tuple[Baseline, np.ndarray]:
+    """The baseline of a single-label case, and the truth of its test part."""
+    (texts, truth), validation, test = (class_part(n, n, classes) for n in (200, 80, 120))
+    strengths = (0.1, 10.0)
+    baseline = tfidf_logistic(
+        texts, truth, *validation, test[0], strengths, select_by, "single_label", positive
+    )
+    return baseline, test[1]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_classes_get_probabilities_that_sum_to_one_and_beat_the_majority(classes: int) -> None:
+    baseline, truth = fit_classes(classes)
+    assert baseline.test.shape == truth.shape
+    assert baseline.test.sum(1) == pytest.approx(1, abs=1e-6)
+    figures = compute("single_label", truth, baseline.test)
+    trivial = majority(class_part(200, 200, classes)[1], 80, 120)
+    level = compute("single_label", truth, trivial.test)
+    assert level["balanced_accuracy"] == pytest.approx(1 / classes)
+    assert figures["accuracy"] > level["accuracy"] + 0.1
+    assert figures["loss"] < level["loss"]
+
+
+def test_two_classes_are_told_by_one_regression() -> None:
+    two, three = fit_classes(2)[0].parameters, fit_classes(3)[0].parameters
+    assert two > 0
+    assert three > 2.5 * two
+
+
+def test_the_strength_of_classes_follows_the_positive_class() -> None:
+    baseline, truth = fit_classes(2, "val/average_precision", positive=1)
+    assert compute("single_label", truth, baseline.test, positive=1)["average_precision"] > 0.5
+    with pytest.raises(RequestError, match=r"val/average_precision, and .* val/accuracy"):
+        fit_classes(2, "val/average_precision")
+
+
+def test_a_class_that_training_lacks_is_never_the_answer() -> None:
+    texts, truth = class_part(120, 0, 3)
+    kept = truth[:, 2] == 0
+    few = [text for text, keep in zip(texts, kept, strict=True) if keep]
+    baseline = tfidf_logistic(
+        few, truth[kept], texts, truth, texts, (1.0,), "val/accuracy", "single_label"
+    )
+    assert (baseline.test[:, 2] == 0).all()
+    assert baseline.test.sum(1) == pytest.approx(1, abs=1e-6)
+
+
+def test_one_class_in_training_is_always_the_answer() -> None:
+    texts, truth = class_part(60, 0, 2)
+    only = np.eye(2, dtype=np.int8)[np.zeros(60, dtype=int)]
+    baseline = tfidf_logistic(
+        texts, only, texts, truth, texts, (1.0,), "val/f1", "single_label", positive=1
+    )
+    assert baseline.test.tolist() == [[1, 0]] * 60
 
 
 @pytest.mark.slow

@@ -1,11 +1,22 @@
-"""A Prefect server for the session, and a store with its tables for every test."""
+"""A Prefect server for the session, a store with its tables for every test, and one champion."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from genre_runs import Answer, home, run_genre, synopses, write_csv
 from prefect.testing.utilities import prefect_test_harness
-from genre_runs import home, synopses, write_csv
+
+# What it takes for the tiny model to learn the small data better than its base rate.
+LEARNING = (
+    "training.epochs=6",
+    "training.batch_size=8",
+    "training.learning_rate=1.0e-3",
+    "training.head_learning_rate=5.0e-2",
+    "model.dropout=0.0",
+    "model.backbone_dropout=0.0",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,3 +59,30 @@ def quick(tiny_bert: Path) -> tuple[str, ...]:
 def small(quick: tuple[str, ...], small_csv: Path) -> tuple[str, ...]:
     """The same on 72 rows instead of the sample."""
     return (*quick, f"data.path={small_csv}")
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A finished sweep with a champion, for tests that only look at it."""
+
+    folder: Path
+    overrides: tuple[str, ...]
+    answer: Answer
+
+
+@pytest.fixture(scope="session")
+def session_sweep(
+    small: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Swept:
+    """One run for all, because registering a model costs seconds."""
+    overrides = (*small, *LEARNING, "registry.enabled=true")
+    with home(tmp_path_factory.mktemp("swept"), migrated_store) as folder:
+        return Swept(folder, overrides, run_genre(*overrides))
+
+
+@pytest.fixture
+def swept(own_home: Path, session_sweep: Swept, migrated_store: Path) -> Iterator[Swept]:
+    """The finished sweep, with its store in the environment instead of an empty one."""
+    assert session_sweep.answer.code == 0, session_sweep.answer.err
+    with home(session_sweep.folder, migrated_store):
+        yield session_sweep

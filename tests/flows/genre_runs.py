@@ -85,6 +85,8 @@ def home(folder: Path, database: Path) -> Iterator[Path]:
         shutil.copy(database, runs / "mlflow.db")
     places = {"THAW_RUNS": runs, "THAW_STORE": folder / "store", "THAW_CACHE": folder / "cache"}
     with patch.dict(os.environ, {name: str(path) for name, path in places.items()}):
+        # MLflow writes it whenever an address is set, and it would win over THAW_RUNS.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
         yield folder
 
 
@@ -125,9 +127,7 @@ class Store:
 
     def aliases(self, name: str = "genre") -> dict[str, int]:
         models = self.client.search_registered_models(f"name='{name}'")
-        return {
-            alias: int(version) for model in models for alias, version in model.aliases.items()
-        }
+        return {alias: int(version) for model in models for alias, version in model.aliases.items()}
 
     def table(self, run_id: str) -> dict[str, dict[str, float]]:
         """The quality figures of a sweep's comparison: name -> metric of the test part -> value."""

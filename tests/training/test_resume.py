@@ -75,7 +75,10 @@ def test_an_interrupted_arm_ends_as_if_nothing_had_happened(
     assert last_complete_checkpoint(spec.folder) is not None
     after: Logged = []
     outcome = train_arm(
-        spec, "run-1", lambda m, step: after.append((step, m)), logged_until=lambda metric: before[-1][0]
+        spec,
+        "run-1",
+        lambda m, step: after.append((step, m)),
+        logged_until=lambda metric: before[-1][0],
     )
     assert figures(outcome) == wanted
     # No step was logged twice, none is missing, and the curve is whole.

@@ -19,14 +19,15 @@ from tasks.models.cutting import TailClassifier, tail_of, trunk_of
 from tasks.training import hidden_store
 from tasks.training.freezing import freeze
 from tasks.training.hidden_store import make_room, open_states, trunk_dir
-from tasks.training.run import load_trained, train_arm
+from tasks.training.run import encode_part, load_trained, train_arm
 from tasks.training.strategies import strategy
 from tasks.training.trunk_pass import token_batches
 from tiny import BLOCKS, FAMILIES, WIDTH, MakeSpec
 
 NO_LOG = lambda metrics, step: None  # noqa: E731
 EXACT = {"precision": "fp32", "epochs": 2}
-NO_DROPOUT = {"dropout": 0.0, "backbone_dropout": 0.0}
+# Long enough that texts keep lengths of their own: a store that mixed up rows would show.
+NO_DROPOUT = {"dropout": 0.0, "backbone_dropout": 0.0, "max_length": 96}
 
 
 def classifier(folder: Path, pooling: str = "mean") -> TextClassifier:
@@ -162,9 +163,7 @@ def test_shells_leave_the_model_as_it_is(tiny_bert: Path) -> None:
 
 
 @pytest.mark.parametrize("named", ["freeze_2", "last_1", "head"])
-def test_an_arm_learns_the_same_with_and_without_the_trunk(
-    make_spec: MakeSpec, named: str
-) -> None:
+def test_an_arm_learns_the_same_with_and_without_the_trunk(make_spec: MakeSpec, named: str) -> None:
     """Through the Trainer, on the same rows in the same order: every logged loss agrees."""
     outcomes = {
         trunk: train_arm(
@@ -175,6 +174,9 @@ def test_an_arm_learns_the_same_with_and_without_the_trunk(
         for trunk in ("on", "off")
     }
     on, off = outcomes["on"], outcomes["off"]
+    spec = make_spec(strategy=named, training=EXACT, model=NO_DROPOUT)
+    lengths = encode_part(spec, "train", locate(spec.model.base)).rows["length"]
+    assert len(set(lengths)) > 5, "rows of one length would hide a store that mixes them up"
     assert on.trunk.startswith("on")
     assert off.trunk == "training.trunk=off"
     assert len(on.curve) == len(off.curve)

@@ -1,0 +1,255 @@
+"""The whole chain on the shipped sample and on a file of one's own, run and run again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Swept
+from genre_runs import Store, run_genre, synopses, write_csv
+
+from tasks.config import CaseConfig
+from tasks.loading import load_case
+from tasks.storage import TableRef
+
+BASELINES = {"untrained head", "label frequencies", "TF-IDF + logistic regression"}
+ARMS = {"full seed=42", "freeze_2 seed=42"}
+
+
+def test_the_sample_runs_end_to_end(quick: tuple[str, ...]) -> None:
+    answer = run_genre(*quick)
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    assert sweep.info.status == "FINISHED"
+    assert sweep.info.run_id in answer.out.replace("\n", "")
+    parts = json.loads(store.text(sweep.info.run_id, "split/report.json"))["parts"]
+    assert sum(parts.values()) > 400
+    assert set(parts) == {"train", "validation", "test"}
+    assert set(store.children(sweep.info.run_id)) == ARMS
+    for name in (*ARMS, "TF-IDF"):
+        assert name.split()[0] in answer.out
+    assert store.versions() == []  # registry.enabled=false
+
+
+def test_a_sweep_keeps_its_reports_on_the_parent_run(swept: Swept) -> None:
+    store = Store()
+    (sweep,) = store.sweeps()
+    run_id = sweep.info.run_id
+    kept = store.artifacts(run_id)
+    assert {
+        "config.json",
+        "validation/report.html",
+        "validation/report.json",
+        "split/report.json",
+        "comparison/report.html",
+        "comparison/table.md",
+        "comparison/comparison.json",
+        "comparison/labels.csv",
+    } <= kept
+    assert {path for path in kept if path.endswith(".png")} == {
+        "comparison/quality_against_cost.png",
+        "comparison/learning_curves.png",
+        "comparison/precision_recall.png",
+    }
+    config = CaseConfig.model_validate_json(store.text(run_id, "config.json"))
+    assert config == load_case("genre", "sample", swept.overrides)
+    page = store.text(run_id, "comparison/report.html")
+    assert "freeze_2" in page
+    assert 'src="http' not in page  # it needs no network
+    assert json.loads(store.text(run_id, "validation/report.json"))["passed"]
+    assert set(store.table(run_id)) == {"full", "freeze_2", *BASELINES}
+
+
+def test_a_sweep_can_be_found_by_its_tags(swept: Swept) -> None:
+    (sweep,) = Store().sweeps()
+    tags = sweep.data.tags
+    assert tags["thaw.case"] == "genre"
+    assert tags["thaw.profile"] == "sample"
+    assert tags["thaw.best"] in {"full", "freeze_2"}
+    assert tags["thaw.registered"] == "genre version 1"
+    assert tags["prefect.flow_run_name"] == "genre-sample"
+    assert "beats the base rate" in tags["thaw.verdict"]
+    assert "| full" in tags["mlflow.note.content"]
+
+
+def test_every_arm_is_a_finished_child_run_with_its_figures(swept: Swept) -> None:
+    store = Store()
+    (sweep,) = store.sweeps()
+    arms = store.children(sweep.info.run_id)
+    assert set(arms) == ARMS
+    for run in arms.values():
+        assert run.info.status == "FINISHED"
+        for name in (
+            "train/loss",
+            "val/loss",
+            "val/f1_micro",
+            "test/f1_micro_tuned",
+            "test/average_precision_macro",
+            "cost/trainable_parameters",
+            "cost/train_seconds",
+            "cost/examples_per_second",
+            "cost/peak_memory_mb",
+        ):
+            assert name in run.data.metrics, name
+        groups = {name.partition("/")[0] for name in run.data.metrics}
+        assert groups == {"train", "val", "test", "cost"}
+        curve = store.client.get_metric_history(run.info.run_id, "val/loss")
+        steps = [point.step for point in curve]
+        assert len(steps) >= 6  # one for each epoch, and the steps rise
+        assert steps == sorted(set(steps))
+        assert {"strategy", "seed", "training.epochs", "model.base"} <= set(run.data.params)
+    least, most = arms["freeze_2 seed=42"], arms["full seed=42"]
+    assert (
+        least.data.metrics["cost/trainable_parameters"]
+        < most.data.metrics["cost/trainable_parameters"]
+        == most.data.metrics["cost/total_parameters"]
+    )
+
+
+def test_arms_log_their_parts_under_the_digest_of_all_rows(swept: Swept) -> None:
+    store = Store()
+    (sweep,) = store.sweeps()
+    for run in [sweep, *store.children(sweep.info.run_id).values()]:
+        inputs = {each.tags[0].value: each.dataset for each in run.inputs.dataset_inputs}
+        assert set(inputs) == {"train", "validation", "test"}
+        for part, dataset in inputs.items():
+            path = Path(json.loads(dataset.source)["uri"])
+            assert path.stem == dataset.digest[:24]
+            assert dataset.name == f"genre-{part}"
+            rows = json.loads(dataset.profile)["num_rows"]
+            table = TableRef(path=path, digest="", rows=rows, columns=(), origin="").read()
+            assert len(table) == rows > 0
+
+
+def test_predictions_are_kept_by_example_id(swept: Swept) -> None:
+    store = Store()
+    (sweep,) = store.sweeps()
+    children = store.children(sweep.info.run_id) | store.children(sweep.info.run_id, "baseline")
+    ids = set()
+    for run in children.values():
+        head, *lines = store.text(run.info.run_id, "predictions/test.csv").splitlines()
+        assert head == "id,truth,Action,Horror,Sports"
+        ids.add(tuple(line.partition(",")[0] for line in lines))
+        for line in lines:
+            assert all(0 <= float(cell) <= 1 for cell in line.split(",")[2:])
+    (same,) = ids  # all are measured on the same rows, in the same order
+    assert len(set(same)) == len(same) > 5
+    assert set(same) <= {row["id"] for row in synopses()}
+
+
+def test_the_baselines_stand_in_the_same_table(swept: Swept) -> None:
+    store = Store()
+    (sweep,) = store.sweeps()
+    found = store.children(sweep.info.run_id, "baseline")
+    assert set(found) == BASELINES
+    table = store.table(sweep.info.run_id)
+    for name, run in found.items():
+        assert run.info.status == "FINISHED"
+        assert table[name]["f1_micro_tuned"] == pytest.approx(
+            run.data.metrics["test/f1_micro_tuned"]
+        )
+
+
+def test_the_same_command_again_trains_nothing(small: tuple[str, ...]) -> None:
+    first = run_genre(*small)
+    store = Store()
+    before = store.runs()
+    second = run_genre(*small)
+    assert (first.code, second.code) == (0, 0)
+    assert "nothing was trained" in second.out
+    assert "nothing was trained" not in first.out
+    after = store.runs()
+    assert [run.info.run_id for run in after] == [run.info.run_id for run in before]
+    assert {run.info.status for run in after} == {"FINISHED"}
+    table = first.out[: first.out.index("MLflow run")]
+    assert table in second.out.replace(
+        "Every arm was finished already: nothing was trained (--force overrules).\n", ""
+    )
+
+
+def test_one_more_strategy_trains_one_more_arm(small: tuple[str, ...]) -> None:
+    assert run_genre(*small).code == 0
+    store = Store()
+    (first,) = store.sweeps()
+    answer = run_genre(*small, "strategies=[full,freeze_2,head]")
+    assert answer.code == 0
+    second = store.sweeps()[-1]
+    assert second.info.run_id != first.info.run_id
+    old, new = store.children(first.info.run_id), store.children(second.info.run_id)
+    assert set(new) == {*ARMS, "head seed=42"}
+    for name in ARMS:
+        assert new[name].data.tags["thaw.reused_from"] == old[name].info.run_id
+        assert new[name].data.metrics == pytest.approx(old[name].data.metrics)
+    assert "thaw.reused_from" not in new["head seed=42"].data.tags
+    tables = store.table(first.info.run_id), store.table(second.info.run_id)
+    assert tables[0]["full"] == pytest.approx(tables[1]["full"])
+
+
+def test_force_trains_again_in_a_sweep_of_its_own(small: tuple[str, ...]) -> None:
+    assert run_genre(*small, "strategies=[full]").code == 0
+    store = Store()
+    (first,) = store.sweeps()
+    answer = run_genre(*small, "strategies=[full]", force=True)
+    assert answer.code == 0
+    assert "nothing was trained" not in answer.out
+    (again,) = [run for run in store.sweeps() if run.info.run_id != first.info.run_id]
+    (arm,) = store.children(again.info.run_id).values()
+    (before,) = store.children(first.info.run_id).values()
+    assert "thaw.reused_from" not in arm.data.tags
+    seconds = "cost/train_seconds"
+    assert arm.data.metrics[seconds] != before.data.metrics[seconds]
+    for name, value in before.data.metrics.items():
+        if name.startswith("test/"):
+            assert arm.data.metrics[name] == pytest.approx(value), name
+
+
+def test_arms_over_threads_come_to_the_same_as_in_sequence(
+    small: tuple[str, ...], own_home: Path
+) -> None:
+    assert run_genre(*small).code == 0
+    store = Store()
+    (alone,) = store.sweeps()
+    answer = run_genre(*small, "execution.runner=threads", "execution.workers=2", force=True)
+    assert answer.code == 0, answer.err
+    together = store.sweeps()[-1]
+    assert together.info.run_id != alone.info.run_id
+    assert store.table(together.info.run_id) == pytest.approx(store.table(alone.info.run_id))
+
+
+def test_a_file_with_other_names_runs_by_override_alone(
+    quick: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = [
+        {"Name": row["title"], "plot": row["synopsis"], "kinds": row["genres"].replace(", ", "|")}
+        for row in synopses()
+    ]
+    file = write_csv(tmp_path / "mine.tsv", rows, separator="\t")
+    answer = run_genre(
+        *quick,
+        "strategies=[head]",
+        f"data.path={file}",
+        "data.columns={title: Name, synopsis: plot, genres: kinds}",
+        "data.label_separator=|",
+    )
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    (arm,) = store.children(sweep.info.run_id).values()
+    assert arm.data.params["labels"] == "3"
+
+
+def test_a_grid_and_seeds_make_an_arm_of_each_combination(small: tuple[str, ...]) -> None:
+    answer = run_genre(
+        *small,
+        "strategies=[head]",
+        "seeds=[1,2]",
+        "grid.training.learning_rate=[0.001,0.01]",
+    )
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    assert set(store.children(sweep.info.run_id)) == {
+        f"head learning_rate={rate} seed={seed}" for rate in (0.001, 0.01) for seed in (1, 2)
+    }
+    table = store.table(sweep.info.run_id)
+    assert {"head learning_rate=0.001", "head learning_rate=0.01"} <= set(table)
