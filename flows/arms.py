@@ -34,9 +34,13 @@ def run_arm(
     with FileLock(f"{spec.folder}.lock"):  # another sweep may hold the same arm
         reused = None if force else finished_outcome(spec)
         run_id = _child_run(tracker, spec, experiment_id, parent, force)
+        if reused is not None:
+            get_run_logger().info("%s is finished already: reused", spec.title)
+            if tracker.status(run_id) == FINISHED:
+                return reused.model_copy(update={"run_id": run_id})
+        tracker.reopen(run_id)
         try:
             if reused is not None:
-                get_run_logger().info("%s is finished already: reused", spec.title)
                 if reused.run_id != run_id:
                     tracker.set_tags(run_id, {"thaw.reused_from": reused.run_id})
                     for point in reused.curve:
@@ -66,11 +70,10 @@ def run_arm(
 def _child_run(
     tracker: Tracker, spec: ArmSpec, experiment_id: str, parent: str, force: bool
 ) -> str:
-    """The arm's run under this parent: the one that was cut short, or a new one."""
+    """The arm's run under this parent: the one that is there already, or a new one."""
     tags = {"thaw.arm": spec.key, "mlflow.parentRunId": parent}
     if not force:
         for run in tracker.find_runs(spec.case, tags):
-            tracker.reopen(run.info.run_id)
             return str(run.info.run_id)
     run_id = tracker.start_run(
         experiment_id,
@@ -115,7 +118,9 @@ def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list
         tracker.log_text(run_id, text, "thresholds.csv")
     if outcome.trunk:
         tracker.set_tags(run_id, {"thaw.trunk": outcome.trunk})
-    tracker.log_metrics(run_id, outcome.metrics)
+    # Runs show what has the highest step: these are the chosen checkpoint's, not the last epoch's.
+    last = max((point.step for point in outcome.curve), default=0)
+    tracker.log_metrics(run_id, outcome.metrics, last)
 
 
 def predictions_csv(frame: pd.DataFrame, labels: list[str]) -> str:

@@ -4,19 +4,22 @@ regression. They are measured on the same rows and with thresholds tuned in the 
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import ValidationError
 
 from flows.arms import record_outcome
 from flows.sweep import Sweep
 from tasks.config import CaseConfig
+from tasks.errors import ThawError
 from tasks.evaluation.baselines import Baseline, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, put_predictions
-from tasks.tracking import FAILED, FINISHED
+from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
 from tasks.training.run import untrained_outcome
 
 MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
+OUTCOME = "outcome.json"
 
 
 @task(name="baseline", task_run_name="{name}", cache_policy=NO_CACHE)
@@ -32,8 +35,12 @@ def run_baseline(name: str, config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> 
     tracker = sweep.tracker
     tags = {"thaw.baseline": name, "mlflow.parentRunId": sweep.run_id}
     runs = tracker.find_runs(config.case, tags)
+    outcome = None
     if runs:
         run_id = str(runs[0].info.run_id)
+        outcome = _measured_before(tracker, run_id)
+        if outcome is not None and runs[0].info.status == FINISHED:
+            return outcome
         tracker.reopen(run_id)
     else:
         run_id = tracker.start_run(
@@ -44,13 +51,13 @@ def run_baseline(name: str, config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> 
             params={"strategy": name},
         )
     try:
-        if name == UNTRAINED:
-            outcome = untrained_outcome(spec, run_id)
-        else:
-            baseline = _measure(name, config, spec)
-            tracker.log_params(run_id, baseline.settings)
-            outcome = _as_outcome(name, baseline, spec, run_id)
+        if outcome is None:
+            outcome = _measure(name, config, spec, tracker, run_id)
+            tracker.log_text(run_id, outcome.model_dump_json(indent=2), OUTCOME)
         record_outcome(tracker, run_id, outcome, list(spec.labels))
+    except KeyboardInterrupt:
+        tracker.finish(run_id, KILLED)
+        raise
     except BaseException:
         tracker.finish(run_id, FAILED)
         raise
@@ -58,7 +65,29 @@ def run_baseline(name: str, config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> 
     return outcome
 
 
-def _measure(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
+def _measured_before(tracker: Tracker, run_id: str) -> Outcome | None:
+    """What the run measured, if its predictions are still in the store.
+
+    Measured anew, its seconds would be others than those that are logged.
+    """
+    try:
+        outcome = Outcome.model_validate_json(tracker.read_text(run_id, OUTCOME))
+    except (ThawError, ValidationError):
+        return None
+    return outcome if outcome.validation.path.exists() and outcome.test.path.exists() else None
+
+
+def _measure(
+    name: str, config: CaseConfig, spec: ArmSpec, tracker: Tracker, run_id: str
+) -> Outcome:
+    if name == UNTRAINED:
+        return untrained_outcome(spec, run_id)
+    baseline = _fit(name, config, spec)
+    tracker.log_params(run_id, baseline.settings)
+    return _as_outcome(name, baseline, spec, run_id)
+
+
+def _fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
     labels = list(spec.labels)
     train, validation, test = (
         table.read(["text", "labels"]) for table in (spec.train, spec.validation, spec.test)

@@ -1,0 +1,81 @@
+"""`python -m benchmarks`: how fast a partly frozen model trains, four ways, in one process.
+
+    make bench
+    .venv/bin/python -m benchmarks --data SMSSpamCollection --repeats 3
+    .venv/bin/python -m benchmarks --model smollm2 --repeats 1 --json bench.json
+
+The ways are those of `benchmarks/ways.py`, on the same rows, model, seed, epochs and learning
+rate. Only training is timed; test accuracy is read afterwards.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from benchmarks.setting import Setting, prepare
+from benchmarks.ways import WAYS, Timing, measure
+
+COLUMNS = ("way", "seconds", "speed", "accuracy", "tokens/s", "of matmul rate", "of ideal")
+
+
+def main() -> int:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--data", type=Path, help="an SMS file (default: the shipped sample)")
+    parser.add_argument("--model", default="minilm", help="a name from conf/base_models.yaml")
+    parser.add_argument("--strategy", default="last_1")
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3, help="medians are shown")
+    parser.add_argument("--ways", default=",".join(WAYS), help="which of the ways to measure")
+    parser.add_argument("--json", type=Path, help="also write all timings to this file")
+    chosen = parser.parse_args()
+    names = chosen.ways.split(",")
+    if unknown := set(names) - set(WAYS):
+        parser.error(f"no such way: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
+    with tempfile.TemporaryDirectory(prefix="thaw-bench-") as scratch:
+        setting = prepare(chosen.data, chosen.model, chosen.strategy, chosen.epochs, Path(scratch))
+        print(setting.describe(), file=sys.stderr)
+        timings: dict[str, list[Timing]] = {name: [] for name in names}
+        for repeat in range(chosen.repeats):
+            for name in names:  # interleaved, so that a slow minute hits all of them
+                timing = measure(name, setting)
+                timings[name].append(timing)
+                print(f"{repeat + 1}/{chosen.repeats} {timing.summary}", file=sys.stderr)
+    print(table(timings, setting))
+    if chosen.json:
+        content = {
+            "setting": setting.describe(),
+            "timings": {name: [vars(each) for each in all_] for name, all_ in timings.items()},
+        }
+        chosen.json.write_text(json.dumps(content, indent=2))
+    return 0
+
+
+def table(timings: dict[str, list[Timing]], setting: Setting) -> str:
+    """Markdown; seconds are medians, `speed` is how many times faster than the first way."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
+    first = median(each.seconds for each in next(iter(timings.values())))
+    for name, found in timings.items():
+        seconds = median(each.seconds for each in found)
+        accuracy = median(each.accuracy for each in found)
+        rates = [each.tail_flops / each.tail_seconds / each.matmul_rate for each in found]
+        tokens = setting.train_tokens * setting.epochs / median(each.tail_seconds for each in found)
+        ideal = [each.seconds / each.ideal_seconds for each in found if each.ideal_seconds]
+        cells = (
+            WAYS[name],
+            f"{seconds:.1f}",
+            f"{first / seconds:.1f}x",
+            f"{accuracy:.3f}",
+            f"{tokens:,.0f}",
+            f"{median(rates):.0%}",
+            f"{median(ideal):.2f}x" if ideal else "–",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
