@@ -3,13 +3,16 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import flows  # noqa: F401 - switches telemetry off
 from tasks.errors import RequestError, ThawError
 from tasks.loading import load_case, read_case_file
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PROFILE = click.option(
     "--profile",
@@ -91,8 +94,6 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
       thaw run genre -o data.path=mine.csv -o data.columns.synopsis=plot
     """
     load_case(case, profile, overrides)  # refuse a wrong request before anything starts
-    from rich.console import Console
-
     from flows.catalogue import flow_of
     from flows.overrides import overrides_of
     from flows.quiet import install
@@ -101,7 +102,7 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     chosen = overrides_of(overrides)
     install()
     result = flow_of(case)(profile=profile, overrides=chosen, force=force)
-    console = Console()
+    console = _console()
     console.print()
     console.print(terminal(result.comparison))
     if result.promotion is not None:
@@ -129,8 +130,6 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
       thaw compare genre --html comparison.html
     """
     read_case_file(case)
-    from rich.console import Console
-
     from tasks.evaluation.findings import Comparison
     from tasks.evaluation.report import markdown, terminal
     from tasks.tracking import FINISHED, Tracker
@@ -153,7 +152,7 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
     elif as_markdown:
         click.echo(markdown(comparison))
     else:
-        Console().print(terminal(comparison))
+        _console().print(terminal(comparison))
 
 
 @cli.command()
@@ -188,6 +187,13 @@ def predict(
             click.echo(json.dumps({"text": text, **answer}, ensure_ascii=False))
         else:
             click.echo(_shown(answer))
+
+
+def _console() -> "Console":
+    """The terminal, or 100 columns where output goes to a file: the tables are made for that."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 100)
 
 
 def _shown(answer: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ COSTS = (
     "trainable_parameters",
     "trainable_share",
     "train_seconds",
+    "trunk_seconds",
     "examples_per_second",
     "peak_memory_mb",
 )

@@ -78,6 +78,7 @@ def costs(comparison: Comparison) -> Sheet:
         "trainable_parameters": ("Trainable parameters", amount),
         "trainable_share": ("Share of the model", share),
         "train_seconds": ("Training, seconds", amount),
+        "trunk_seconds": ("Trunk pass, seconds", amount),
         "examples_per_second": ("Examples a second", amount),
         "peak_memory_mb": ("Peak memory, MB", amount),
     }
@@ -92,9 +93,14 @@ def costs(comparison: Comparison) -> Sheet:
             )
         rows.append(tuple(cells))
     ratios = any(cost.ratio for entry in comparison.entries for cost in entry.costs.values())
+    shared = any("trunk_seconds" in entry.costs for entry in comparison.entries)
+    notes = [
+        "With each cost, how many times that of full it is." if ratios else "",
+        "The trunk pass runs the frozen part once; arms of a sweep share it." if shared else "",
+    ]
     return Sheet(
         heading="Cost",
-        note="With each cost, how many times that of full it is." if ratios else "",
+        note=" ".join(filter(None, notes)),
         columns=("", *(title for title, _ in forms.values())),
         rows=tuple(rows),
     )

@@ -190,10 +190,20 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
         raise RequestError(
             f"The tokenizer of {located.origin} cannot be loaded: {error}"
         ) from error
+    _name_special_tokens(tokenizer, located)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"
     return tokenizer
+
+
+def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedModel) -> None:
+    """Name the special tokens that only the model's configuration knows (GGUF keeps ids alone)."""
+    config = AutoConfig.from_pretrained(located.folder)
+    for role in ("bos", "eos", "pad", "unk"):
+        number = getattr(config, f"{role}_token_id", None)
+        if getattr(tokenizer, f"{role}_token") is None and isinstance(number, int) and number >= 0:
+            setattr(tokenizer, f"{role}_token", tokenizer.convert_ids_to_tokens(number))
 
 
 def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTrainedModel:

@@ -40,8 +40,9 @@ parameters trained. Texts longer than {spec.model.max_length} tokens are cut.
 `{spec.test.digest[:16]}`.
 
 **Selection.** Best of its sweep by `{config.training.select_by}` = \
-{best.metrics[config.training.select_by]:.4f}; thresholds tuned on validation. The test part was \
-read once, after that.
+{best.metrics[config.training.select_by]:.4f}\
+{"; thresholds tuned on validation" if best.thresholds else ""}. The test part was read once, \
+after that.
 
 **Limits.** Probabilities are not calibrated. The figures hold for texts like those of the data \
 above; nothing was measured on others.

@@ -30,10 +30,11 @@ def wants_bf16(precision: str) -> bool:
 
 
 class PeakMemory:
-    """Peak memory while the block runs, in MB: the GPU's allocations, or the process's RSS.
+    """Peak memory while the block runs, in MB: the GPU's allocations, or the process's own.
 
-    RSS is sampled every 50 ms, because the kernel's own high-water mark covers the whole life of
-    the process and so every earlier arm.
+    The process's is its resident memory less what is mapped from files (stored hidden states,
+    libraries), which the system takes back at need. It is sampled every 50 ms, because the
+    kernel's own high-water mark covers the whole life of the process and so every earlier arm.
     """
 
     def __init__(self) -> None:
@@ -65,5 +66,7 @@ class PeakMemory:
     def _sample(self) -> None:
         process = psutil.Process()
         while not self._stop.is_set():
-            self.megabytes = max(self.megabytes, process.memory_info().rss / 1e6)
+            memory = process.memory_info()
+            own = memory.rss - getattr(memory, "shared", 0)  # Linux alone tells
+            self.megabytes = max(self.megabytes, own / 1e6)
             time.sleep(0.05)
