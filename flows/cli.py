@@ -132,6 +132,7 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
     read_case_file(case)
     from tasks.evaluation.findings import Comparison
     from tasks.evaluation.report import markdown, terminal
+    from tasks.storage import write_text
     from tasks.tracking import FINISHED, Tracker
 
     tracker = Tracker()
@@ -144,10 +145,12 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
         if not runs:
             raise RequestError(f"No sweep of {case} is finished yet: `thaw run {case}` makes one.")
         sweep = str(runs[0].info.run_id)
+    elif tracker.status(sweep) is None:
+        raise RequestError(f"There is no run {sweep} in the MLflow store at {tracker.uri}.")
     stored = tracker.read_text(sweep, "comparison/comparison.json")
     comparison = Comparison.model_validate_json(stored)
     if html_file is not None:
-        html_file.write_text(tracker.read_text(sweep, "comparison/report.html"), encoding="utf-8")
+        write_text(html_file, tracker.read_text(sweep, "comparison/report.html"))
         click.echo(f"{html_file} written.")
     elif as_markdown:
         click.echo(markdown(comparison))

@@ -16,12 +16,15 @@ def token_ids(
     A text that tokenizes to nothing (possible for decoders, which add no special tokens) becomes
     one end token, so that every text has a last real position to read.
     """
-    whole = tokenizer(texts, add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
-    longer = sum(len(ids) > max_length for ids in whole)
+    ids: list[list[int]] = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+    longer = [row for row, found in enumerate(ids) if len(found) > max_length]
     if longer:
-        whole = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
+        again = [texts[row] for row in longer]
+        cut = tokenizer(again, truncation=True, max_length=max_length)["input_ids"]
+        for row, shortened in zip(longer, cut, strict=True):
+            ids[row] = shortened
     filler = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else 0
-    return [ids or [filler] for ids in whole], longer
+    return [found or [filler] for found in ids], len(longer)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from datasets import Dataset
 
 from tasks.models.base_models import LocatedModel, load_tokenizer
 from tasks.storage import TableRef
 from tasks.training.batching import token_ids
+
+TEXTS_AT_ONCE = 512  # a tokenizer keeps kilobytes for each text of a call
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,29 @@ def encode(
     tokenizer = load_tokenizer(located)
     frame = part.read(["id", "text", "labels"])
     truth = multi_hot(frame["labels"].tolist(), list(names))
-    ids, truncated = token_ids(frame["text"].tolist(), tokenizer, max_length)
-    targets: list[Any] = (
-        truth.astype(np.float32).tolist() if task == "multi_label" else truth.argmax(1).tolist()
+    texts = frame["text"].tolist()
+    chunks, truncated = [], 0
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        found, longer = token_ids(texts[start : start + TEXTS_AT_ONCE], tokenizer, max_length)
+        chunks.append(pa.array(found, pa.list_(pa.int32())))
+        truncated += longer
+    ids = pa.chunked_array(chunks, pa.list_(pa.int32()))
+    columns = {
+        "input_ids": ids,
+        "labels": _targets(truth, task),
+        "length": pc.list_value_length(ids),
+    }
+    return EncodedPart(
+        rows=Dataset(pa.table(columns)),
+        ids=frame["id"].tolist(),
+        truth=truth,
+        truncated=truncated,
     )
-    rows = Dataset.from_dict(
-        {"input_ids": ids, "labels": targets, "length": [len(row) for row in ids]}
-    )
-    return EncodedPart(rows=rows, ids=frame["id"].tolist(), truth=truth, truncated=truncated)
+
+
+def _targets(truth: np.ndarray, task: str) -> pa.Array:
+    """What the loss compares with: rows of 0.0 and 1.0, or class numbers."""
+    if task == "single_label":
+        return pa.array(truth.argmax(1), pa.int64())
+    offsets = pa.array(np.arange(len(truth) + 1) * truth.shape[1], pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(truth.astype(np.float32).ravel()))

@@ -199,7 +199,7 @@ BAD_REQUESTS = {
     "data.sample=gnre.jsonl": "did you mean genre.jsonl?",
     "data.columns.plot=synopsis": "has no role plot",
     "validation.suite=gnre": "did you mean genre?",
-    "split.validation=0.6": "split.validation=0.6 and split.test=0.15",
+    "split.validation=0.8": "leave less than a tenth for training",
     "title=Mine": "No override changes title",
     "profile=book": "--profile",
 }

@@ -1,0 +1,202 @@
+"""The command line as a user meets it: what it lists, shows, compares, predicts and refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import Swept
+from genre_runs import Answer, Store, synopses, thaw
+
+from flows.cli import cli
+from tasks.loading import load_case
+
+COMMANDS = tuple(cli.commands)
+GHOSTS = "The ghost left blood on the grave of the dead"
+
+
+def refused(answer: Answer) -> str:
+    assert answer.code == 2, (answer.out, answer.err)
+    assert answer.out == ""
+    return answer.sentence
+
+
+def test_list_names_each_case_with_its_title() -> None:
+    answer = thaw("list")
+    assert answer.code == 0
+    lines = dict(line.split(maxsplit=1) for line in answer.out.splitlines())
+    assert lines["genre"] == load_case("genre").title
+
+
+def test_show_prints_the_configuration_that_would_run() -> None:
+    given = ("-o", "training.epochs=2.5", "-o", "strategies=[head]", "-o", "data.path=my file.csv")
+    answer = thaw("show", "genre", *given)
+    assert answer.code == 0
+    shown = yaml.safe_load(answer.out)
+    assert shown["training"]["epochs"] == 2.5
+    assert shown["data"]["path"] == "my file.csv"
+    assert shown["data"]["sample"] is None  # one source, not two
+    assert shown == load_case("genre", "sample", given[1::2]).model_dump(mode="json")
+
+
+def test_show_takes_a_profile() -> None:
+    shown = yaml.safe_load(thaw("show", "genre", "--profile", "book").out)
+    assert shown["profile"] == "book"
+    assert shown["model"]["base"] == "distilbert-base-uncased"
+
+
+def test_show_refuses_what_run_would_refuse() -> None:
+    assert "did you mean training.epochs?" in refused(
+        thaw("show", "genre", "-o", "training.epoch=1")
+    )
+    assert "No override changes title" in refused(thaw("show", "genre", "-o", "title=Mine"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str) -> None:
+    answer = thaw(command, "--help")
+    assert answer.code == 0
+    assert answer.err == ""
+    _, found, examples = answer.out.partition("Example")
+    assert found
+    assert f"thaw {command}" in examples
+
+
+def test_help_names_every_command() -> None:
+    answer = thaw("--help")
+    assert answer.code == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in answer.out
+    assert thaw("-h").out == answer.out
+
+
+def test_a_command_that_does_not_exist() -> None:
+    answer = thaw("train", "genre")
+    assert answer.code == 2
+    assert "No such command" in answer.err
+
+
+# --- compare ----------------------------------------------------------------------------------
+
+
+def test_compare_before_any_sweep() -> None:
+    assert "No sweep of genre is finished yet: `thaw run genre`" in refused(
+        thaw("compare", "genre")
+    )
+
+
+def test_compare_of_a_run_that_does_not_exist() -> None:
+    sentence = refused(thaw("compare", "genre", "--sweep", "0" * 32))
+    assert f"There is no run {'0' * 32}" in sentence
+
+
+def test_compare_shows_the_latest_sweep(swept: Swept) -> None:
+    answer = thaw("compare", "genre")
+    assert answer.code == 0
+    for row in ("full", "freeze_2", "untrained head", "label frequencies"):
+        assert row in answer.out
+    assert answer.out.strip() in swept.answer.out
+    (sweep,) = Store().sweeps()
+    assert thaw("compare", "genre", "--sweep", sweep.info.run_id).out == answer.out
+
+
+def test_compare_as_markdown(swept: Swept) -> None:
+    answer = thaw("compare", "genre", "--markdown")
+    assert answer.code == 0
+    (sweep,) = Store().sweeps()
+    assert answer.out.strip() == Store().text(sweep.info.run_id, "comparison/table.md").strip()
+    assert "| --- |" in answer.out
+
+
+def test_compare_as_a_page(swept: Swept, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    answer = thaw("compare", "genre", "--html", str(page))
+    assert answer.code == 0
+    assert str(page) in answer.out.replace("\n", "")
+    text = page.read_text(encoding="utf-8")
+    assert text.lstrip().startswith("<!")
+    assert "freeze_2" in text
+    assert "data:image/png;base64," in text
+
+
+def test_compare_writes_below_a_new_folder_but_not_over_one(swept: Swept, tmp_path: Path) -> None:
+    page = tmp_path / "new" / "page.html"
+    assert thaw("compare", "genre", "--html", str(page)).code == 0
+    assert page.is_file()
+    answer = thaw("compare", "genre", "--html", str(page.parent))
+    assert answer.code == 1
+    assert str(page.parent) in answer.sentence
+
+
+# --- predict ----------------------------------------------------------------------------------
+
+
+def test_predict_before_any_champion() -> None:
+    sentence = refused(thaw("predict", "genre", GHOSTS))
+    assert "There is no champion of genre yet: `thaw run genre`" in sentence
+
+
+def test_predict_gives_labels_by_falling_probability(swept: Swept) -> None:
+    texts = [row["synopsis"] for row in synopses()[:20]]
+    answer = thaw("predict", "genre", "--json", *texts)
+    assert answer.code == 0, answer.err
+    lines = [json.loads(line) for line in answer.out.splitlines()]
+    assert [line["text"] for line in lines] == texts
+    counts = set()
+    for line in lines:
+        assert line["scores"] == sorted(line["scores"], reverse=True)
+        assert [line["probabilities"][label] for label in line["labels"]] == line["scores"]
+        assert set(line["probabilities"]) == {"Action", "Horror", "Sports"}
+        counts.add(len(line["labels"]))
+    assert len(counts) > 1
+    shown = thaw("predict", "genre", *texts).out.splitlines()
+    for line, words in zip(lines, shown, strict=True):
+        pairs = zip(line["labels"], line["scores"], strict=True)
+        expected = ", ".join(f"{label} {score:.0%}" for label, score in pairs)
+        assert words == (expected or "(no label passes)")
+
+
+def test_predict_reads_files(swept: Swept, tmp_path: Path) -> None:
+    plain, records = tmp_path / "texts.txt", tmp_path / "texts.jsonl"
+    plain.write_text(f"{GHOSTS}\n\nThe coach of the team\n", encoding="utf-8")
+    rows = [{"text": GHOSTS, "more": 1}, {"text": "The coach of the team"}]
+    records.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    answers = {
+        thaw("predict", "genre", *given, "--json").out
+        for given in (
+            ("--file", str(plain)),
+            ("--file", str(records)),
+            (GHOSTS, "The coach of the team"),
+            (GHOSTS, "--file", str(second(tmp_path))),
+        )
+    }
+    (same,) = answers
+    assert len(same.splitlines()) == 2
+
+
+def second(folder: Path) -> Path:
+    file = folder / "second.txt"
+    file.write_text("The coach of the team", encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "There is nothing to predict"),
+        (("",), "Text 1 is empty"),
+        ((GHOSTS, "  "), "Text 2 is empty"),
+        (("--file", "no/such/file.txt"), "no/such/file.txt"),
+        (("--alias", "nobody", GHOSTS), "There is no nobody of genre"),
+    ],
+)
+def test_predict_refuses_what_is_no_text(
+    arguments: tuple[str, ...], says: str, swept: Swept
+) -> None:
+    assert says in refused(thaw("predict", "genre", *arguments))
+
+
+def test_predict_says_which_line_is_no_record(swept: Swept, tmp_path: Path) -> None:
+    file = tmp_path / "texts.jsonl"
+    file.write_text('{"text": "a ghost"}\n{"txt": "a team"}\n', encoding="utf-8")
+    assert f"{file} line 2" in refused(thaw("predict", "genre", "--file", str(file)))

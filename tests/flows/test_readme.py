@@ -1,0 +1,91 @@
+"""Every command that the README or a help text shows can be given as it stands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from genre_runs import ROOT
+
+from flows.cli import cli
+from tasks.loading import load_case
+
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```(?:bash|console|sh|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands_of(readme: Path) -> list[str]:
+    """The `thaw …` commands of a page's shell blocks; a backslash joins two lines."""
+    if not readme.exists():
+        return []
+    blocks = BLOCK.findall(readme.read_text(encoding="utf-8"))
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    bare = [re.sub(r"^\s*(\$ )?(\.venv/bin/)?", "", line) for line in lines]
+    return [line for line in bare if line.startswith("thaw ")]
+
+
+def parse(line: str) -> None:
+    """Resolve a command down to its last option, and its overrides to a configuration.
+
+    Raises:
+        UsageError, ThawError: it could not be run as it stands.
+    """
+    words = shlex.split(re.split(r"\s[|>]\s", line)[0], comments=True)[1:]
+    with cli.make_context("thaw", words) as context:
+        name, command, rest = cli.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+        if command is None:
+            raise click.UsageError(f"{line}: no such command")
+        with command.make_context(name, rest, parent=context) as inner:
+            given = inner.params
+            if "case" in given:
+                load_case(given["case"], given.get("profile", "sample"), given.get("overrides", ()))
+
+
+@pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")
+def test_the_readme_shows_the_main_commands() -> None:
+    commands = commands_of(README)
+    for start in ("thaw run genre", "thaw predict genre", "thaw compare genre"):
+        assert any(line.startswith(start) for line in commands), start
+
+
+@pytest.mark.parametrize("line", commands_of(README) or [None])
+def test_a_command_of_the_readme(line: str | None) -> None:
+    if line is None:
+        pytest.skip("there is no README.md with commands yet")
+    parse(line)
+
+
+HELP = [
+    line.strip()
+    for command in (cli, *cli.commands.values())
+    for line in (command.help or "").splitlines()
+    if line.strip().startswith("thaw ")
+]
+
+
+@pytest.mark.parametrize("line", HELP)
+def test_a_command_of_the_help(line: str) -> None:
+    parse(line)
+
+
+def test_a_wrong_command_does_not_pass() -> None:
+    for line in ("thaw run genre --epochs 3", "thaw train genre", "thaw predict"):
+        with pytest.raises(click.UsageError):
+            parse(line)
+    with pytest.raises(Exception, match=r"training\.epochs"):
+        parse("thaw run genre -o training.epoch=3  # a comment")
+
+
+def test_commands_are_found_in_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(
+        "```bash\nmake demo\nthaw run genre \\\n  -o seeds=[1]\n```\nthaw in a sentence\n"
+        "```console\n$ thaw list\ngenre  Multi-label\n```\n```python\nthaw = 1\n```\n"
+    )
+    assert [line.split() for line in commands_of(page)] == [
+        ["thaw", "run", "genre", "-o", "seeds=[1]"],
+        ["thaw", "list"],
+    ]
