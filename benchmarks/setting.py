@@ -13,8 +13,8 @@ from tasks.loading import load_case
 from tasks.models.base_models import LocatedModel, locate
 from tasks.splitting.parts import split_into_parts
 from tasks.training.arms import ArmSpec, plan_arms
+from tasks.training.building import encode_part
 from tasks.training.encoding import EncodedPart
-from tasks.training.run import encode_part
 
 MAX_LENGTH = 256  # longer than any message of the SMS collection: the chapter cuts none
 

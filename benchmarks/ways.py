@@ -13,12 +13,12 @@ from transformers import set_seed
 from benchmarks.setting import Setting
 from tasks.models.classifier import TextClassifier
 from tasks.training.batching import PaddingCollator
+from tasks.training.building import build_model, collator_for
 from tasks.training.device import has_fast_bf16
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import freeze
 from tasks.training.hidden_store import trunk_dir
 from tasks.training.predicting import Collator, predict_logits
-from tasks.training.run import build_model, collator_for
 from tasks.training.trainer import build_trainer, training_arguments
 from tasks.training.trunk import Trunk, TrunkCollator, depth_of, use_trunk, with_places
 

@@ -12,8 +12,6 @@ from filelock import FileLock
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
-import flows
-import tasks
 from tasks.config import CaseConfig
 from tasks.paths import store_dir
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
@@ -51,11 +49,10 @@ def sweep_key(config: CaseConfig, data_digest: str) -> str:
 @cache
 def _sources() -> str:
     sha = hashlib.sha256()
-    for package in (flows, tasks):
-        root = Path(str(package.__file__)).parent
-        for source in sorted(root.rglob("*.py")):
-            sha.update(source.relative_to(root).as_posix().encode())
-            sha.update(source.read_bytes())
+    root = Path(__file__).resolve().parent.parent
+    for source in sorted([*root.glob("flows/**/*.py"), *root.glob("tasks/**/*.py")]):
+        sha.update(source.relative_to(root).as_posix().encode())
+        sha.update(source.read_bytes())
     return sha.hexdigest()
 
 

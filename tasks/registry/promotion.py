@@ -23,7 +23,7 @@ from tasks.registry.package import Package, PackageInfo
 from tasks.registry.verify import verify_in_fresh_process
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
-from tasks.training.run import load_trained
+from tasks.training.building import load_trained
 from tasks.training.trainer import higher_is_better
 
 CHECKED_TEXTS = 8

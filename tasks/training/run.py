@@ -4,32 +4,35 @@ An arm lives in a folder under its key. `outcome.json` is written last: an arm t
 finished and is never trained again; one that has complete checkpoints is resumed from the last.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 from transformers import TrainerState, set_seed
 
 from tasks.errors import ThawError
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, put_predictions
-from tasks.models.base_models import LocatedModel, load_backbone, load_tokenizer, locate
-from tasks.models.classifier import HeadConfig, TextClassifier, to_probabilities
+from tasks.models.base_models import locate
+from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.storage import TableRef, require_free_space, write_text
 from tasks.training.arms import ArmSpec
 from tasks.training.balancing import balanced_rows, take
 from tasks.training.batching import PaddingCollator
+from tasks.training.building import (
+    TRAINED,
+    build_model,
+    collator_for,
+    encode_part,
+    positive_weights,
+)
 from tasks.training.callbacks import (
-    COMPLETE,
     CompleteCheckpoint,
     CostCallback,
     LastStep,
@@ -39,15 +42,15 @@ from tasks.training.callbacks import (
     curve_of,
 )
 from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
-from tasks.training.encoding import EncodedPart, encode
+from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import Freezing, count_blocks, freeze
 from tasks.training.predicting import Collator, predict_logits
+from tasks.training.resuming import train_or_resume
 from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
 from tasks.training.trunk import Trunk, TrunkCollator, depth_of, use_trunk, with_places
 from tasks.training.trunk_pass import Depth
 
 OUTCOME = "outcome.json"
-TRAINED = "trained.safetensors"
 ADAM_COPIES = 3  # a checkpoint holds each trainable parameter and AdamW's two moments
 
 
@@ -103,7 +106,7 @@ def train_arm(
             parts = read = read | {"train": take(read["train"], kept)}
         trainer = _trainer(spec, trainee, read, batches, log, logged_until)
         with _full_disk_explained(spec):
-            _train_or_resume(trainer, spec)
+            train_or_resume(trainer, spec)
         cost = next(c for c in trainer.callback_handler.callbacks if isinstance(c, CostCallback))
         outcome = _evaluate(spec, run_id, trainee, read, batches)
     outcome = outcome.model_copy(
@@ -152,43 +155,6 @@ def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
     )
 
 
-def build_model(
-    spec: ArmSpec, located: LocatedModel, weights: torch.Tensor | None = None
-) -> TextClassifier:
-    """The arm's classifier before training: base model, and a head that depends on the seed."""
-    head = HeadConfig(
-        labels=len(spec.labels),
-        pooling=spec.model.pooling or located.pooling,
-        kind=spec.model.head,
-        dropout=spec.model.dropout,
-        task=spec.task,
-    )
-    backbone = load_backbone(located, spec.model.backbone_dropout)
-    return TextClassifier(backbone, head, seed=spec.seed, positive_weights=weights)
-
-
-def load_trained(folder: Path) -> tuple[ArmSpec, TextClassifier]:
-    """A finished arm's specification and its trained model, on the CPU in evaluation mode."""
-    spec = ArmSpec.model_validate_json((folder / "arm.json").read_text(encoding="utf-8"))
-    model = build_model(spec, locate(spec.model.base))
-    model.load_state_dict(load_file(folder / TRAINED), strict=False)
-    return spec, model.eval()
-
-
-def encode_part(spec: ArmSpec, part: str, located: LocatedModel) -> EncodedPart:
-    """One part's token ids; arms of a sweep share them."""
-    table: TableRef = getattr(spec, part)
-    return encode(table, spec.labels, spec.task, located, spec.model.max_length)
-
-
-def positive_weights(spec: ArmSpec, truth: np.ndarray) -> torch.Tensor | None:
-    """Square root of negatives over positives for each label, if `class_weights` is on."""
-    if not spec.training.class_weights:
-        return None
-    positives = np.maximum(truth.sum(0), 1)
-    return torch.tensor(np.sqrt((len(truth) - positives) / positives), dtype=torch.float32)
-
-
 def _trainer(
     spec: ArmSpec,
     model: nn.Module,
@@ -227,45 +193,6 @@ def _trainer(
         data_collator=collator,
         compute_metrics=compute_metrics,
     )
-
-
-def collator_for(spec: ArmSpec, located: LocatedModel) -> PaddingCollator:
-    """The arm's way of padding."""
-    to_length = spec.model.max_length if spec.training.padding == "max" else None
-    return PaddingCollator(int(load_tokenizer(located).pad_token_id), to_length)
-
-
-def _train_or_resume(trainer: ArmTrainer, spec: ArmSpec) -> None:
-    checkpoint = last_complete_checkpoint(spec.folder)
-    if checkpoint is None:
-        trainer.train()
-        return
-    if _stopped_early(checkpoint, spec.training.patience):
-        # Trainer would go on for one more epoch: it forgets that it had decided to stop.
-        trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        trainer._load_callback_state()
-        trainer._load_best_model()
-        return
-    trainer.train(resume_from_checkpoint=str(checkpoint))
-
-
-def last_complete_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to the end; torn ones are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    for checkpoint in found:
-        if not (checkpoint / COMPLETE).exists():
-            shutil.rmtree(checkpoint, ignore_errors=True)
-    whole = [checkpoint for checkpoint in found if checkpoint.exists()]
-    return whole[-1] if whole else None
-
-
-def _stopped_early(checkpoint: Path, patience: int | None) -> bool:
-    if patience is None:
-        return False
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    stopping = state["stateful_callbacks"].get("EarlyStoppingCallback", {})
-    counter = stopping.get("attributes", {}).get("early_stopping_patience_counter", 0)
-    return bool(counter >= patience)
 
 
 def _evaluate(

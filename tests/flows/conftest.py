@@ -1,29 +1,31 @@
 """A Prefect server for the session, a store with its tables for every test, and one champion."""
 
+import gc
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from genre_runs import Answer, home, run_genre, synopses, write_csv
+from genre_runs import LEARNING, Swept, home, run_genre, synopses, write_csv
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
-
-# What it takes for the tiny model to learn the small data better than its base rate.
-LEARNING = (
-    "training.epochs=6",
-    "training.batch_size=8",
-    "training.learning_rate=1.0e-3",
-    "training.head_learning_rate=5.0e-2",
-    "model.dropout=0.0",
-    "model.backbone_dropout=0.0",
-)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Iterator[None]:
-    """One temporary server with a database of its own: starting one costs seconds."""
-    with prefect_test_harness(server_startup_timeout=120):
+    """One temporary server with a database of its own: starting one costs seconds.
+
+    Two things that cost every run a second are done without: heartbeats, and collecting the
+    objects that the libraries made when they were imported.
+    """
+    import flows.supervised  # noqa: F401
+
+    gc.freeze()
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -59,15 +61,6 @@ def quick(tiny_bert: Path) -> tuple[str, ...]:
 def small(quick: tuple[str, ...], small_csv: Path) -> tuple[str, ...]:
     """The same on 72 rows instead of the sample."""
     return (*quick, f"data.path={small_csv}")
-
-
-@dataclass(frozen=True)
-class Swept:
-    """A finished sweep with a champion, for tests that only look at it."""
-
-    folder: Path
-    overrides: tuple[str, ...]
-    answer: Answer
 
 
 @pytest.fixture(scope="session")

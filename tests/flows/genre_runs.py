@@ -28,6 +28,16 @@ MARKS = {
     "Sports": ("team", "match", "coach", "goal"),
 }
 
+# What it takes for the tiny model to learn the small data better than its base rate.
+LEARNING = (
+    "training.epochs=6",
+    "training.batch_size=8",
+    "training.learning_rate=1.0e-3",
+    "training.head_learning_rate=5.0e-2",
+    "model.dropout=0.0",
+    "model.backbone_dropout=0.0",
+)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -46,6 +56,15 @@ class Answer:
         assert "\nthaw: " not in message
         assert "Traceback" not in self.err
         return " ".join(message.split())
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A finished sweep with a champion, for tests that only look at it."""
+
+    folder: Path
+    overrides: tuple[str, ...]
+    answer: Answer
 
 
 def thaw(*arguments: str) -> Answer:

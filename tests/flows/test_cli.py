@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Swept
-from genre_runs import Answer, Store, synopses, thaw
+from genre_runs import Answer, Store, Swept, synopses, thaw
 
 from flows.cli import cli
 from tasks.loading import load_case

@@ -1,11 +1,12 @@
 """The whole chain on the shipped sample and on a file of one's own, run and run again."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Swept
-from genre_runs import Answer, Store, run_genre, synopses, write_csv
+from genre_runs import Answer, Store, Swept, home, run_genre, synopses, write_csv
 
 from tasks.config import CaseConfig
 from tasks.loading import load_case
@@ -155,18 +156,41 @@ def test_the_baselines_stand_in_the_same_table(swept: Swept) -> None:
         )
 
 
-def test_the_same_command_again_trains_nothing(small: tuple[str, ...]) -> None:
-    first = run_genre(*small)
-    store = Store()
-    before = store.runs()
+@dataclass(frozen=True)
+class Once:
+    """A sweep that the tests below run again, each in its way."""
+
+    folder: Path
+    answer: Answer
+    run_id: str
+
+
+@pytest.fixture(scope="module")
+def ran_once(
+    small: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Once:
+    with home(tmp_path_factory.mktemp("once"), migrated_store) as folder:
+        answer = run_genre(*small)
+        assert answer.code == 0, answer.err
+        return Once(folder, answer, Store().sweeps()[0].info.run_id)
+
+
+@pytest.fixture
+def once(own_home: Path, ran_once: Once, migrated_store: Path) -> Iterator[Once]:
+    with home(ran_once.folder, migrated_store):
+        yield ran_once
+
+
+def test_the_same_command_again_trains_nothing(small: tuple[str, ...], once: Once) -> None:
+    before = Store().runs()
     second = run_genre(*small)
-    assert (first.code, second.code) == (0, 0)
+    assert second.code == 0, second.err
     assert "nothing was trained" in second.out
-    assert "nothing was trained" not in first.out
-    after = store.runs()
-    assert [run.info.run_id for run in after] == [run.info.run_id for run in before]
-    assert {run.info.status for run in after} == {"FINISHED"}
-    assert figures(first) == figures(second)  # seconds too: what is shown is what was logged
+    assert "nothing was trained" not in once.answer.out
+    assert [run.to_dictionary() for run in Store().runs()] == [
+        run.to_dictionary() for run in before
+    ]
+    assert figures(once.answer) == figures(second)  # seconds too: shown is what was logged
 
 
 def figures(answer: Answer) -> str:
@@ -174,53 +198,44 @@ def figures(answer: Answer) -> str:
     return answer.out.partition("Every arm was finished")[0].partition("MLflow run")[0]
 
 
-def test_one_more_strategy_trains_one_more_arm(small: tuple[str, ...]) -> None:
-    assert run_genre(*small).code == 0
-    store = Store()
-    (first,) = store.sweeps()
+def test_one_more_strategy_trains_one_more_arm(small: tuple[str, ...], once: Once) -> None:
     answer = run_genre(*small, "strategies=[full,freeze_2,head]")
-    assert answer.code == 0
-    second = store.sweeps()[-1]
-    assert second.info.run_id != first.info.run_id
-    old, new = store.children(first.info.run_id), store.children(second.info.run_id)
+    assert answer.code == 0, answer.err
+    store = Store()
+    (second,) = [run for run in store.sweeps() if "head" in run.data.params["strategies"]]
+    old, new = store.children(once.run_id), store.children(second.info.run_id)
     assert set(new) == {*ARMS, "head seed=42"}
     for name in ARMS:
         assert new[name].data.tags["thaw.reused_from"] == old[name].info.run_id
         assert new[name].data.metrics == pytest.approx(old[name].data.metrics)
     assert "thaw.reused_from" not in new["head seed=42"].data.tags
-    before, after = store.table(first.info.run_id), store.table(second.info.run_id)
-    assert before.items() < after.items()
+    assert store.table(once.run_id).items() < store.table(second.info.run_id).items()
 
 
-def test_force_trains_again_in_a_sweep_of_its_own(small: tuple[str, ...]) -> None:
-    assert run_genre(*small, "strategies=[full]").code == 0
+def test_force_trains_again_in_a_sweep_of_its_own(small: tuple[str, ...], once: Once) -> None:
     store = Store()
-    (first,) = store.sweeps()
-    answer = run_genre(*small, "strategies=[full]", force=True)
-    assert answer.code == 0
+    known = {run.info.run_id for run in store.sweeps()}
+    answer = run_genre(*small, force=True)
+    assert answer.code == 0, answer.err
     assert "nothing was trained" not in answer.out
-    (again,) = [run for run in store.sweeps() if run.info.run_id != first.info.run_id]
-    (arm,) = store.children(again.info.run_id).values()
-    (before,) = store.children(first.info.run_id).values()
-    assert "thaw.reused_from" not in arm.data.tags
-    seconds = "cost/train_seconds"
-    assert arm.data.metrics[seconds] != before.data.metrics[seconds]
-    for name, value in before.data.metrics.items():
-        if name.startswith("test/"):
-            assert arm.data.metrics[name] == pytest.approx(value), name
+    (again,) = {run.info.run_id for run in store.sweeps()} - known
+    arms = store.children(again)
+    assert not any("thaw.reused_from" in arm.data.tags for arm in arms.values())
+    for name, before in store.children(once.run_id).items():
+        after = arms[name].data.metrics
+        assert after["cost/train_seconds"] != before.data.metrics["cost/train_seconds"]
+    assert store.table(again) == store.table(once.run_id)
 
 
 def test_arms_over_threads_come_to_the_same_as_in_sequence(
-    small: tuple[str, ...], own_home: Path
+    small: tuple[str, ...], once: Once
 ) -> None:
-    assert run_genre(*small).code == 0
     store = Store()
-    (alone,) = store.sweeps()
+    known = {run.info.run_id for run in store.sweeps()}
     answer = run_genre(*small, "execution.runner=threads", force=True)
     assert answer.code == 0, answer.err
-    together = store.sweeps()[-1]
-    assert together.info.run_id != alone.info.run_id
-    assert store.table(together.info.run_id) == pytest.approx(store.table(alone.info.run_id))
+    (together,) = {run.info.run_id for run in store.sweeps()} - known
+    assert store.table(together) == store.table(once.run_id)
 
 
 def test_a_file_with_other_names_runs_by_override_alone(

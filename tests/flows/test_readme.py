@@ -39,9 +39,9 @@ def parse(line: str) -> None:
         if command is None:
             raise click.UsageError(f"{line}: no such command")
         with command.make_context(name, rest, parent=context) as inner:
-            given = inner.params
-            if "case" in given:
-                load_case(given["case"], given.get("profile", "sample"), given.get("overrides", ()))
+            fields = {"profile": "sample", "overrides": ()} | inner.params
+            if "case" in fields:
+                load_case(fields["case"], fields["profile"], fields["overrides"])
 
 
 @pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")

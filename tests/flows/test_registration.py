@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LEARNING, Swept
-from genre_runs import Answer, Store, home, run_genre
+from genre_runs import LEARNING, Answer, Store, Swept, home, run_genre
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 

@@ -20,7 +20,8 @@ from tasks.errors import RequestError, ThawError
 from tasks.training import run
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import COMPLETE
-from tasks.training.run import finished_outcome, last_complete_checkpoint, train_arm
+from tasks.training.resuming import last_complete_checkpoint
+from tasks.training.run import finished_outcome, train_arm
 from tasks.training.trainer import ArmTrainer
 
 Kill = Callable[[dict[str, float], int], None]

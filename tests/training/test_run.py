@@ -14,17 +14,15 @@ from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.models.base_models import locate
 from tasks.models.classifier import to_probabilities
 from tasks.training.arms import ArmSpec
-from tasks.training.predicting import predict_logits
-from tasks.training.run import (
+from tasks.training.building import (
     TRAINED,
     collator_for,
     encode_part,
-    finished_outcome,
     load_trained,
     positive_weights,
-    train_arm,
-    untrained_outcome,
 )
+from tasks.training.predicting import predict_logits
+from tasks.training.run import finished_outcome, train_arm, untrained_outcome
 
 Logged = list[tuple[int, dict[str, float]]]
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiny import BLOCKS, FAMILIES, WIDTH, MakeSpec
 from torch import Tensor
 
 from tasks.errors import RequestError
@@ -17,12 +18,12 @@ from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.cutting import TailClassifier, tail_of, trunk_of
 from tasks.training import hidden_store
+from tasks.training.building import encode_part, load_trained
 from tasks.training.freezing import freeze
 from tasks.training.hidden_store import make_room, open_states, trunk_dir
-from tasks.training.run import encode_part, load_trained, train_arm
+from tasks.training.run import train_arm
 from tasks.training.strategies import strategy
 from tasks.training.trunk_pass import token_batches
-from tiny import BLOCKS, FAMILIES, WIDTH, MakeSpec
 
 NO_LOG = lambda metrics, step: None  # noqa: E731
 EXACT = {"precision": "fp32", "epochs": 2}
@@ -195,8 +196,8 @@ def test_the_trained_arm_is_a_whole_model_again(make_spec: MakeSpec) -> None:
     outcome = train_arm(spec, "run", NO_LOG)
     _, model = load_trained(spec.folder)
     from tasks.models.classifier import to_probabilities
+    from tasks.training.building import collator_for, encode_part
     from tasks.training.predicting import predict_logits
-    from tasks.training.run import collator_for, encode_part
 
     located = locate(spec.model.base)
     part = encode_part(spec, "test", located)
@@ -235,7 +236,7 @@ def test_over_the_size_limit_the_arm_runs_without_it_and_says_why(make_spec: Mak
     outcome = train_arm(make_spec(training=EXACT | tight), "run", NO_LOG)
     assert "training.trunk_limit_gb allows" in outcome.trunk
     assert "cost/trunk_seconds" not in outcome.metrics
-    with pytest.raises(RequestError, match="training.trunk=on, but for freeze_2"):
+    with pytest.raises(RequestError, match=r"training\.trunk=on, but for freeze_2"):
         train_arm(make_spec(training=EXACT | tight | {"trunk": "on"}), "run", NO_LOG)
 
 
@@ -292,7 +293,7 @@ def test_two_arms_that_need_the_same_states_build_them_once(
 ) -> None:
     """The second waits for the first and reads what it wrote."""
     from tasks.training import trunk
-    from tasks.training.run import build_model, collator_for, encode_part
+    from tasks.training.building import build_model, collator_for, encode_part
 
     spec = make_spec(training=EXACT)
     located = locate(spec.model.base)

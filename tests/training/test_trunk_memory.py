@@ -55,5 +55,3 @@ def test_peak_memory_does_not_grow_with_the_rows(make_spec: MakeSpec) -> None:
     grown = sizes[16] - sizes[1]
     assert peaks[16] - peaks[1] < 0.4 * grown, (peaks, sizes)
     assert peaks[16] - peaks[4] < 0.4 * (sizes[16] - sizes[4]), (peaks, sizes)
-
-
