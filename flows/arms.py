@@ -14,7 +14,7 @@ from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 from tasks.training.arms import ArmSpec
-from tasks.training.run import finished_outcome, train_arm
+from tasks.training.run import finished_outcome, forget_checkpoints, train_arm
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
 
@@ -36,6 +36,7 @@ def run_arm(
         run_id = _child_run(tracker, spec, experiment_id, parent, force)
         if reused is not None:
             get_run_logger().info("%s is finished already: reused", spec.title)
+            forget_checkpoints(spec)
             if tracker.status(run_id) == FINISHED:
                 return reused.model_copy(update={"run_id": run_id})
         tracker.reopen(run_id)

@@ -1,5 +1,6 @@
 """The command line: `thaw`. Heavy libraries are imported only by the commands that need them."""
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -101,7 +102,11 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
 
     chosen = overrides_of(overrides)
     install()
-    result = flow_of(case)(profile=profile, overrides=chosen, force=force)
+    flow = flow_of(case)
+    # Each arm collects garbage, and the libraries' own objects are most of it: look away.
+    gc.collect()
+    gc.freeze()
+    result = flow(profile=profile, overrides=chosen, force=force)
     console = _console()
     console.print()
     console.print(terminal(result.comparison))

@@ -5,6 +5,7 @@ load_case("genre", "sample", ["training.epochs=1", "strategies=[full,head]"])
 
 import difflib
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tasks.errors import RequestError
 from tasks.paths import conf_dir
 
 DATA_SOURCES = ("sample", "path", "hub", "url")
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # What is said of one source and holds for no other.
 BELONGINGS = (
     "member",
@@ -112,13 +114,28 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
             raise RequestError(
                 f"The override {text!r} is not of the form field=value (training.epochs=1)."
             )
-        try:
-            # A path or a text may hold anything: only what looks like YAML is read as such.
-            parsed = yaml.safe_load(value) if value else ""
-        except yaml.YAMLError as error:
-            raise RequestError(f"The value of {text!r} is not YAML: {error}") from error
+        parsed = _value(value, text)
         _set(tree, name.strip().split("."), parsed, text)
     return tree
+
+
+def _value(value: str, text: str) -> Any:
+    """The value as YAML; a lone punctuation mark (a separator, say) stands for itself."""
+    if len(value) <= 1 and not value.isalnum():
+        return value
+    try:
+        return _with_numbers(yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise RequestError(f"The value of {text!r} is not YAML: {error}") from error
+
+
+def _with_numbers(value: Any) -> Any:
+    """YAML 1.1 reads 1e-4 as text; here it is a number, in lists and mappings too."""
+    if isinstance(value, list):
+        return [_with_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _with_numbers(item) for key, item in value.items()}
+    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
 
 
 def _set(tree: dict[str, Any], keys: list[str], value: Any, text: str) -> None:

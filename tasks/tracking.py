@@ -45,8 +45,9 @@ class Tracker:
             if self.uri.startswith("sqlite:///"):
                 Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             # Some of MLflow's calls follow a `models:/` address through the process-wide store.
-            mlflow.set_tracking_uri(self.uri)
-            mlflow.set_registry_uri(self.uri)
+            with _environment_kept("MLFLOW_TRACKING_URI"):
+                mlflow.set_tracking_uri(self.uri)
+                mlflow.set_registry_uri(self.uri)
             self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             self.client.search_experiments(max_results=1)
         except Exception as error:  # SQLAlchemy's, requests' and MLflow's own, by URI
@@ -272,6 +273,19 @@ class Tracker:
     def load_pyfunc(self, model_uri: str) -> Any:
         """A registered or logged model, loaded from this store."""
         return mlflow.pyfunc.load_model(model_uri)
+
+
+@contextmanager
+def _environment_kept(name: str) -> Iterator[None]:
+    """Undo what MLflow writes into the environment: it would overrule the next configuration."""
+    before = os.environ.get(name)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
 
 
 @contextmanager

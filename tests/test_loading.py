@@ -68,7 +68,8 @@ def test_a_profile_lies_over_the_case() -> None:
     assert [str(strategy) for strategy in book.strategies] == ["full", "freeze_4"]
     assert sample.data.sample == "genre.jsonl"
     assert book.data.sample is None
-    assert book.split == sample.split
+    assert book.split.group_by == sample.split.group_by == "franchise"
+    assert (sample.split.test, book.split.test) == (0.25, 0.15)
 
 
 def test_an_unknown_case_says_which_there_are() -> None:
@@ -264,3 +265,15 @@ def test_every_field_that_is_shown_is_known_by_name() -> None:
 def test_the_nearest_name_is_none_for_a_far_one() -> None:
     assert nearest("epoch", ["epochs", "seeds"]) == " (did you mean epochs?)"
     assert nearest("xyz", ["epochs", "seeds"]) == ""
+
+
+@pytest.mark.parametrize("mark", ["|", ">", "#", "~", "-", ",", ":", "&", "%", ";"])
+def test_a_lone_punctuation_mark_stands_for_itself(mark: str) -> None:
+    assert (
+        load_case("genre", "sample", [f"data.label_separator={mark}"]).data.label_separator == mark
+    )
+
+
+def test_an_exponent_is_a_number_in_lists_too() -> None:
+    found = parse_overrides(["grid.training.learning_rate=[1e-4, 3E-4]", "training.epochs=2"])
+    assert found["grid"]["training"]["learning_rate"] == [1e-4, 3e-4]

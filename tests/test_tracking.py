@@ -4,6 +4,7 @@ Each test has a copy of the store that `migrated_store` made (tests/conftest.py)
 """
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -167,3 +168,12 @@ def test_a_table_is_logged_under_its_content_digest(tracker: Tracker, run: str) 
     assert json.loads(logged.dataset.profile) == {"num_rows": 2}
     assert json.loads(logged.dataset.source)["origin"] == "sample genre.jsonl"
     assert {tag.key: tag.value for tag in logged.tags} == {"mlflow.data.context": "train"}
+
+
+def test_opening_a_store_leaves_the_environment_as_it_was(
+    migrated_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow writes the address there, and it would overrule the next configuration."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    Tracker(f"sqlite:///{migrated_store}")
+    assert "MLFLOW_TRACKING_URI" not in os.environ

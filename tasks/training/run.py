@@ -89,6 +89,7 @@ def train_arm(
     if force:
         shutil.rmtree(spec.folder, ignore_errors=True)
     elif done := finished_outcome(spec):
+        forget_checkpoints(spec)
         return done
     located = locate(spec.model.base)
     parts = {name: encode_part(spec, name, located) for name in ("train", "validation", "test")}
@@ -124,9 +125,14 @@ def train_arm(
         save_file(state, spec.folder / TRAINED)
     write_text(spec.folder / "arm.json", spec.model_dump_json(indent=2))
     write_text(spec.folder / OUTCOME, outcome.model_dump_json(indent=2))
+    forget_checkpoints(spec)
+    return outcome
+
+
+def forget_checkpoints(spec: ArmSpec) -> None:
+    """Remove a finished arm's checkpoints; a kill may have come before that."""
     for checkpoint in spec.folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint, ignore_errors=True)
-    return outcome
 
 
 def _trainee(
