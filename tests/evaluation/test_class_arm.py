@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from flows.baselines import MAJORITY, TFIDF, _as_outcome, _measure
+from flows.baselines import MAJORITY, TFIDF, _as_outcome, _fit
 from tasks.config import CaseConfig
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.outcomes import read_predictions
@@ -48,7 +48,7 @@ def test_an_arm_of_two_classes_is_selected_and_compared_by_its_positive_class(
     assert arm.thresholds == ()
     assert any("val/f1" in point.metrics for point in arm.curve)
     baselines = [
-        _as_outcome(name, _measure(name, spam_config, spec), spec, "run")
+        _as_outcome(name, _fit(name, spam_config, spec), spec, "run")
         for name in (MAJORITY, TFIDF)
     ]
     majority, tfidf = baselines

@@ -79,8 +79,9 @@ def test_a_worse_sweep_leaves_the_champion_standing(small: tuple[str, ...]) -> N
 def test_a_package_that_fails_its_check_is_not_registered(
     small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.registry.verify.sys.executable", "/bin/false")
-    answer = run_genre(*small, *REGISTER)
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.registry.verify.sys.executable", "/bin/false")
+        answer = run_genre(*small, *REGISTER)
     failed_sweep(answer)
     assert "failed its check in a fresh process, so it is not registered" in answer.sentence
     store = Store()
@@ -88,7 +89,6 @@ def test_a_package_that_fails_its_check_is_not_registered(
     (arm,) = store.children(store.sweeps()[0].info.run_id).values()
     assert arm.info.status == "FINISHED"  # what was trained is not lost
 
-    monkeypatch.undo()
     monkeypatch.setattr("tasks.registry.promotion.verify_in_fresh_process", lambda *arguments: None)
     assert run_genre(*small, *REGISTER).code == 0  # resumes under the same parent
     (sweep,) = store.sweeps()
