@@ -48,8 +48,7 @@ def test_an_arm_of_two_classes_is_selected_and_compared_by_its_positive_class(
     assert arm.thresholds == ()
     assert any("val/f1" in point.metrics for point in arm.curve)
     baselines = [
-        _as_outcome(name, _fit(name, spam_config, spec), spec, "run")
-        for name in (MAJORITY, TFIDF)
+        _as_outcome(name, _fit(name, spam_config, spec), spec, "run") for name in (MAJORITY, TFIDF)
     ]
     majority, tfidf = baselines
     assert majority.metrics["test/accuracy"] == 18 / 24

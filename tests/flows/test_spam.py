@@ -1,0 +1,102 @@
+"""The spam case through the command line: a decoder, two classes, quotes as text."""
+
+import json
+from pathlib import Path
+
+import pytest
+from genre_runs import Answer, Store, options, thaw
+
+READ_AS_UCI = ("data.format=tsv", "data.header=[label,text]", "data.quotes_are_text=true")
+
+
+@pytest.fixture(scope="session")
+def quick_spam(tiny_gpt2: Path) -> tuple[str, ...]:
+    """Overrides that make a run take seconds."""
+    return (
+        f"model.base={tiny_gpt2}",
+        "model.max_length=64",
+        "training.epochs=1",
+        "evaluation.bootstrap=100",
+        "evaluation.baseline_c=[1.0]",
+        "registry.enabled=false",
+    )
+
+
+def run_spam(*overrides: str) -> Answer:
+    return thaw("run", "spam", *options(*overrides))
+
+
+def test_the_sample_runs_end_to_end(quick_spam: tuple[str, ...]) -> None:
+    answer = run_spam(*quick_spam, "strategies=[last_1,head]")
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    arms = store.children(sweep.info.run_id)
+    assert set(arms) == {"last_1 seed=42", "head seed=42"}
+    for arm in arms.values():
+        assert {"test/f1", "test/average_precision", "test/balanced_accuracy"} <= set(
+            arm.data.metrics
+        )
+        assert arm.data.tags["thaw.trunk"].startswith("on")
+    kept = store.artifacts(sweep.info.run_id)
+    assert "comparison/confusion_matrix.png" in kept
+    assert "F1 of spam" in " ".join(answer.out.split())
+
+
+def test_a_file_with_one_class_is_refused(quick_spam: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "ham.tsv"
+    file.write_text("".join(f"ham\tsee you at the bus stop at {n}\n" for n in range(30)))
+    answer = run_spam(*quick_spam, f"data.path={file}", *READ_AS_UCI)
+    assert answer.code == 2
+    assert "at least two" in answer.sentence.lower() or "both labels" in answer.sentence.lower()
+    assert all(sweep.info.status == "FAILED" for sweep in Store().sweeps())
+
+
+def test_a_label_outside_the_set_is_refused_with_its_row(
+    quick_spam: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "mixed.tsv"
+    rows = [f'{"spam" if n % 3 else "ham"}\tmessage number {n} about "lunch' for n in range(40)]
+    rows[20] = "junk\tthis one is neither"
+    file.write_text("\n".join(rows) + "\n")
+    answer = run_spam(*quick_spam, f"data.path={file}", *READ_AS_UCI)
+    assert answer.code == 2
+    assert "row 21" in answer.sentence
+    assert "junk" in answer.sentence
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+def test_the_chapters_other_readings_run(quick_spam: tuple[str, ...], pooling: str) -> None:
+    overrides = (f"model.pooling={pooling}", "training.padding=max", "training.balance=true")
+    answer = run_spam(*quick_spam, *overrides, "strategies=[last_1]")
+    assert answer.code == 0, answer.err
+    (sweep,) = Store().sweeps()
+    (arm,) = Store().children(sweep.info.run_id).values()
+    assert "training.padding=max" in arm.data.tags["thaw.trunk"]
+
+
+def test_the_real_file_is_read_whole(real_data: Path) -> None:
+    from tasks.ingestion.ingest import ingest
+    from tasks.loading import load_case
+
+    config = load_case("spam", "sample", [f"data.path={real_data}/SMSSpamCollection", *READ_AS_UCI])
+    assert ingest(config.data).rows == 5574
+
+
+def test_the_champion_answers(quick_spam: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the fresh-process check left out: test_genre runs it for real."""
+    monkeypatch.setattr("tasks.registry.promotion.verify_in_fresh_process", lambda *arguments: None)
+    learning = (
+        "training.epochs=4",
+        "training.learning_rate=1e-3",
+        "evaluation.primary=test/roc_auc",
+    )
+    answer = run_spam(*quick_spam, *learning, "registry.enabled=true", "strategies=[full]")
+    assert answer.code == 0, answer.err
+    found = thaw("predict", "spam", "You are a winner, call now", "see you at seven", "--json")
+    assert found.code == 0, found.err
+    for line in found.out.splitlines():
+        record = json.loads(line)
+        assert len(record["labels"]) == 1
+        assert set(record["probabilities"]) == {"ham", "spam"}
+        assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)
