@@ -17,6 +17,7 @@ from statistics import median
 
 from benchmarks.setting import Setting, prepare
 from benchmarks.ways import WAYS, Timing, measure
+from flows.quiet import install
 
 COLUMNS = ("way", "seconds", "speed", "accuracy", "tokens/s", "of matmul rate", "of ideal")
 
@@ -32,6 +33,7 @@ def main() -> int:
     parser.add_argument("--ways", default=",".join(WAYS), help="which of the ways to measure")
     parser.add_argument("--json", type=Path, help="also write all timings to this file")
     chosen = parser.parse_args()
+    install()
     names = chosen.ways.split(",")
     if unknown := set(names) - set(WAYS):
         parser.error(f"no such way: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
