@@ -19,7 +19,16 @@ from benchmarks.setting import Setting, prepare
 from benchmarks.ways import WAYS, Timing, measure
 from flows.quiet import install
 
-COLUMNS = ("way", "seconds", "speed", "accuracy", "tokens/s", "of matmul rate", "of ideal")
+COLUMNS = (
+    "way",
+    "seconds",
+    "speed",
+    "by arithmetic",
+    "accuracy",
+    "tokens/s",
+    "of matmul rate",
+    "of ideal",
+)
 
 
 def main() -> int:
@@ -30,19 +39,22 @@ def main() -> int:
     parser.add_argument("--strategy", default="last_1")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3, help="medians are shown")
+    parser.add_argument("--once", default="", help="ways to measure in the first repeat alone")
     parser.add_argument("--ways", default=",".join(WAYS), help="which of the ways to measure")
     parser.add_argument("--json", type=Path, help="also write all timings to this file")
     chosen = parser.parse_args()
     install()
     names = chosen.ways.split(",")
-    if unknown := set(names) - set(WAYS):
+    once = [name for name in chosen.once.split(",") if name]
+    if unknown := {*names, *once} - set(WAYS):
         parser.error(f"no such way: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
     with tempfile.TemporaryDirectory(prefix="thaw-bench-") as scratch:
         setting = prepare(chosen.data, chosen.model, chosen.strategy, chosen.epochs, Path(scratch))
         print(setting.describe(), file=sys.stderr)
         timings: dict[str, list[Timing]] = {name: [] for name in names}
         for repeat in range(chosen.repeats):
-            for name in names:  # interleaved, so that a slow minute hits all of them
+            # Interleaved, so that a slow minute hits all of them.
+            for name in [n for n in names if repeat == 0 or n not in once]:
                 timing = measure(name, setting)
                 timings[name].append(timing)
                 print(f"{repeat + 1}/{chosen.repeats} {timing.summary}", file=sys.stderr)
@@ -57,9 +69,14 @@ def main() -> int:
 
 
 def table(timings: dict[str, list[Timing]], setting: Setting) -> str:
-    """Markdown; seconds are medians, `speed` is how many times faster than the first way."""
+    """Markdown; seconds are medians, `speed` is how many times faster than the first way.
+
+    `by arithmetic` is the speed that the number of operations alone would give: what is above
+    it comes from running them at a higher rate (bf16), what is below from everything else.
+    """
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
     first = median(each.seconds for each in next(iter(timings.values())))
+    first_flops = next(iter(timings.values()))[0].flops
     for name, found in timings.items():
         seconds = median(each.seconds for each in found)
         accuracy = median(each.accuracy for each in found)
@@ -70,6 +87,7 @@ def table(timings: dict[str, list[Timing]], setting: Setting) -> str:
             WAYS[name],
             f"{seconds:.1f}",
             f"{first / seconds:.1f}x",
+            f"{first_flops / found[0].flops:.1f}x",
             f"{accuracy:.3f}",
             f"{tokens:,.0f}",
             f"{median(rates):.0%}",

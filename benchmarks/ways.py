@@ -11,6 +11,7 @@ from torch import nn
 from transformers import set_seed
 
 from benchmarks.setting import Setting
+from tasks.models.anatomy import blocks_of
 from tasks.models.classifier import TextClassifier
 from tasks.training.batching import PaddingCollator
 from tasks.training.building import build_model, collator_for
@@ -38,6 +39,7 @@ class Timing:
         seconds: of training, with the trunk's pass where there is one.
         tail_seconds: of the part that trains (all of it where nothing is stored).
         tail_flops: arithmetic of the trainable part, forward and backward.
+        flops: arithmetic of everything that this way runs, padding included.
         matmul_rate: what this machine's matrix multiplication reached just before, per second.
         ideal_seconds: one pass of the trunk plus epochs x bare steps, each measured alone.
     """
@@ -47,6 +49,7 @@ class Timing:
     accuracy: float
     tail_seconds: float
     tail_flops: float
+    flops: float
     matmul_rate: float
     ideal_seconds: float | None = None
 
@@ -77,11 +80,17 @@ def measure(way: str, setting: Setting) -> Timing:
     if way == "chapter":
         seconds = chapter_loop(model, setting)
         collator: Collator = collator_for(spec, setting.located)
-        return Timing(way, seconds, accuracy(model, setting, collator), seconds, flops, rate)
+        padded = setting.longest * len(setting.parts["train"].ids)
+        work = padded * setting.epochs * (forward_flops(model) + backward_flops(model))
+        right = accuracy(model, setting, collator)
+        return Timing(way, seconds, right, seconds, flops, work, rate)
     if way == "trainer":
         collator = collator_for(spec, setting.located)
         seconds = run_trainer(model, setting, setting.parts["train"], collator)
-        return Timing(way, seconds, accuracy(model, setting, collator), seconds, flops, rate)
+        work = setting.train_tokens * setting.epochs
+        work *= forward_flops(model) + backward_flops(model)
+        right = accuracy(model, setting, collator)
+        return Timing(way, seconds, right, seconds, flops, work, rate)
     return thaw(way, model, setting, flops, rate)
 
 
@@ -155,6 +164,7 @@ def thaw(way: str, model: TextClassifier, setting: Setting, flops: float, rate: 
         accuracy=accuracy(tail, setting, batches, placed=True),
         tail_seconds=seconds,
         tail_flops=flops,
+        flops=setting.train_tokens * (forward_flops(model) - trained_forward(model)) + flops,
         matmul_rate=rate,
         ideal_seconds=first_pass + setting.epochs * bare,
     )
@@ -201,17 +211,32 @@ def accuracy(model: nn.Module, setting: Setting, collator: Collator, placed: boo
 
 
 def tail_flops(model: TextClassifier, setting: Setting) -> float:
-    """Arithmetic of the trainable matrices over all epochs.
+    """Arithmetic of the trainable matrices over all epochs, forward and backward."""
+    a_token = trained_forward(model) + backward_flops(model)
+    return float(a_token * setting.train_tokens * setting.epochs)
 
-    Two operations a weight and token forward, four backward; attention's own products are left
-    out, which understates the rate a little.
+
+def forward_flops(model: TextClassifier) -> int:
+    """Arithmetic of a token's way through all blocks: two operations a weight.
+
+    Attention's own products are left out, which understates long texts a little.
     """
-    weights = sum(
-        parameter.numel()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad and parameter.ndim >= 2 and not name.startswith("head.")
-    )
-    return 6.0 * weights * setting.train_tokens * setting.epochs
+    return 2 * sum(w.numel() for w in _matrices(model))
+
+
+def trained_forward(model: TextClassifier) -> int:
+    """The share of `forward_flops` that lies in what trains."""
+    return 2 * sum(w.numel() for w in _matrices(model) if w.requires_grad)
+
+
+def backward_flops(model: TextClassifier) -> int:
+    """Arithmetic of the backward pass for a token: four operations a trainable weight."""
+    return 4 * sum(w.numel() for w in _matrices(model) if w.requires_grad)
+
+
+def _matrices(model: TextClassifier) -> list[nn.Parameter]:
+    """The blocks' matrices: embeddings are looked up, and the head reads one vector a text."""
+    return [w for w in blocks_of(model.backbone).parameters() if w.ndim >= 2]
 
 
 def matmul_rate(dtype: torch.dtype, size: int = 1024, seconds: float = 0.5) -> float:
