@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
+from math import isnan
 from pathlib import Path
 from statistics import median
 
@@ -39,23 +40,26 @@ def main() -> int:
     parser.add_argument("--strategy", default="last_1")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3, help="medians are shown")
-    parser.add_argument("--once", default="", help="ways to measure in the first repeat alone")
+    parser.add_argument(
+        "--chapter-steps",
+        type=int,
+        help="time (a) for as many of its equal steps and scale up (it takes over ten minutes "
+        "on the UCI file); its accuracy is then not known",
+    )
     parser.add_argument("--ways", default=",".join(WAYS), help="which of the ways to measure")
     parser.add_argument("--json", type=Path, help="also write all timings to this file")
     chosen = parser.parse_args()
     install()
     names = chosen.ways.split(",")
-    once = [name for name in chosen.once.split(",") if name]
-    if unknown := {*names, *once} - set(WAYS):
+    if unknown := set(names) - set(WAYS):
         parser.error(f"no such way: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
     with tempfile.TemporaryDirectory(prefix="thaw-bench-") as scratch:
         setting = prepare(chosen.data, chosen.model, chosen.strategy, chosen.epochs, Path(scratch))
         print(setting.describe(), file=sys.stderr)
         timings: dict[str, list[Timing]] = {name: [] for name in names}
         for repeat in range(chosen.repeats):
-            # Interleaved, so that a slow minute hits all of them.
-            for name in [n for n in names if repeat == 0 or n not in once]:
-                timing = measure(name, setting)
+            for name in names:  # interleaved, so that a slow minute hits all of them
+                timing = measure(name, setting, chosen.chapter_steps)
                 timings[name].append(timing)
                 print(f"{repeat + 1}/{chosen.repeats} {timing.summary}", file=sys.stderr)
     print(table(timings, setting))
@@ -88,7 +92,7 @@ def table(timings: dict[str, list[Timing]], setting: Setting) -> str:
             f"{seconds:.1f}",
             f"{first / seconds:.1f}x",
             f"{first_flops / found[0].flops:.1f}x",
-            f"{accuracy:.3f}",
+            "–" if isnan(accuracy) else f"{accuracy:.3f}",
             f"{tokens:,.0f}",
             f"{median(rates):.0%}",
             f"{median(ideal):.2f}x" if ideal else "–",

@@ -59,8 +59,12 @@ class Timing:
         return f"{WAYS[self.way]}: {self.seconds:.1f} s, accuracy {self.accuracy:.3f}"
 
 
-def measure(way: str, setting: Setting) -> Timing:
-    """Train once in that way from the same initial model."""
+def measure(way: str, setting: Setting, chapter_steps: int | None = None) -> Timing:
+    """Train once in that way from the same initial model.
+
+    With `chapter_steps` the chapter's loop stops after as many steps, and its seconds are scaled
+    up to all of them: its steps are all of the same size. Its accuracy is then not known.
+    """
     bf16 = way == "thaw_bf16"
     if bf16 and not has_fast_bf16():
         raise SystemExit("This machine has no bf16 instructions: leave thaw_bf16 out of --ways.")
@@ -78,11 +82,11 @@ def measure(way: str, setting: Setting) -> Timing:
     flops = tail_flops(model, setting)
     rate = matmul_rate(torch.bfloat16 if bf16 else torch.float32)
     if way == "chapter":
-        seconds = chapter_loop(model, setting)
+        seconds = chapter_loop(model, setting, chapter_steps)
         collator: Collator = collator_for(spec, setting.located)
         padded = setting.longest * len(setting.parts["train"].ids)
         work = padded * setting.epochs * (forward_flops(model) + backward_flops(model))
-        right = accuracy(model, setting, collator)
+        right = float("nan") if chapter_steps else accuracy(model, setting, collator)
         return Timing(way, seconds, right, seconds, flops, work, rate)
     if way == "trainer":
         collator = collator_for(spec, setting.located)
@@ -94,8 +98,8 @@ def measure(way: str, setting: Setting) -> Timing:
     return thaw(way, model, setting, flops, rate)
 
 
-def chapter_loop(model: TextClassifier, setting: Setting) -> float:
-    """The chapter's training loop: one length for all texts, AdamW, no more."""
+def chapter_loop(model: TextClassifier, setting: Setting, limit: int | None) -> float:
+    """Seconds of the chapter's training loop: one length for all texts, AdamW, no more."""
     train = setting.parts["train"]
     collate = PaddingCollator(pad_id(setting), to_length=setting.longest)
     batch = collate(list(train.rows))
@@ -103,15 +107,20 @@ def chapter_loop(model: TextClassifier, setting: Setting) -> float:
     optimiser = torch.optim.AdamW(model.parameters(), lr=setting.spec.training.learning_rate)
     size = setting.spec.training.batch_size
     generator = torch.Generator().manual_seed(setting.spec.seed)
+    order = [
+        rows
+        for _ in range(setting.epochs)
+        for rows in torch.randperm(len(ids), generator=generator).split(size)
+    ]
     model.train()
     started = time.perf_counter()
-    for _ in range(setting.epochs):
-        for rows in torch.randperm(len(ids), generator=generator).split(size):
-            optimiser.zero_grad()
-            loss = model(ids[rows], mask[rows], labels[rows])["loss"]
-            loss.backward()
-            optimiser.step()
-    return time.perf_counter() - started
+    for rows in order[:limit]:
+        optimiser.zero_grad()
+        loss = model(ids[rows], mask[rows], labels[rows])["loss"]
+        loss.backward()
+        optimiser.step()
+    seconds = time.perf_counter() - started
+    return seconds * len(order) / len(order[:limit])
 
 
 def pad_id(setting: Setting) -> int:
