@@ -20,8 +20,9 @@ demo: install ## Run the genre case on the sample: ingest to champion
 	$(BIN)/thaw run genre
 	$(BIN)/thaw predict genre "A retired swordsman opens a noodle bar that only ghosts can find."
 
+# A worker a core, four at most, each with one thread: two that share a core wait for each other.
 test: install ## Run the tests (no network but the package index)
-	$(BIN)/pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-full: install ## Run the tests, the long ones too
 	$(BIN)/pytest -q

@@ -12,9 +12,11 @@ from flows.sweep import Sweep
 from tasks.config import ExecutionConfig
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
+from tasks.language.training import train_completion_arm
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 from tasks.training.arms import ArmSpec
-from tasks.training.run import finished_outcome, forget_checkpoints, train_arm
+from tasks.training.keeping import finished_outcome, forget_checkpoints
+from tasks.training.run import train_arm
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
 
@@ -48,7 +50,8 @@ def run_arm(
                         tracker.log_metrics(run_id, point.metrics, point.step)
                 outcome = reused
             else:
-                outcome = train_arm(
+                train = train_completion_arm if spec.task == "completion" else train_arm
+                outcome = train(
                     spec,
                     run_id,
                     log=lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
@@ -96,10 +99,13 @@ def _child_run(
 def arm_params(spec: ArmSpec) -> dict[str, Any]:
     """The arm's fields as flat parameters, for MLflow's columns and filters."""
     flat: dict[str, Any] = {"strategy": str(spec.strategy), "seed": spec.seed}
-    for part in ("model", "training"):
-        for name, value in getattr(spec, part).model_dump(mode="json").items():
+    for part in ("model", "training", "language"):
+        fields = getattr(spec, part)
+        for name, value in (fields.model_dump(mode="json") if fields else {}).items():
             if value not in (None, {}):
                 flat[f"{part}.{name}"] = value
+    if spec.fold is not None:
+        flat["fold"] = spec.fold
     return flat | {"labels": len(spec.labels), "base_digest": spec.base_digest[:16]}
 
 
@@ -125,7 +131,12 @@ def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list
 
 
 def predictions_csv(frame: pd.DataFrame, labels: list[str]) -> str:
-    """A prediction table as CSV: id, true labels, and a probability column a label."""
+    """A prediction table as CSV: id, true labels, and a probability column a label.
+
+    A table of answers (`completions.put_completions`) is written as it is.
+    """
+    if "probabilities" not in frame:
+        return str(frame.to_csv(index=False))
     shown = pd.DataFrame({"id": frame["id"]})
     shown["truth"] = [
         "|".join(label for label, is_true in zip(labels, row, strict=True) if is_true)

@@ -1,5 +1,8 @@
-"""Baselines as runs of the sweep: label frequencies, the untrained head, TF-IDF with logistic
-regression. They are measured on the same rows and with thresholds tuned in the same way."""
+"""Baselines as runs of the sweep: label frequencies, the mean label of ordered cases, the untrained
+head, TF-IDF with logistic regression. They are measured on the same rows and with thresholds tuned
+in the same way."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from prefect import task
@@ -10,7 +13,7 @@ from flows.arms import record_outcome
 from flows.sweep import Sweep
 from tasks.config import CaseConfig
 from tasks.errors import ThawError
-from tasks.evaluation.baselines import Baseline, majority, tfidf_logistic
+from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, put_predictions
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
@@ -19,7 +22,13 @@ from tasks.training.encoding import multi_hot
 from tasks.training.run import untrained_outcome
 
 MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
+MEAN = "always the mean"
 OUTCOME = "outcome.json"
+
+
+def baseline_names(config: CaseConfig) -> tuple[str, ...]:
+    """The baselines of a case, in the order in which tables show them."""
+    return (UNTRAINED, MAJORITY, *((MEAN,) if config.evaluation.ordered else ()), TFIDF)
 
 
 @task(name="baseline", task_run_name="{name}", cache_policy=NO_CACHE)
@@ -27,14 +36,42 @@ def run_baseline(name: str, config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> 
     """Measure one baseline under a child run of the sweep.
 
     Args:
-        name: `MAJORITY`, `TFIDF` or `UNTRAINED`.
+        name: one of `baseline_names`.
         config: the case.
         spec: any arm of the sweep: it names the parts, and the head that is left untrained.
         sweep: the open sweep.
     """
+    return in_own_run(
+        name,
+        "baseline",
+        config.case,
+        sweep,
+        lambda run_id: _measure(name, config, spec, sweep.tracker, run_id),
+        list(spec.labels),
+    )
+
+
+def in_own_run(
+    name: str,
+    kind: str,
+    case: str,
+    sweep: Sweep,
+    measure: Callable[[str], Outcome],
+    labels: Sequence[str] = (),
+) -> Outcome:
+    """Measure something under a child run of the sweep, or take what that run has already.
+
+    Args:
+        name: of the run.
+        kind: `baseline`, or `folds` for an arm's folds pooled.
+        case: the case's name.
+        sweep: the open sweep.
+        measure: run id -> outcome.
+        labels: the labels' names, in column order.
+    """
     tracker = sweep.tracker
-    tags = {"thaw.baseline": name, "mlflow.parentRunId": sweep.run_id}
-    runs = tracker.find_runs(config.case, tags)
+    tags = {f"thaw.{kind}": name, "mlflow.parentRunId": sweep.run_id}
+    runs = tracker.find_runs(case, tags)
     outcome = None
     if runs:
         run_id = str(runs[0].info.run_id)
@@ -47,14 +84,14 @@ def run_baseline(name: str, config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> 
             sweep.experiment_id,
             name,
             parent=sweep.run_id,
-            tags={"thaw.kind": "baseline", "thaw.baseline": name, "thaw.case": config.case},
+            tags={"thaw.kind": kind, f"thaw.{kind}": name, "thaw.case": case},
             params={"strategy": name},
         )
     try:
         if outcome is None:
-            outcome = _measure(name, config, spec, tracker, run_id)
+            outcome = measure(run_id)
             tracker.log_text(run_id, outcome.model_dump_json(indent=2), OUTCOME)
-        record_outcome(tracker, run_id, outcome, list(spec.labels))
+        record_outcome(tracker, run_id, outcome, list(labels))
     except KeyboardInterrupt:
         tracker.finish(run_id, KILLED)
         raise
@@ -95,6 +132,8 @@ def _fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
     train_truth = multi_hot(train["labels"].tolist(), labels)
     if name == MAJORITY:
         return majority(train_truth, len(validation), len(test))
+    if name == MEAN and spec.scale is not None:
+        return always_the_mean(train_truth, spec.scale, len(validation), len(test))
     return tfidf_logistic(
         train["text"].tolist(),
         train_truth,
@@ -105,6 +144,7 @@ def _fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
         config.training.select_by,
         config.task,
         spec.positive,
+        spec.scale,
     )
 
 
@@ -127,6 +167,7 @@ def _as_outcome(name: str, baseline: Baseline, spec: ArmSpec, run_id: str) -> Ou
             probabilities,
             thresholds or None,
             spec.positive,
+            spec.scale,
         )
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         tables[part] = put_predictions(

@@ -7,7 +7,15 @@ from typing import Any
 from tasks.errors import RequestError
 from tasks.loading import case_names, nearest
 
-FLOWS = {"genre": "flows.genre", "spam": "flows.spam"}
+FLOWS = {
+    "genre": "flows.genre",
+    "spam": "flows.spam",
+    "imdb": "flows.imdb",
+    "reviews": "flows.reviews",
+    "acceptability": "flows.acceptability",
+    "latex": "flows.latex",
+    "sft": "flows.sft",
+}
 
 
 def flow_of(case: str) -> Any:

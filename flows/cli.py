@@ -1,34 +1,21 @@
 """The command line: `thaw`. Heavy libraries are imported only by the commands that need them."""
 
 import gc
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 import flows  # noqa: F401 - switches telemetry off
+from flows.hosted_commands import cancel, export
+from flows.options import OVERRIDE, PROFILE
+from flows.predict_command import predict
 from tasks.errors import RequestError, ThawError
 from tasks.loading import load_case, read_case_file
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-PROFILE = click.option(
-    "--profile",
-    default="sample",
-    show_default=True,
-    help="Where data and base model come from: sample (ships with Thaw) or book (the chapter's).",
-)
-OVERRIDE = click.option(
-    "-o",
-    "--override",
-    "overrides",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="Change a field of the configuration; may be given many times (see `thaw show CASE`).",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -138,18 +125,11 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
     from tasks.evaluation.findings import Comparison
     from tasks.evaluation.report import markdown, terminal
     from tasks.storage import write_text
-    from tasks.tracking import FINISHED, Tracker
+    from tasks.tracking import Tracker
 
     tracker = Tracker()
     if sweep is None:
-        runs = [
-            run
-            for run in tracker.find_runs(case, {"thaw.kind": "sweep"})
-            if run.info.status == FINISHED
-        ]
-        if not runs:
-            raise RequestError(f"No sweep of {case} is finished yet: `thaw run {case}` makes one.")
-        sweep = str(runs[0].info.run_id)
+        sweep = tracker.latest_sweep(case)
     elif tracker.status(sweep) is None:
         raise RequestError(f"There is no run {sweep} in the MLflow store at {tracker.uri}.")
     stored = tracker.read_text(sweep, "comparison/comparison.json")
@@ -163,50 +143,11 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
         _console().print(terminal(comparison))
 
 
-@cli.command()
-@click.argument("case")
-@click.argument("texts", nargs=-1)
-@click.option(
-    "--file", "file", type=click.Path(path_type=Path), help="Texts, one a line, or JSONL."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--alias", default="champion", show_default=True, help="Which registered version.")
-def predict(
-    case: str, texts: tuple[str, ...], file: Path | None, as_json: bool, alias: str
-) -> None:
-    """Predict with the champion of CASE.
-
-    \b
-    Examples:
-      thaw predict genre "A retired swordsman opens a noodle bar for ghosts."
-      thaw predict genre --file synopses.txt --json
-    """
-    config = load_case(case)
-    from flows.quiet import install
-    from tasks.registry import prediction
-
-    given = list(texts) + (prediction.read_texts(file) if file else [])
-    if not given:
-        raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
-    install()
-    model = prediction.load_champion(config.registry.name or case, config.tracking.uri, alias)
-    for text, answer in zip(given, prediction.predict(model, given), strict=True):
-        if as_json:
-            click.echo(json.dumps({"text": text, **answer}, ensure_ascii=False))
-        else:
-            click.echo(_shown(answer))
-
-
 def _console() -> "Console":
     """The terminal, or 100 columns where output goes to a file: the tables are made for that."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 100)
-
-
-def _shown(answer: dict[str, Any]) -> str:
-    pairs = zip(answer["labels"], answer["scores"], strict=True)
-    return ", ".join(f"{label} {score:.0%}" for label, score in pairs) or "(no label passes)"
 
 
 @cli.command()
@@ -245,6 +186,10 @@ def ui(host: str, port: int) -> None:
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     click.echo(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)")
     raise SystemExit(subprocess.call(command))
+
+
+for command in (predict, export, cancel):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, Frozen
 from tasks.errors import RequestError
 from tasks.loading import parse_overrides
 
@@ -49,7 +49,7 @@ def _partial(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> type
         if name in skip:
             continue
         kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and _is_group(kind):
+        if isinstance(kind, type) and issubclass(kind, Frozen):
             group = _partial(kind)
             fields[name] = (group, Field(default_factory=group, description=info.description))
         else:
@@ -60,10 +60,6 @@ def _partial(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> type
         __doc__=model.__doc__,
         **fields,
     )
-
-
-def _is_group(kind: type[BaseModel]) -> bool:
-    return kind.__module__ == CaseConfig.__module__
 
 
 def _optional(info: FieldInfo) -> Any:

@@ -6,6 +6,7 @@ A task is a few lines around plain functions that tests call directly.
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from prefect.logging import get_run_logger
 from pydantic import BaseModel, ConfigDict
 
 from flows.arms import run_arms
-from flows.baselines import MAJORITY, TFIDF, UNTRAINED, run_baseline
+from flows.baselines import MAJORITY, baseline_names, run_baseline
+from flows.hosted import local_part, run_hosted, start_hosted
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
 from tasks.evaluation.comparison import best_outcome, check_metric_names, compare
@@ -25,10 +27,11 @@ from tasks.evaluation.label_table import per_label
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_all
 from tasks.evaluation.report import html, markdown
+from tasks.hosted.run import check_hosted
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
-from tasks.models.base_models import block_count, locate
+from tasks.models.base_models import block_count, context_of, locate
 from tasks.registry.card import model_card
 from tasks.registry.promotion import Promotion, promote
 from tasks.splitting.parts import split_into_parts
@@ -61,19 +64,22 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
         ThawError: a step failed; the same command resumes.
     """
     check_metric_names(config)
+    check_hosted(config)
     located = locate(config.model.base)
     blocks = block_count(located)
-    check_strategies(config.strategies, blocks)
+    check_strategies(config.strategies, blocks, context_of(located), config.training.trunk)
     raw = ingest_data(config)
     with open_sweep(config, raw.digest, force) as sweep:
         prepared = validate_data(raw, config, sweep)
         examples, usable = usable_examples(prepared, config.data)
         parts = split_data(examples, config, sweep)
-        specs = plan_arms(config, located.digest, list(usable.labels), parts)
-        outcomes = run_arms(specs, sweep, config.execution, force and not sweep.finished, blocks)
-        outcomes += [
-            run_baseline(name, config, specs[0], sweep) for name in (UNTRAINED, MAJORITY, TFIDF)
-        ]
+        specs = plan_arms(local_part(config), located.digest, list(usable.labels), parts)
+        anew = force and not sweep.finished
+        hosted = start_hosted(config, list(usable.labels), parts, anew)
+        outcomes = run_arms(specs, sweep, config.execution, anew, blocks)
+        if hosted is not None:
+            outcomes.append(run_hosted(hosted, sweep))
+        outcomes += [run_baseline(name, config, specs[0], sweep) for name in baseline_names(config)]
         comparison = compare_arms(outcomes, config, specs[0], sweep)
         promotion = None
         if config.registry.enabled:
@@ -90,7 +96,8 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
 @task(name="ingest", cache_policy=NO_CACHE)
 def ingest_data(config: CaseConfig) -> TableRef:
     """Fetch and read the source; the result is a stored table of its roles."""
-    raw = ingest(config.data, config.split.seed)
+    language = config.language
+    raw = ingest(config.data, config.split.seed, (language.source_name, language.target_name))
     get_run_logger().info("%s rows from %s", f"{raw.rows:,}", raw.origin)
     return raw
 
@@ -149,20 +156,28 @@ def compare_arms(
     if sweep.finished:
         return comparison
     best = best_outcome(outcomes, config)
-    tracker, run_id = sweep.tracker, sweep.run_id
     plots = draw_all(comparison, outcomes, best, list(spec.labels))
-    page = html(
-        comparison,
-        plots,
-        per_label(best, spec.labels, config.task),
-        f"{config.case}: {config.title}",
-        provenance(config, spec, sweep),
-    )
+    table = per_label(best, spec.labels, config.task)
+    about = provenance(config, spec, sweep)
+    page = html(comparison, plots, table, f"{config.case}: {config.title}", about)
+    sweep.tracker.log_text(sweep.run_id, str(table.to_csv()), "comparison/labels.csv")
+    keep_comparison(comparison, page, plots, best, config, sweep)
+    return comparison
+
+
+def keep_comparison(
+    comparison: Comparison,
+    page: str,
+    plots: Mapping[str, bytes],
+    best: Outcome,
+    config: CaseConfig,
+    sweep: Sweep,
+) -> None:
+    """Keep table, page, plots and the best arm's figures on the parent run and in Prefect."""
+    tracker, run_id = sweep.tracker, sweep.run_id
     tracker.log_text(run_id, page, "comparison/report.html")
     tracker.log_text(run_id, markdown(comparison), "comparison/table.md")
     tracker.log_text(run_id, comparison.model_dump_json(indent=2), "comparison/comparison.json")
-    table = per_label(best, spec.labels, config.task).to_csv()
-    tracker.log_text(run_id, str(table), "comparison/labels.csv")
     with tempfile.TemporaryDirectory(prefix="thaw-plots-") as scratch:
         for name, picture in plots.items():
             tracker.log_bytes(run_id, picture, f"comparison/{name}", Path(scratch))
@@ -170,7 +185,6 @@ def compare_arms(
     tracker.set_tags(run_id, {"thaw.best": best.name, "mlflow.note.content": markdown(comparison)})
     create_markdown_artifact(key=f"{config.case}-comparison", markdown=markdown(comparison))
     _link_run(config, sweep)
-    return comparison
 
 
 def provenance(config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> dict[str, str]:
@@ -210,18 +224,17 @@ def register_best(
     """
     best = best_outcome(outcomes, config)
     base_rate = next(outcome for outcome in outcomes if outcome.name == MAJORITY)
-    promotion = promote(
-        sweep.tracker,
-        config,
-        best,
-        base_rate,
-        spec.test,
-        model_card(config, best, comparison, spec, usable, sweep.run_id),
-    )
+    card = model_card(config, best, comparison, spec, usable, sweep.run_id)
+    promotion = promote(sweep.tracker, config, best, base_rate, spec.test, card)
+    keep_promotion(promotion, sweep)
+    return promotion
+
+
+def keep_promotion(promotion: Promotion, sweep: Sweep) -> None:
+    """Say on the parent run and in the log what became of the best arm."""
     tags: dict[str, Any] = {
         "thaw.registered": f"{promotion.name} version {promotion.version}",
         "thaw.verdict": promotion.reason,
     }
     sweep.tracker.set_tags(sweep.run_id, tags)
     get_run_logger().info("%s: %s", promotion.status, promotion.reason)
-    return promotion

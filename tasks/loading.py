@@ -24,6 +24,7 @@ BELONGINGS = (
     "member",
     "sha256",
     "hub_config",
+    "hub_test_split",
     "hub_revision",
     "format",
     "separator",
@@ -32,13 +33,27 @@ BELONGINGS = (
 )
 
 
+class _Yaml(yaml.SafeLoader):
+    """YAML whose booleans are true and false alone, as its version 1.2 has it.
+
+    Under 1.1, which PyYAML reads, `training.trunk=on` and the labels `yes` and `no` are booleans.
+    """
+
+
+_Yaml.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:bool"]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF"))
+
+
 def case_names() -> list[str]:
     """The cases that `conf/` holds, sorted."""
     return sorted(path.stem for path in conf_dir().glob("*.yaml") if _is_case(path))
 
 
 def _is_case(path: Path) -> bool:
-    return path.stem not in {"base_models"}
+    return path.stem not in {"base_models", "openai"}
 
 
 def read_case_file(case: str) -> dict[str, Any]:
@@ -54,7 +69,7 @@ def read_case_file(case: str) -> dict[str, Any]:
             f"There is no case {case!r}{hint}; the cases are {', '.join(case_names())}."
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Yaml)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RequestError(f"{path} is not readable YAML: {error}") from error
     if not isinstance(content, dict):
@@ -124,7 +139,7 @@ def _value(value: str, text: str) -> Any:
     if len(value) <= 1 and not value.isalnum():
         return value
     try:
-        return _with_numbers(yaml.safe_load(value))
+        return _with_numbers(yaml.load(value, _Yaml))  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise RequestError(f"The value of {text!r} is not YAML: {error}") from error
 
@@ -189,7 +204,9 @@ def check_names(tree: Mapping[str, Any], model: type[BaseModel], prefix: str = "
     for key, value in tree.items():
         field = model.model_fields.get(key)
         if field is None:
-            names = list(known_fields(CaseConfig))
+            # Some of hosted's fields have the names of training's, which are meant more often.
+            hosted = f"{prefix}{key}".startswith("hosted.")
+            names = [n for n in known_fields(CaseConfig) if hosted or not n.startswith("hosted.")]
             raise RequestError(
                 f"Unknown field {prefix}{key}{nearest(f'{prefix}{key}', names)}; "
                 "`thaw show CASE` lists all fields."

@@ -2,8 +2,8 @@
 
 Runs are addressed by id and never through MLflow's notion of an active run: that one belongs to
 a thread, and a metric logged outside it mints a phantom run. A sweep is a parent run, an arm a
-child run of it. The module that MLflow itself loads, `tasks/registry/packaged.py`, is the one
-other place that imports mlflow.
+child run of it. The modules that MLflow itself loads, `packaged.py` and `packaged_writer.py` in
+`tasks/registry/`, are the only others that import mlflow.
 """
 
 import json
@@ -22,7 +22,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from tasks.errors import ThawError
+from tasks.errors import RequestError, ThawError
 from tasks.paths import project_root, runs_dir
 from tasks.storage import TableRef
 
@@ -175,6 +175,17 @@ class Tracker:
                 [found.experiment_id], condition, order_by=["attributes.start_time DESC"]
             )
         )
+
+    def latest_sweep(self, case: str) -> str:
+        """The id of the case's latest finished sweep.
+
+        Raises:
+            RequestError: there is none yet; says what makes one.
+        """
+        for run in self.find_runs(case, {"thaw.kind": "sweep"}):
+            if run.info.status == FINISHED:
+                return str(run.info.run_id)
+        raise RequestError(f"No sweep of {case} is finished yet: `thaw run {case}` makes one.")
 
     def last_step(self, run_id: str, metric: str) -> int:
         """The last step at which `metric` was logged, or -1."""

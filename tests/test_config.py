@@ -52,6 +52,15 @@ def test_what_belongs_to_the_new_source_is_kept() -> None:
     assert data.min_label_count == load_case("genre", "book").data.min_label_count
 
 
+def test_on_and_off_yes_and_no_are_words() -> None:
+    overrides = ["training.trunk=on", "data.labels=[yes,no]", "training.balance=true"]
+    config = load_case("genre", "sample", overrides)
+    assert config.training.trunk == "on"
+    assert config.data.labels == ("yes", "no")
+    assert config.training.balance is True
+    assert load_case("genre", "sample", ["training.trunk=off"]).training.trunk == "off"
+
+
 def test_a_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     assert DataConfig(path=Path("~/a.csv")).path == Path("/home/someone/a.csv")

@@ -172,6 +172,34 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(tmp_path_factory.mktemp("tiny-llama"), config, tokenizer)
 
 
+@pytest.fixture(scope="session")
+def tiny_writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a Llama of 4 blocks x 32, its output layer tied, that reads bytes."""
+    import torch
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    tokenizer = byte_tokenizer("gpt2")
+    folder = tmp_path_factory.mktemp("tiny-writer")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        num_hidden_layers=BLOCKS,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=64,
+        max_position_embeddings=192,
+        tie_word_embeddings=True,
+        initializer_range=0.2,  # else frozen embeddings of 32 numbers allow no sure answer
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 FAMILIES = ("bert", "distilbert", "roberta", "gpt2", "llama")
 DECODERS = ("gpt2", "llama")
 

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import Task, compute, tune_thresholds
+from tasks.evaluation.ordinal import Scale
 from tasks.evaluation.weighted import metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
 
@@ -60,6 +61,41 @@ def majority(train_truth: np.ndarray, validation_rows: int, test_rows: int) -> B
     )
 
 
+def always_the_mean(
+    train_truth: np.ndarray, scale: Scale, validation_rows: int, test_rows: int
+) -> Baseline:
+    """The same answer for every text: the mean label of the training part.
+
+    The mean lies between two labels, and the probability is shared between these so that the
+    expected label is the mean itself. So the answer, which the class metrics and `mae` judge, is
+    the mean rounded to a label (halfway: the lower one), and `mae_expected` is the error of the
+    exact mean.
+
+    Args:
+        train_truth: (rows, labels), one 1 in each row.
+        scale: the number that each label stands for.
+        validation_rows, test_rows: sizes of the parts to answer for.
+    """
+    started = time.perf_counter()
+    values = np.asarray(scale, dtype=np.float64)
+    mean = values[train_truth.argmax(1)].mean()
+    ascending = np.argsort(values)
+    # Of a hat at each label that falls to 0 at its neighbours, the height at the mean.
+    shares = np.empty(len(values))
+    shares[ascending] = [
+        np.interp(mean, values[ascending], np.eye(len(values))[place])
+        for place in range(len(values))
+    ]
+    shares = shares.astype(np.float32)
+    return Baseline(
+        validation=np.tile(shares, (validation_rows, 1)),
+        test=np.tile(shares, (test_rows, 1)),
+        seconds=time.perf_counter() - started,
+        parameters=1,
+        settings={"mean": float(mean)},
+    )
+
+
 def tfidf_logistic(
     train_texts: Sequence[str],
     train_truth: np.ndarray,
@@ -70,6 +106,7 @@ def tfidf_logistic(
     select_by: str,
     task: Task = "multi_label",
     positive: int | None = None,
+    scale: Scale | None = None,
 ) -> Baseline:
     """TF-IDF of words and word pairs with logistic regression.
 
@@ -88,12 +125,13 @@ def tfidf_logistic(
         select_by: a validation metric by full name (`training.select_by`).
         task: what the labels mean.
         positive: column of the positive class of a two-class case.
+        scale: the number that each class of an ordered case stands for.
 
     Raises:
         RequestError: no strengths; an unknown metric; or training texts without any word.
     """
     metric = short_name(select_by)
-    known = metric_names(task, positive is not None)
+    known = metric_names(task, positive is not None, scale is not None)
     if metric not in known:
         raise RequestError(
             f"training.select_by is {select_by}, and the baseline needs one of the metrics of the "
@@ -110,7 +148,7 @@ def tfidf_logistic(
         model = fit(train, train_truth, strength)
         found = model.probabilities(validation)
         thresholds = tune_thresholds(validation_truth, found) if task == "multi_label" else None
-        figures = compute(task, validation_truth, found, thresholds, positive)
+        figures = compute(task, validation_truth, found, thresholds, positive, scale)
         score = -figures[metric] if lower_is_better(metric) else figures[metric]
         score = -np.inf if np.isnan(score) else score  # undefined is worse than any
         return score, strength, model

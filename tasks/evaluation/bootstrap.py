@@ -25,11 +25,14 @@ import numpy as np
 
 from tasks.config import EvaluationConfig
 from tasks.errors import ThawError
+from tasks.evaluation.completions import NO_SHARES, Completions, read_completions
 from tasks.evaluation.findings import Difference, Interval
 from tasks.evaluation.metrics import Task
+from tasks.evaluation.ordinal import UNBOUNDED, Scale
 from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions
-from tasks.evaluation.weighted import WeightedMetrics
+from tasks.evaluation.weighted import Figures, WeightedMetrics
 
+Table = Predictions | Completions
 _BLOCK = 2_000_000  # row weights held at a time: bounds the memory on large test parts
 
 
@@ -60,6 +63,7 @@ def resample(
     seed: int = 0,
     task: Task = "multi_label",
     positive: int | None = None,
+    scale: Scale | None = None,
 ) -> Draws:
     """Draw resamples of the test rows and measure every entry on each.
 
@@ -70,11 +74,12 @@ def resample(
         seed: of the draws; the same seed gives the same intervals.
         task: what the labels mean.
         positive: column of the positive class of a two-class case.
+        scale: the number that each class of an ordered case stands for.
 
     Raises:
         ThawError: two outcomes were not tested on the same rows.
     """
-    models, rows = _prepare(outcomes_by_entry, metrics, task, positive)
+    models, rows = _prepare(outcomes_by_entry, metrics, task, positive, scale)
     seeds_of = {
         name: tuple(outcome.seed for outcome in outcomes)
         for name, outcomes in outcomes_by_entry.items()
@@ -120,7 +125,8 @@ def intervals(draws: Draws) -> dict[str, dict[str, Interval]]:
     """Each entry's metrics with their percentile intervals: entry -> metric -> interval."""
     low, high = _limits(draws.measured, draws.resampled, draws.confidence)
     low = np.maximum(low, 0)
-    most = np.array([np.inf if metric == "loss" else 1.0 for metric in draws.metrics])
+    endless = {*NO_SHARES, *UNBOUNDED}
+    most = np.array([np.inf if metric in endless else 1.0 for metric in draws.metrics])
     high = np.minimum(high, most)
     return {
         entry: {
@@ -172,27 +178,35 @@ def _prepare(
     metrics: Sequence[str],
     task: Task,
     positive: int | None,
-) -> tuple[dict[str, list[WeightedMetrics]], int]:
+    scale: Scale | None,
+) -> tuple[dict[str, list[Figures]], int]:
     """The metrics of every outcome over one common order of the test rows, and their number."""
-    first: tuple[str, Predictions] | None = None
-    models: dict[str, list[WeightedMetrics]] = {}
+    first: tuple[str, Table] | None = None
+    models: dict[str, list[Figures]] = {}
     for name, outcomes in outcomes_by_entry.items():
         models[name] = []
         for outcome in outcomes:
+            if task == "completion":
+                answers = read_completions(outcome.test)
+                first = first or (name, answers)
+                frame = answers.frame.iloc[_order(first, (name, answers))]
+                models[name].append(Figures.of_completions(frame, metrics))
+                continue
             table = read_predictions(outcome.test)
-            if first is None:
-                first = name, table
+            first = first or (name, table)
             order = _order(first, (name, table))
             truth, probabilities = table.truth[order], table.probabilities[order]
             models[name].append(
-                WeightedMetrics(truth, probabilities, outcome.thresholds, metrics, task, positive)
+                WeightedMetrics(
+                    truth, probabilities, outcome.thresholds, metrics, task, positive, scale
+                )
             )
     if first is None:
         raise ThawError("There is nothing to compare: no entry has predictions.")
     return models, len(first[1].ids)
 
 
-def _order(first: tuple[str, Predictions], other: tuple[str, Predictions]) -> np.ndarray:
+def _order(first: tuple[str, Table], other: tuple[str, Table]) -> np.ndarray:
     """Positions in the other table of the first one's rows, which must be the same examples."""
     position = {example: row for row, example in enumerate(other[1].ids)}
     ids = first[1].ids

@@ -5,7 +5,7 @@ told apart from it, and never choose.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -13,9 +13,19 @@ import numpy as np
 from tasks.config import CaseConfig
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.bootstrap import differences, intervals, resample
+from tasks.evaluation.completions import OF_TOKENS, SCORES
 from tasks.evaluation.conclusion import conclude
-from tasks.evaluation.findings import Comparison, Cost, Difference, Entry, Interval, ReferenceLine
+from tasks.evaluation.findings import (
+    Comparison,
+    Cost,
+    Difference,
+    Entry,
+    Interval,
+    ReferenceLine,
+    Spread,
+)
 from tasks.evaluation.metrics import positive_index
+from tasks.evaluation.ordinal import OF_SCALE, scale_of
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
@@ -26,7 +36,9 @@ COSTS = (
     "train_seconds",
     "trunk_seconds",
     "examples_per_second",
+    "tokens_per_second",
     "peak_memory_mb",
+    "dollars",
 )
 
 Groups = Mapping[str, Sequence[Outcome]]
@@ -57,6 +69,7 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
         seed=config.split.seed,
         task=config.task,
         positive=positive_index(labels, config.data.positive),
+        scale=scale_of(labels, config.evaluation.ordered),
     )
     measured, pairs = intervals(draws), differences(draws)
     entries = tuple(_entry(name, groups, config, measured[name]) for name in groups)
@@ -118,18 +131,29 @@ def check_metric_names(config: CaseConfig) -> None:
     Raises:
         RequestError: with the nearest name that there is, or with what the metric needs.
     """
-    measured = metric_names(config.task, config.data.positive is not None)
+    measured = metric_names(
+        config.task, config.data.positive is not None, config.evaluation.ordered
+    )
+    if config.task == "completion":
+        measured = (*SCORES[config.language.scores], *OF_TOKENS)
     fields = [("training.select_by", config.training.select_by, "val/")]
     fields += [("evaluation.primary", config.evaluation.primary, "test/")]
     fields += [("evaluation.table", f"test/{name}", "test/") for name in config.evaluation.table]
+    # Validation is not answered in cases that write: its losses choose.
+    chooses = OF_TOKENS if config.task == "completion" else measured
     for field, name, part in fields:
-        known = [f"{part}{metric}" for metric in measured]
+        known = [f"{part}{metric}" for metric in (chooses if part == "val/" else measured)]
         if name not in known:
             strip = part if field == "evaluation.table" else ""
             if config.task == "single_label" and name.removeprefix(part) in OF_POSITIVE:
                 raise RequestError(
                     f"{field} names {name.removeprefix(strip)}, which needs a positive class: "
                     "name one of the two labels in data.positive."
+                )
+            if config.task == "single_label" and name.removeprefix(part) in OF_SCALE:
+                raise RequestError(
+                    f"{field} names {name.removeprefix(strip)}, which needs labels that are "
+                    "numbers on a scale: say so with evaluation.ordered=true."
                 )
             close = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             raise RequestError(
@@ -180,7 +204,19 @@ def _entry(name: str, groups: Groups, config: CaseConfig, metrics: dict[str, Int
         selection=_mean(group, config.training.select_by),
         metrics=metrics,
         costs=costs,
+        folds=_folds(group, metrics),
     )
+
+
+def _folds(group: Sequence[Outcome], metrics: Iterable[str]) -> dict[str, Spread]:
+    """What `pooling.pool_folds` found; nothing without folds."""
+    found = {}
+    for metric in metrics:
+        mean = _mean(group, f"test/{metric}_fold_mean")
+        if not np.isnan(mean):
+            deviation = _mean(group, f"test/{metric}_fold_std")
+            found[metric] = Spread(mean=mean, deviation=deviation)
+    return found
 
 
 def _indistinguishable(

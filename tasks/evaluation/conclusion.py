@@ -32,6 +32,7 @@ def conclude(comparison: Comparison) -> str:
         *_equals(comparison),
         *_others(comparison),
         *_baseline(comparison),
+        *_hosted(comparison),
         *_cautions(comparison),
     ]
     return " ".join(sentences)
@@ -120,6 +121,24 @@ def _baseline(comparison: Comparison) -> list[str]:
         return [f"It cannot be told apart from the strongest baseline, {rival.name} ({shown})."]
     verb = "beats" if _gain(gap) > 0 else "loses to"
     return [f"It {verb} the strongest baseline, {rival.name} ({shown})."]
+
+
+def _hosted(comparison: Comparison) -> list[str]:
+    """Each hosted model against the best arm: told, but never chosen."""
+    sentences = []
+    for entry in comparison.hosted:
+        gap = comparison.difference(entry.name, comparison.best)
+        if not gap.real:
+            verdict = f"cannot be told apart from {comparison.best}"
+        else:
+            verdict = f"is {'better' if _gain(gap) > 0 else 'worse'} than {comparison.best}"
+        cost = entry.costs.get("dollars")
+        price = f" for about ${cost.value:,.2f}" if cost else ""
+        sentences.append(
+            f"The hosted model {entry.name} {verdict}{price} ({_gap(gap)}); it lies at its server, "
+            "so it can be neither packaged nor champion."
+        )
+    return sentences
 
 
 def _cautions(comparison: Comparison) -> list[str]:

@@ -55,6 +55,13 @@ class Cost(_Frozen):
     ratio: Figure | None = None
 
 
+class Spread(_Frozen):
+    """A metric over the folds of a cross-validation: mean and standard deviation (over k - 1)."""
+
+    mean: Figure
+    deviation: Figure
+
+
 class Entry(_Frozen):
     """One row of the comparison: a strategy at a grid point, or a baseline, over all its seeds.
 
@@ -63,16 +70,18 @@ class Entry(_Frozen):
         selection: the validation metric that chooses the best arm, averaged over seeds.
         metrics: shown test metrics by short name (`f1_micro_tuned`).
         costs: by short name (`train_seconds`); a cost that means nothing here is absent.
+        folds: with cross-validation, shown test metrics by short name; empty without.
     """
 
     name: str
-    kind: Literal["arm", "baseline"]
+    kind: Literal["arm", "hosted", "baseline"]
     strategy: str | None
     point: dict[str, Any]
     seeds: tuple[int, ...]
     selection: Figure
     metrics: dict[str, Interval]
     costs: dict[str, Cost]
+    folds: dict[str, Spread] = {}
 
 
 class ReferenceLine(_Frozen):
@@ -107,7 +116,7 @@ class Comparison(_Frozen):
     title: str
     data: str
     base_model: str
-    task: Literal["multi_label", "single_label"] = "multi_label"
+    task: Literal["multi_label", "single_label", "completion"] = "multi_label"
     positive: str | None = None
     primary: str
     select_by: str
@@ -129,6 +138,11 @@ class Comparison(_Frozen):
     def arms(self) -> tuple[Entry, ...]:
         """The entries that were trained here."""
         return tuple(entry for entry in self.entries if entry.kind == "arm")
+
+    @property
+    def hosted(self) -> tuple[Entry, ...]:
+        """The entries that were trained at a server."""
+        return tuple(entry for entry in self.entries if entry.kind == "hosted")
 
     @property
     def baselines(self) -> tuple[Entry, ...]:

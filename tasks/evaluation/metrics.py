@@ -24,9 +24,10 @@ from sklearn.metrics import (
 )
 
 from tasks.errors import RequestError
+from tasks.evaluation.ordinal import Scale, ordinal_metrics
 from tasks.evaluation.single_label import single_label_metrics
 
-Task = Literal["multi_label", "single_label"]
+Task = Literal["multi_label", "single_label", "completion"]
 Metrics = dict[str, float]
 
 # evaluate warns on every use that a metric without a module hash cannot be cached: it need not.
@@ -61,17 +62,23 @@ class MultiLabelMetrics(_TableMetric):
 
 
 class SingleLabelMetrics(_TableMetric):
-    """All single-label figures, those of a positive class included; see `single_label_metrics`."""
+    """All single-label figures, those of a positive class and of a scale where there is one.
+
+    See `single_label_metrics` and `ordinal_metrics`.
+    """
 
     def _compute(
         self,
         predictions: Sequence[Sequence[float]],
         references: Sequence[Sequence[float]],
         positive: int | None = None,
+        scale: Sequence[float] | None = None,
     ) -> Metrics:
-        return single_label_metrics(
-            np.asarray(references, dtype=np.int8), np.asarray(predictions), positive
-        )
+        truth, probabilities = np.asarray(references, dtype=np.int8), np.asarray(predictions)
+        figures = single_label_metrics(truth, probabilities, positive)
+        if scale is not None:
+            figures |= ordinal_metrics(truth, probabilities, tuple(scale))
+        return figures
 
 
 def compute(
@@ -80,6 +87,7 @@ def compute(
     probabilities: np.ndarray,
     thresholds: Sequence[float] | None = None,
     positive: int | None = None,
+    scale: Scale | None = None,
 ) -> Metrics:
     """The metrics of one part, through `evaluate`.
 
@@ -91,6 +99,8 @@ def compute(
             figures are added.
         positive: column of the positive class (two-class cases, see `positive_index`); with it
             the figures of that class are added.
+        scale: what number each class stands for (ordered cases, see `ordinal.scale_of`); with it
+            the figures of a scale are added.
     """
     table = {"predictions": probabilities, "references": truth.astype(np.float32)}
     metric: Any
@@ -98,7 +108,7 @@ def compute(
         metric = MultiLabelMetrics(keep_in_memory=True)
         return metric.compute(**table, thresholds=thresholds)
     metric = SingleLabelMetrics(keep_in_memory=True)
-    return metric.compute(**table, positive=positive)
+    return metric.compute(**table, positive=positive, scale=scale)
 
 
 def positive_index(labels: Sequence[str], positive: str | None) -> int | None:

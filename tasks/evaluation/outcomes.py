@@ -27,21 +27,25 @@ class Outcome(BaseModel):
 
     Attributes:
         name: how tables call it: the strategy, with the grid point where there is a grid.
-        kind: `arm` (trained here) or `baseline`.
+        kind: `arm` (trained here), `hosted` (trained at a server: nothing can be packaged, so it
+            is compared but never chosen) or `baseline`.
         seed: the arm's seed; None for a baseline that has no randomness.
         point: grid values by dotted field name.
         run_id: the MLflow child run that holds the evidence.
         metrics: `val/…`, `test/…` and `cost/…` by full name.
         thresholds: the tuned threshold of each label, in label order (multi-label cases).
-        validation, test: predictions, see `put_predictions`.
+        temperature: what the logits were divided by (`evaluation.calibrate`).
+        validation, test: predictions, see `put_predictions`; answers, see
+            `completions.put_completions`, in cases that write.
         folder: where the trained model lies (arms only).
         trunk: whether the frozen part ran once per example, and if not, why.
+        fold: the fold that was the test part; None without cross-validation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    kind: Literal["arm", "baseline"]
+    kind: Literal["arm", "hosted", "baseline"]
     strategy: str | None = None
     seed: int | None = None
     point: dict[str, Any] = {}
@@ -49,11 +53,13 @@ class Outcome(BaseModel):
     run_id: str = ""
     metrics: dict[str, float]
     thresholds: tuple[float, ...] = ()
+    temperature: float = 1.0
     validation: TableRef
     test: TableRef
     curve: tuple[CurvePoint, ...] = ()
     folder: str | None = None
     trunk: str = ""
+    fold: int | None = None
 
 
 class Predictions(BaseModel):

@@ -7,9 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from tasks.evaluation.calibration_plot import calibration
 from tasks.evaluation.comparison import by_name
 from tasks.evaluation.drawing import FAINT, OTHERS, PALETTE, clean, to_png
 from tasks.evaluation.findings import Comparison
+from tasks.evaluation.formulas import formulas
 from tasks.evaluation.labelling import label_points, label_right
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.outcomes import Outcome
@@ -32,16 +34,24 @@ def draw_all(
     pictures = {
         "quality_against_cost.png": quality_against_cost(comparison),
         "learning_curves.png": learning_curves(outcomes, comparison.select_by),
-        "precision_recall.png": precision_recall(best, labels, comparison.task, positive),
     }
+    if comparison.task == "completion":
+        answers = best.test.read()
+        if "normalised_match" in answers:
+            pictures["formulas.png"] = formulas(answers)
+    else:
+        recall = precision_recall(best, labels, comparison.task, positive)
+        pictures["precision_recall.png"] = recall
     if comparison.task == "single_label":
         pictures["confusion_matrix.png"] = confusion_matrix(best, labels, comparison.confidence)
         pictures["reliability.png"] = reliability(best, labels, comparison.confidence, positive)
+    if best.temperature != 1.0:
+        pictures["calibration.png"] = calibration(best)
     return {name: picture for name, picture in pictures.items() if picture}
 
 
 def quality_against_cost(comparison: Comparison) -> bytes | None:
-    """The primary test metric of each arm over its training time; baselines as lines.
+    """The primary test metric of each arm over its training time; the others as lines.
 
     Returns:
         A PNG, or None where no arm has a training time.
@@ -61,7 +71,9 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
         axes.margins(x=0.12)
     else:
         axes.set_xlim(0, max(seconds) * 1.15)
-    for baseline in comparison.baselines:
+    # A hosted job's seconds are another machine's, and its queue's: no place on this axis.
+    flat = (*comparison.hosted, *comparison.baselines)
+    for baseline in flat:
         axes.axhline(baseline.metrics[comparison.primary].mean, color=FAINT, lw=1, ls=(0, (5, 3)))
     points, bars = [], []
     for arm in sorted(arms, key=lambda arm: list(colours).index(arm.name)):
@@ -75,12 +87,9 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
     axes.set_ylabel(f"{comparison.metric_title(comparison.primary)} (test)")
     label_right(
         axes,
-        [
-            (entry.name, entry.metrics[comparison.primary].mean, FAINT)
-            for entry in comparison.baselines
-        ],
+        [(entry.name, entry.metrics[comparison.primary].mean, FAINT) for entry in flat],
     )
-    for baseline in comparison.baselines:
+    for baseline in flat:
         height = baseline.metrics[comparison.primary].mean
         bars.append(((axes.get_xlim()[0], height), (axes.get_xlim()[1], height)))
     label_points(axes, points, bars)

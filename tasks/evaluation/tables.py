@@ -80,8 +80,13 @@ def costs(comparison: Comparison) -> Sheet:
         "train_seconds": ("Training, seconds", amount),
         "trunk_seconds": ("Trunk pass, seconds", amount),
         "examples_per_second": ("Examples a second", amount),
+        "tokens_per_second": ("Tokens a second", amount),
         "peak_memory_mb": ("Peak memory, MB", amount),
+        "dollars": ("Dollars (estimate)", amount),
     }
+    del forms["examples_per_second" if comparison.task == "completion" else "tokens_per_second"]
+    if not comparison.hosted:  # only what runs at a server has a bill
+        del forms["dollars"]
     rows = []
     for entry in comparison.entries:
         cells = [_name(entry, comparison)]
@@ -147,6 +152,32 @@ def matrix(comparison: Comparison, metric: str) -> Sheet:
     )
 
 
+def over_folds(comparison: Comparison) -> Sheet | None:
+    """Each entry's metrics as mean and standard deviation over folds; None without folds."""
+    if not any(entry.folds for entry in comparison.entries):
+        return None
+    return Sheet(
+        heading="Over the folds",
+        note=(
+            "Mean over the folds, and the standard deviation between them. The first table pools "
+            "the folds: every row is tested once, and a fold counts by its rows."
+        ),
+        columns=("", *(_capital(comparison.metric_title(metric)) for metric in comparison.metrics)),
+        rows=tuple(
+            (
+                _name(entry, comparison),
+                *(
+                    Cell(figure(found.mean), f"± {figure(found.deviation)}")
+                    if (found := entry.folds.get(metric))
+                    else Cell(figure(None))
+                    for metric in comparison.metrics
+                ),
+            )
+            for entry in comparison.entries
+        ),
+    )
+
+
 def chapter(comparison: Comparison) -> Sheet | None:
     """The chapter's results, each followed by ours of the same strategy; None without any."""
     if not comparison.reference:
@@ -173,7 +204,7 @@ def _name(entry: Entry, comparison: Comparison) -> Cell:
         return Cell(entry.name, "chosen")
     if entry.name in comparison.indistinguishable:
         return Cell(entry.name, "≈ chosen")
-    return Cell(entry.name, "baseline" if entry.kind == "baseline" else "")
+    return Cell(entry.name, "" if entry.kind == "arm" else entry.kind)
 
 
 def _gap(gap: Difference) -> Cell:

@@ -20,8 +20,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 
+from tasks.evaluation.completions import COMPLETION_METRICS, completion_parts
 from tasks.evaluation.metrics import Task, decide
+from tasks.evaluation.ordinal import OF_SCALE, Scale, ScaleFigures
 from tasks.evaluation.single_label import cross_entropy
 from tasks.evaluation.weighted_decisions import ClassDecisions, LabelDecisions, RowMeans
 from tasks.evaluation.weighted_rankings import LabelRankings, PositiveRanking
@@ -45,15 +48,20 @@ METRICS: dict[Task, tuple[str, ...]] = {
         *RANKINGS,
     ),
     "single_label": ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "loss"),
+    "completion": COMPLETION_METRICS,
 }
 OF_POSITIVE = ("precision", "recall", "f1", "specificity", "roc_auc", "average_precision")
 
 
-def metric_names(task: Task, has_positive: bool) -> tuple[str, ...]:
-    """Every metric of a task; those of a positive class only where the case names one."""
-    if task == "single_label" and has_positive:
-        return METRICS[task] + OF_POSITIVE
-    return METRICS[task]
+def metric_names(task: Task, has_positive: bool, ordered: bool = False) -> tuple[str, ...]:
+    """Every metric of a task; those of a positive class or a scale only where the case has one."""
+    if task != "single_label":
+        return METRICS[task]
+    return (
+        *METRICS[task],
+        *(OF_POSITIVE if has_positive else ()),
+        *(OF_SCALE if ordered else ()),
+    )
 
 
 class _Part(Protocol):
@@ -64,32 +72,17 @@ class _Part(Protocol):
         ...
 
 
-class WeightedMetrics:
-    """Metrics of one prediction table as functions of row weights.
+class Figures:
+    """Metrics of one table of predictions or answers, as functions of row weights."""
 
-    Args:
-        truth: (n, labels) of 0 and 1.
-        probabilities: (n, labels) in [0, 1].
-        thresholds: tuned threshold of each label; without them the `_tuned` figures are NaN.
-        names: the metrics wanted, from `metric_names`.
-        task: what the labels mean.
-        positive: column of the positive class of a two-class case.
-    """
-
-    def __init__(
-        self,
-        truth: np.ndarray,
-        probabilities: np.ndarray,
-        thresholds: Sequence[float],
-        names: Sequence[str],
-        task: Task = "multi_label",
-        positive: int | None = None,
-    ) -> None:
+    def __init__(self, parts: "Sequence[_Part]", names: Sequence[str]) -> None:
         self.names = tuple(names)
-        if task == "multi_label":
-            self._parts = _multi_label_parts(truth, probabilities, thresholds, set(names))
-        else:
-            self._parts = _single_label_parts(truth, probabilities, positive, set(names))
+        self._parts = list(parts)
+
+    @classmethod
+    def of_completions(cls, frame: pd.DataFrame, names: Sequence[str]) -> "Figures":
+        """Those of a table of answers (`completions.put_completions`)."""
+        return cls(completion_parts(frame), names)
 
     def at(self, weights: np.ndarray) -> np.ndarray:
         """The metrics under each weighting.
@@ -105,6 +98,38 @@ class WeightedMetrics:
             figures |= part.at(weights)
         missing = np.full(weights.shape[1], np.nan)
         return np.stack([figures.get(name, missing) for name in self.names])
+
+
+class WeightedMetrics(Figures):
+    """Metrics of one prediction table as functions of row weights.
+
+    Args:
+        truth: (n, labels) of 0 and 1.
+        probabilities: (n, labels) in [0, 1].
+        thresholds: tuned threshold of each label; without them the `_tuned` figures are NaN.
+        names: the metrics wanted, from `metric_names`.
+        task: what the labels mean.
+        positive: column of the positive class of a two-class case.
+        scale: the number that each class of an ordered case stands for.
+    """
+
+    def __init__(
+        self,
+        truth: np.ndarray,
+        probabilities: np.ndarray,
+        thresholds: Sequence[float],
+        names: Sequence[str],
+        task: Task = "multi_label",
+        positive: int | None = None,
+        scale: Scale | None = None,
+    ) -> None:
+        if task == "multi_label":
+            parts = _multi_label_parts(truth, probabilities, thresholds, set(names))
+        else:
+            parts = _single_label_parts(truth, probabilities, positive, set(names))
+            if scale is not None and set(OF_SCALE) & set(names):
+                parts.append(ScaleFigures(truth, probabilities, scale))
+        super().__init__(parts, names)
 
 
 def _multi_label_parts(

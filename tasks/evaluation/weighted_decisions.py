@@ -101,12 +101,21 @@ class ClassDecisions:
 
 
 class RowMeans:
-    """Metrics that are weighted means of a figure of each row: name -> (n,)."""
+    """Metrics that are weighted means of a figure of each row: name -> (n,).
 
-    def __init__(self, by_row: Mapping[str, np.ndarray]) -> None:
+    Args:
+        by_row: the figures.
+        among: bool (n,), the rows that have them (default: all).
+    """
+
+    def __init__(self, by_row: Mapping[str, np.ndarray], among: np.ndarray | None = None) -> None:
         self.by_row = dict(by_row)
+        if among is not None:
+            self.by_row = {name: np.where(among, values, 0) for name, values in by_row.items()}
+        self.among = among
 
     def at(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Metric -> (draws,)."""
-        total = weights.sum(0)
-        return {name: values @ weights / total for name, values in self.by_row.items()}
+        """Metric -> (draws,); NaN where the weights hold no row that has the figures."""
+        total = weights.sum(0) if self.among is None else self.among @ weights
+        with np.errstate(invalid="ignore"):
+            return {name: values @ weights / total for name, values in self.by_row.items()}

@@ -4,6 +4,22 @@ import math
 
 MISSING = "–"
 
+_NAMES = {
+    "roc_auc_hard_labels": "ROC-AUC on hard labels",
+    "mae": "mean absolute error",
+    "mae_expected": "mean absolute error of the expected label",
+    "off_by_one": "at most one off",
+    "good_bad": "good or bad",
+    "top_or_rest": "highest label or not",
+    "ece": "calibration error",
+    "stops": "share that stops",
+    "parses": "share that parses",
+    "whole_text_loss": "loss of the whole text",
+    "distinct_1": "different words",
+    "distinct_2": "different pairs of words",
+    "repetition_4": "repeated runs of 4 words",
+    "words": "words an answer",
+}
 _FAMILIES = {
     "f1": "F1",
     "jaccard": "Jaccard",
@@ -32,8 +48,8 @@ def metric_title(metric: str, positive: str | None = None) -> str:
     name = short_name(metric)
     if positive is not None and name in _OF_ONE_CLASS:
         return f"{metric_title(name)} of {positive}"
-    if name == "roc_auc_hard_labels":
-        return "ROC-AUC on hard labels"
+    if name in _NAMES:
+        return _NAMES[name]
     base = name.removesuffix("_tuned")
     average = next((word for word in _AVERAGES if base.endswith(f"_{word}")), "")
     family = base.removesuffix(f"_{average}") if average else base
@@ -42,8 +58,10 @@ def metric_title(metric: str, positive: str | None = None) -> str:
 
 
 def lower_is_better(metric: str) -> bool:
-    """Whether a smaller figure is the better one: the losses, Hamming's among them."""
-    return short_name(metric).removesuffix("_tuned").endswith("loss")
+    """Whether a smaller figure is the better one: losses, Hamming's among them, and errors."""
+    name = short_name(metric).removesuffix("_tuned")
+    falling = name.endswith(("loss", "error", "brier", "perplexity"))
+    return falling or name.split("_")[0] in ("mae", "ece")
 
 
 def figure(value: float | None, digits: int = 3) -> str:

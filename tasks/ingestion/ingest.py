@@ -1,4 +1,7 @@
-"""From a source to a stored table whose columns are the case's roles."""
+"""From a source to a stored table whose columns are the case's roles.
+
+fetch -> read -> name by role -> filter (`data.keep`) -> sample -> sort -> store
+"""
 
 import difflib
 from collections.abc import Sequence
@@ -11,7 +14,9 @@ import pyarrow.compute as pc
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.columnar import text_of_table
+from tasks.ingestion.instructions import check_dialogue_roles, read_instructions
 from tasks.ingestion.readers import read_file
+from tasks.ingestion.selection import keep_rows, sort_rows
 from tasks.ingestion.sources import fetch
 from tasks.loading import nearest
 from tasks.storage import TableRef, put_table
@@ -20,17 +25,20 @@ MOST_NAMED = 30
 """Column names that a message lists."""
 
 
-def ingest(config: DataConfig, seed: int = 42) -> TableRef:
-    """Fetch, read, name by role, sample if asked, and store.
+def ingest(
+    config: DataConfig, seed: int = 42, turn_names: tuple[str, str] = ("Question", "Response")
+) -> TableRef:
+    """Fetch, read, name by role, filter, sample and sort if asked, and store.
 
     Args:
-        config: the source, its format and `columns`.
+        config: the source, its format and `columns`; `keep`, `limit` and `sort_by`.
         seed: of the sample that `config.limit` asks for.
+        turn_names: what stands before earlier turns, see `instructions.read_instructions`.
 
     Returns:
         A table with `row` (int64: 1-based number of the record in the source), `id` (`row-17`
         where the source gives none) and each role that the source has, all strings, null where
-        a cell is empty.
+        a cell is empty. Its `origin` says which rows `keep` left out.
 
     Raises:
         RequestError: the source or its content is not what the configuration says.
@@ -39,6 +47,31 @@ def ingest(config: DataConfig, seed: int = 42) -> TableRef:
     check_roles(config)
     source = fetch(config)
     name = str(source) if isinstance(source, Path) else config.source
+    notes = []
+    if config.layout == "dialogues":
+        table, note = read_instructions(source, config, turn_names)
+        notes.append(note)
+        roles = {role: table.column(role) for role in table.column_names}
+        numbers = roles.pop("row")
+    else:
+        roles = _roles_of(source, config, name)
+        numbers = pa.array(np.arange(1, len(next(iter(roles.values()))) + 1), pa.int64())
+    ids = pc.binary_join_element_wise("row", pc.cast(numbers, pa.string()), "-")
+    given = roles.pop("id", None)
+    ids = ids if given is None else pc.coalesce(given, ids)
+    result = pa.table({"row": numbers, "id": ids, **roles})
+    result, left_out = keep_rows(result, config.keep, name)
+    notes += [left_out] if left_out else []
+    if config.limit and config.limit < result.num_rows:
+        picked = np.random.default_rng(seed).choice(result.num_rows, config.limit, replace=False)
+        result = result.take(pa.array(np.sort(picked)))
+    if config.sort_by:
+        result = sort_rows(result, config.sort_by)
+    return put_table(result, f"{config.source} ({'; '.join(notes)})" if notes else config.source)
+
+
+def _roles_of(source: Path | pa.Table, config: DataConfig, name: str) -> dict[str, pa.ChunkedArray]:
+    """The columns of a table by role."""
 
     def choose(names: Sequence[str]) -> list[str]:
         return list(dict.fromkeys(columns_of_roles(names, config, name).values()))
@@ -48,54 +81,66 @@ def ingest(config: DataConfig, seed: int = 42) -> TableRef:
     else:
         table = text_of_table(source, config, choose, name)
     mapping = columns_of_roles(table.column_names, config, name)
-    roles = {role: table.column(column) for role, column in mapping.items()}
-    numbers = pa.array(np.arange(1, table.num_rows + 1), pa.int64())
-    ids = pc.binary_join_element_wise("row", pc.cast(numbers, pa.string()), "-")
-    given = roles.pop("id", None)
-    ids = ids if given is None else pc.coalesce(given, ids)
-    result = pa.table({"row": numbers, "id": ids, **roles})
-    if config.limit and config.limit < result.num_rows:
-        picked = np.random.default_rng(seed).choice(result.num_rows, config.limit, replace=False)
-        result = result.take(pa.array(np.sort(picked)))
-    return put_table(result, config.source)
+    return {role: table.column(column) for role, column in mapping.items()}
 
 
 def check_roles(config: DataConfig) -> None:
-    """Refuse a mapping of a role that the case does not have.
+    """Refuse what is said of a role that the case does not have.
 
     Raises:
         RequestError: with the nearest role.
     """
-    for role in config.columns:
+    if config.layout == "dialogues":
+        check_dialogue_roles(config)
+    columns = () if config.layout == "dialogues" else config.columns
+    named = [(f"data.columns.{role}", role) for role in columns]
+    named += [(f"data.keep.{role}", role) for role in config.keep]
+    named += [("data.may_be_empty", role) for role in config.may_be_empty]
+    named += [("data.sort_by", config.sort_by)] if config.sort_by else []
+    for field, role in named:
         if role not in config.roles:
             raise RequestError(
-                f"data.columns.{role}: the case has no role {role}{nearest(role, config.roles)}; "
+                f"{field}: the case has no role {role}{nearest(role, config.roles)}; "
                 f"its roles are {', '.join(config.roles)}."
             )
+
+
+def needed_roles(config: DataConfig) -> dict[str, str]:
+    """The roles whose columns must exist -> how to do without them (empty: there is no way)."""
+    needed = dict.fromkeys(config.required, "")
+    if config.sort_by:
+        needed.setdefault(config.sort_by, "set data.sort_by=null to leave the rows in their order")
+    for role, values in config.keep.items():
+        if values:
+            needed.setdefault(role, f"set data.keep.{role}=[] to keep every row")
+    return needed
 
 
 def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> dict[str, str]:
     """Which of the columns `names` plays each role, required roles first.
 
-    An optional role whose column is absent is left out.
+    An optional role whose column is absent is left out, unless rows are chosen or sorted by it.
 
     Raises:
         RequestError: a required one is absent (says which columns there are and how to map one),
             or all are.
     """
     wanted = {role: config.columns.get(role, role) for role in config.roles}
-    missing = {role: wanted[role] for role in config.required if wanted[role] not in names}
+    needed = needed_roles(config)
+    missing = {role: wanted[role] for role in needed if wanted[role] not in names}
     if missing:
         taken = {wanted[role] for role in wanted if role not in missing}
         free = [name for name in names if name not in taken]
         overrides = [
             f"data.columns.{role}={_closest((name, role), free)}" for role, name in missing.items()
         ]
+        mapped = " ".join(overrides)
+        ways_out = [needed[role] for role in missing if needed[role]]
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         raise RequestError(
             f"{source} has no column {' and no column '.join(missing.values())}; its columns are "
             f"{', '.join(_shown(name) for name in names[:MOST_NAMED])}{more}: "
-            f"map with {' '.join(overrides)}."
+            f"{'; or '.join([f'map with {mapped}', *ways_out])}."
         )
     present = {role: column for role, column in wanted.items() if column in names}
     if not present:

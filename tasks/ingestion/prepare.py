@@ -9,10 +9,13 @@ import pyarrow as pa
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
+from tasks.ingestion.cleaning import clean
 from tasks.loading import nearest
 from tasks.storage import TableRef, put_table
 
-UNPRINTABLE = re.compile(f"[^{re.escape(string.printable)}]+")
+__all__ = ["clean", "label_parser", "parse_template", "prepare", "render"]
+
+WHOLE_NUMBER = re.compile(r"[-+]?\d+(?:\.0*)?")
 
 Line = list[tuple[str, str | None]]
 """A template line: literal texts, each followed by the role whose value comes next (or None)."""
@@ -21,8 +24,9 @@ Line = list[tuple[str, str | None]]
 def prepare(raw: TableRef, config: DataConfig) -> TableRef:
     """Add `text` and `labels` to what `ingest` stored; no row and no other column is lost.
 
-    `text` is null where a required role that the template names is empty after cleaning: such a
-    row is not an example, whatever its optional roles say. `labels` is empty where there is none.
+    `text` is null where a required role that the template names is empty after cleaning, unless
+    `may_be_empty` lists the role: such a row is not an example, whatever its optional roles say.
+    It is also null where no line of the template is left. `labels` is empty where there is none.
     A role that is itself called `text` or `labels` gives way to the column made from it.
 
     Raises:
@@ -31,7 +35,7 @@ def prepare(raw: TableRef, config: DataConfig) -> TableRef:
     lines = parse_template(config)
     rows = raw.read()
     named = {role: _strings(rows, role).to_pylist() for line in lines for _, role in line if role}
-    needed = [role for role in config.required if role in named]
+    needed = [role for role in config.required if role in named and role not in config.may_be_empty]
     texts = []
     for cells in zip(*named.values(), strict=True):
         values = {role: clean(cell, config) for role, cell in zip(named, cells, strict=True)}
@@ -77,33 +81,25 @@ def parse_template(config: DataConfig) -> list[Line]:
     return lines
 
 
-def clean(cell: str | None, config: DataConfig) -> str:
-    """`cell` with each run of white space, line breaks too, as one space, and none at its ends.
-
-    With `printable_only`, characters outside `string.printable` go first, as in the chapter.
-    """
-    if not cell:
-        return ""
-    return " ".join((UNPRINTABLE.sub("", cell) if config.printable_only else cell).split())
-
-
 def render(lines: Sequence[Line], values: Mapping[str, str]) -> str | None:
     """The template's text for one row of cleaned values, or None if no line is left.
 
-    A line stands only if each of its fields has a value; `values` may lack roles.
+    A line stands only if each of its fields has a value; `values` may lack roles. Line breaks that
+    a template line brings to an end of the text, because its neighbour is left out, go.
     """
     kept = []
     for line in lines:
         if all(role is None or values.get(role) for _, role in line):
             kept.append("".join(literal + (values[role] if role else "") for literal, role in line))
-    return "\n".join(kept) or None
+    return "\n".join(kept).strip("\n") or None
 
 
 def label_parser(config: DataConfig) -> Callable[[str | None], list[str]]:
     """A function from a cell to its labels: cut, stripped, renamed, each once, sorted.
 
-    An empty `label_separator` takes the whole cell as one label. A label renamed to the empty
-    string is dropped.
+    An empty `label_separator` takes the whole cell as one label. With `numeric_labels` a whole
+    number is the label however it is written (5, 5.0, 05); anything else (2.5, "five") stays as
+    it is, for the closed set of labels to refuse. A label renamed to the empty string is dropped.
     """
     renamed = config.rename_labels
     known: dict[str, list[str]] = {}  # label cells repeat: nearly every row is a lookup
@@ -114,10 +110,16 @@ def label_parser(config: DataConfig) -> Callable[[str | None], list[str]]:
         if cell not in known:
             separator = config.label_separator
             found = {part.strip() for part in (cell.split(separator) if separator else [cell])}
+            if config.numeric_labels:
+                found = {_whole_number(label) for label in found}
             known[cell] = sorted({renamed.get(label, label) for label in found if label} - {""})
         return known[cell]
 
     return split
+
+
+def _whole_number(label: str) -> str:
+    return str(int(label.partition(".")[0])) if WHOLE_NUMBER.fullmatch(label) else label
 
 
 def _strings(rows: pd.DataFrame, role: str) -> pa.Array | pa.ChunkedArray:

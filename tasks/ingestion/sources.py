@@ -11,6 +11,9 @@ from tasks.network import download, hub_dataset, unpack_member
 from tasks.paths import cache_dir, samples_dir
 from tasks.storage import file_digest
 
+SPLIT = "split"
+"""Column that tells rows of `hub_split` ("train") and of `hub_test_split` ("test") apart."""
+
 
 def fetch(config: DataConfig) -> Path | pa.Table:
     """A local file with the rows, or (from the hub) the rows themselves.
@@ -25,12 +28,40 @@ def fetch(config: DataConfig) -> Path | pa.Table:
     if config.sample:
         return _sample(config.sample)
     if config.hub:
-        return hub_dataset(config.hub, config.hub_config, config.hub_split, config.hub_revision)
+        return _from_hub(config.hub, config)
     if config.url:
         return _unpacked(download(config.url, config.sha256), config)
     if config.path is None:
         raise RequestError("data has no source: give data.sample, data.path, data.hub or data.url.")
     return _unpacked(require_file(config.path), config)
+
+
+def _from_hub(dataset: str, config: DataConfig) -> pa.Table:
+    """The rows of one split, or of two with a column that says which is which."""
+
+    def rows_of(split: str) -> pa.Table:
+        return hub_dataset(dataset, config.hub_config, split, config.hub_revision)
+
+    train = rows_of(config.hub_split)
+    if config.hub_test_split is None:
+        return train
+    if SPLIT in train.column_names:
+        raise RequestError(
+            f"The hub dataset {dataset} has a column {SPLIT} of its own: leave out "
+            "data.hub_test_split and let split.test_role and split.test_values say what it means."
+        )
+    parts = {"train": train, "test": rows_of(config.hub_test_split)}
+    named = [
+        rows.append_column(SPLIT, pa.array([name] * len(rows), pa.string()))
+        for name, rows in parts.items()
+    ]
+    try:
+        return pa.concat_tables(named, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise RequestError(
+            f"The splits {config.hub_split} and {config.hub_test_split} of the hub dataset "
+            f"{dataset} have columns of different kinds ({error}), so they make no one table."
+        ) from error
 
 
 def require_file(path: Path) -> Path:

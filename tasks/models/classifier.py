@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
+from tasks.models.anatomy import context_length
 from tasks.storage import write_text
 
 Pooling = Literal["cls", "mean", "last", "first"]
@@ -28,7 +29,7 @@ class HeadConfig(BaseModel):
 
     labels: int
     pooling: Pooling
-    kind: Literal["linear", "dense"] = "linear"
+    kind: Literal["linear", "dense", "tokens"] = "linear"
     dropout: float = 0.1
     task: Literal["multi_label", "single_label"] = "multi_label"
 
@@ -96,11 +97,21 @@ def position_ids(mask: Tensor) -> Tensor:
     return (mask.long().cumsum(1) - 1).clamp(min=0)
 
 
-def position_arguments(backbone: nn.Module, mask: Tensor) -> dict[str, Tensor]:
-    """`position_ids` for a model that takes them; RoBERTa counts over real tokens by itself."""
+def position_arguments(
+    backbone: nn.Module, mask: Tensor, embedded: bool = False
+) -> dict[str, Tensor]:
+    """`position_ids` as a model takes them.
+
+    RoBERTa counts over real tokens by itself where it reads token ids; where it reads embeddings
+    (`embedded`) it would count padding too. It counts from the number behind its pad token's.
+    """
+    positions = position_ids(mask)
     if backbone.config.model_type == "roberta":  # type: ignore[union-attr]
-        return {}
-    return {"position_ids": position_ids(mask)}
+        if not embedded:
+            return {}
+        pad = int(backbone.config.pad_token_id)  # type: ignore[union-attr, arg-type]
+        positions = torch.where(mask.bool(), positions + pad + 1, pad)
+    return {"position_ids": positions}
 
 
 class Head(nn.Sequential):
@@ -108,6 +119,10 @@ class Head(nn.Sequential):
 
     The seed is the arm's: every arm with the same seed starts from the same head, whatever
     random numbers were drawn before.
+
+    A head of kind `tokens` starts from `rows`, (labels, width), the base model's own output rows
+    of each label's token: before training, its answers are those of the language model among
+    these tokens.
     """
 
     def __init__(
@@ -116,17 +131,21 @@ class Head(nn.Sequential):
         config: HeadConfig,
         seed: int = 0,
         positive_weights: Tensor | None = None,
+        rows: Tensor | None = None,
     ) -> None:
         layers: list[nn.Module] = []
         if config.kind == "dense":
             layers += [nn.Linear(width, width), nn.ReLU()]
-        layers += [nn.Dropout(config.dropout), nn.Linear(width, config.labels)]
-        super().__init__(*layers)
+        last = nn.Linear(width, config.labels, bias=config.kind != "tokens")
+        super().__init__(*layers, nn.Dropout(config.dropout), last)
         generator = torch.Generator().manual_seed(seed)
         for layer in self:
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=HEAD_SCALE, generator=generator)
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+        if rows is not None:
+            last.weight.data.copy_(rows)
         self.task = config.task
         # Not part of the saved model: it shapes the training loss alone.
         self.positive_weights: Tensor | None
@@ -158,7 +177,15 @@ class Head(nn.Sequential):
 
 
 class TextClassifier(nn.Module):
-    """Base model + pooling + head."""
+    """Base model + pooling + head, and a soft prompt where `prompt` was given one.
+
+    The prompt stands before the text's first token: before [CLS], which is then at position n.
+    A decoder's tokens see only what stands before them, so there it has no other place; and an
+    encoder's [CLS] keeps the neighbour that it was pretrained with. The head reads the text's own
+    tokens as it does without a prompt, never a virtual one.
+    """
+
+    prompt: nn.Embedding | None
 
     def __init__(
         self,
@@ -166,11 +193,22 @@ class TextClassifier(nn.Module):
         config: HeadConfig,
         seed: int = 0,
         positive_weights: Tensor | None = None,
+        label_rows: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head_config = config
-        self.head = Head(backbone.config.hidden_size, config, seed, positive_weights)
+        width = backbone.config.hidden_size
+        self.head = Head(width, config, seed, positive_weights, label_rows)
+        self.prompt = None
+
+    @property
+    def longest_text(self) -> int | None:
+        """Tokens of a text that fit beside the prompt; None where the model sets no limit."""
+        context = context_length(self.backbone.config)
+        if context is None or self.prompt is None:
+            return context
+        return context - self.prompt.num_embeddings
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None
@@ -182,19 +220,42 @@ class TextClassifier(nn.Module):
             attention_mask: (batch, tokens), 1 for real tokens; padding may stand on either side.
             labels: as in `Head.classify`.
         """
-        hidden = self.backbone(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            **position_arguments(self.backbone, attention_mask),
-        )[0]
+        if self.prompt is None:
+            hidden = self.backbone(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                **position_arguments(self.backbone, attention_mask),
+            )[0]
+        else:
+            hidden = self._read_behind(self.prompt.weight, input_ids, attention_mask)
         return self.classify(pool(hidden, attention_mask, self.head_config.pooling), labels)
+
+    def _read_behind(self, prompt: Tensor, input_ids: Tensor, mask: Tensor) -> Tensor:
+        """The last hidden states of the text's tokens, (batch, tokens, width), behind a prompt.
+
+        Word embeddings alone are put together: a model adds positions and token types itself.
+        With padding on the left the prompt stands before the padding, which nothing attends to
+        and positions do not count.
+        """
+        words = self.backbone.get_input_embeddings()(input_ids)
+        virtual = prompt.to(words.dtype).expand(len(words), -1, -1)
+        whole = torch.cat([mask.new_ones(virtual.shape[:2]), mask], 1)
+        hidden: Tensor = self.backbone(
+            inputs_embeds=torch.cat([virtual, words], 1),
+            attention_mask=whole,
+            **position_arguments(self.backbone, whole, embedded=True),
+        )[0]
+        return hidden[:, len(prompt) :]
 
     def classify(self, pooled: Tensor, labels: Tensor | None = None) -> ClassifierOutput:
         """Logits and loss from pooled vectors of (batch, width)."""
         return self.head.classify(pooled, labels)
 
     def save(self, folder: Path) -> None:
-        """Write configuration and weights (safetensors) into `folder`."""
+        """Write configuration and weights (safetensors) into `folder`.
+
+        LoRA has to be merged before (`adapting.merge_lora`): what is written needs no PEFT.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.backbone.config.save_pretrained(folder)
         write_text(folder / "head.json", self.head_config.model_dump_json(indent=2))
@@ -208,5 +269,8 @@ class TextClassifier(nn.Module):
         backbone = AutoModel.from_config(config, dtype=torch.float32, **loading_options(config))
         head = HeadConfig.model_validate(json.loads((folder / "head.json").read_text()))
         model = cls(backbone, head)
-        model.load_state_dict(load_file(folder / "classifier.safetensors"))
+        state = load_file(folder / "classifier.safetensors")
+        if "prompt.weight" in state:
+            model.prompt = nn.Embedding(*state["prompt.weight"].shape)
+        model.load_state_dict(state)
         return model.eval()

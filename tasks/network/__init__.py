@@ -1,4 +1,4 @@
-"""The one place that reaches the outside world: files by URL, the hub, wheels.
+"""The one place that reaches the outside world: files by URL, the hub, wheels, OpenAI's API.
 
 Everything here has time-outs, a cache under `tasks.paths.cache_dir()`, a checksum where one is
 known, and a sentence for the user when the other side cannot be reached. `THAW_OFFLINE=1` keeps

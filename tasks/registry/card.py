@@ -1,6 +1,6 @@
 """The model card: what a registered version is, what it was measured on, what it is not for."""
 
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, LanguageConfig
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.report import markdown
@@ -18,31 +18,16 @@ def model_card(
 ) -> str:
     """Markdown for the version's description, made from logged figures alone."""
     left_out = ", ".join(f"{label} ({count})" for label, count in usable.rare.items()) or "none"
-    sizes = ", ".join(
-        f"{name} {table.rows:,}"
-        for name, table in (
-            ("train", spec.train),
-            ("validation", spec.validation),
-            ("test", spec.test),
-        )
-    )
-    dropped = ", ".join(f"{reason}: {count}" for reason, count in usable.dropped.items()) or "none"
     return f"""# {config.title}
 
-**Model.** {config.model.base}, strategy `{best.name}`, seed {best.seed}: \
-{best.metrics["cost/trainable_parameters"]:,.0f} of {best.metrics["cost/total_parameters"]:,.0f} \
-parameters trained. Texts longer than {spec.model.max_length} tokens are cut.
+**Model.** {_model(config, best)} Texts longer than {spec.model.max_length} tokens are cut.
 
 **Labels.** {", ".join(spec.labels)}. Left out because fewer than \
 {config.data.min_label_count} rows carry them: {left_out}.
 
-**Data.** {config.data.source}; rows: {sizes} (left out: {dropped}). Digest of the test part: \
-`{spec.test.digest[:16]}`.
+**Data.** {_data(config, spec, usable)}
 
-**Selection.** Best of its sweep by `{config.training.select_by}` = \
-{best.metrics[config.training.select_by]:.4f}\
-{"; thresholds tuned on validation" if best.thresholds else ""}. The test part was read once, \
-after that.
+**Selection.** {_selection(config, best)}
 
 **Limits.** Probabilities are not calibrated. The figures hold for texts like those of the data \
 above; nothing was measured on others.
@@ -50,3 +35,74 @@ above; nothing was measured on others.
 **Evidence.** MLflow run `{run_id}` (sweep) and `{best.run_id}` (arm).
 
 {markdown(comparison)}"""
+
+
+def writer_card(
+    config: CaseConfig,
+    best: Outcome,
+    comparison: Comparison,
+    spec: ArmSpec,
+    usable: Usable,
+    run_id: str,
+) -> str:
+    """The same for a model that writes."""
+    language = config.language
+    search = "greedily" if language.beams == 1 else f"with {language.beams} beams"
+    return f"""# {config.title}
+
+**Model.** {_model(config, best)} {_prompt(language)}
+
+**Answers.** Generated {search} in float32, at most {language.max_new_tokens} tokens; the end \
+token was learnt ({best.metrics["test/stops"]:.0%} of the test answers stop by themselves).
+
+**Data.** {_data(config, spec, usable)} {best.metrics["cost/dropped_pairs"]:.0f} training pairs \
+did not fit into {spec.model.max_length} tokens and were left out.
+
+**Selection.** {_selection(config, best)}
+
+**Limits.** The figures hold for requests like those of the data above; nothing was measured on \
+others. {_caution(language)}
+
+**Evidence.** MLflow run `{run_id}` (sweep) and `{best.run_id}` (arm).
+
+{markdown(comparison)}"""
+
+
+def _prompt(language: LanguageConfig) -> str:
+    if language.template == "chat":
+        return "Prompt: the tokenizer's own chat template."
+    lines = [language.instruction, f"{language.source_name}: …", f"{language.target_name}:"]
+    return f"Prompt: `{' / '.join(filter(None, lines))}`, one line each."
+
+
+def _caution(language: LanguageConfig) -> str:
+    if language.scores == "latex":
+        return "An answer that parses may still be another formula than the one that was meant."
+    return "Perplexity says how well answers are predicted, not whether they are true."
+
+
+def _model(config: CaseConfig, best: Outcome) -> str:
+    return (
+        f"{config.model.base}, strategy `{best.name}`, seed {best.seed}: "
+        f"{best.metrics['cost/trainable_parameters']:,.0f} of "
+        f"{best.metrics['cost/total_parameters']:,.0f} parameters trained."
+    )
+
+
+def _data(config: CaseConfig, spec: ArmSpec, usable: Usable) -> str:
+    parts = (("train", spec.train), ("validation", spec.validation), ("test", spec.test))
+    sizes = ", ".join(f"{name} {table.rows:,}" for name, table in parts)
+    dropped = ", ".join(f"{reason}: {count}" for reason, count in usable.dropped.items()) or "none"
+    return (
+        f"{config.data.source}; rows: {sizes} (left out: {dropped}). Digest of the test part: "
+        f"`{spec.test.digest[:16]}`."
+    )
+
+
+def _selection(config: CaseConfig, best: Outcome) -> str:
+    metric = config.training.select_by
+    tuned = "; thresholds tuned on validation" if best.thresholds else ""
+    return (
+        f"Best of its sweep by `{metric}` = {best.metrics[metric]:.4f}{tuned}. "
+        "The test part was read once, after that."
+    )

@@ -36,7 +36,9 @@ class PackageInfo(BaseModel):
     task: Literal["multi_label", "single_label"]
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
+    temperature: float = 1.0
     max_length: int
+    prompt_end: str = ""
     data: DataConfig
     arm_key: str
     strategy: str
@@ -73,6 +75,12 @@ class Package:
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
         return cls(info, TextClassifier.load(folder), tokenizer)
 
+    @property
+    def _text_length(self) -> int:
+        """Tokens of a text: a soft prompt may leave fewer than `max_length`."""
+        longest = self.model.longest_text
+        return self.info.max_length if longest is None else min(self.info.max_length, longest)
+
     def probabilities(self, texts: list[str], rendered: bool = False) -> np.ndarray:
         """(n, labels) probabilities in float32 arithmetic, the same on every machine.
 
@@ -83,7 +91,7 @@ class Package:
         if not texts:
             return np.zeros((0, len(self.info.labels)))
         inputs = texts if rendered else [render_bare(text, self.info.data) for text in texts]
-        ids, _ = token_ids(inputs, self.tokenizer, self.info.max_length)
+        ids, _ = token_ids(inputs, self.tokenizer, self._text_length, self.info.prompt_end)
         collate = PaddingCollator(int(self.tokenizer.pad_token_id))
         order = np.argsort([len(row) for row in ids], kind="stable")
         found = np.zeros((len(ids), len(self.info.labels)))
@@ -92,7 +100,7 @@ class Package:
                 rows = order[start : start + BATCH]
                 batch = collate([{"input_ids": ids[row]} for row in rows])
                 logits = self.model(**batch)["logits"].numpy()
-                found[rows] = to_probabilities(logits, self.info.task)
+                found[rows] = to_probabilities(logits / self.info.temperature, self.info.task)
         return found
 
     def predict(self, texts: list[str], rendered: bool = False) -> list[dict[str, Any]]:

@@ -23,8 +23,15 @@ def load_champion(case: str, tracking_uri: str | None = None, alias: str = "cham
     return tracker.load_pyfunc(f"models:/{case}@{alias}")
 
 
-def predict(model: Any, texts: list[str]) -> list[dict[str, Any]]:
-    """Labels by falling probability for each text.
+def predict(
+    model: Any, texts: list[str], params: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Labels by falling probability for each text, or what a model that writes answers.
+
+    Args:
+        model: from `load_champion` or `load_arm`.
+        texts: what is asked.
+        params: of a model that writes, see `Writer.predict`.
 
     Raises:
         RequestError: there is no text, or one is empty.
@@ -34,7 +41,9 @@ def predict(model: Any, texts: list[str]) -> list[dict[str, Any]]:
     empty = [number for number, text in enumerate(texts, 1) if not text.strip()]
     if empty:
         raise RequestError(f"Text {empty[0]} is empty: give at least one word.")
-    answers: list[dict[str, Any]] = model.predict(texts)
+    answers: list[dict[str, Any]] = (
+        model.predict(texts, params=params) if params else model.predict(texts)
+    )
     return answers
 
 

@@ -1,8 +1,9 @@
 """From the best arm to the champion: packaged, checked, registered, judged. In that order.
 
 A version exists only after the packaged model was loaded back in a fresh process and gave the
-same probabilities; it becomes `champion` only if it beats the base-rate baseline and the standing
-champion on the same test rows. A failure in between leaves the registry as it was.
+same answers; it becomes `champion` only if it beats the base-rate baseline (where it writes: the
+untouched model) and the standing champion on the same test rows. A failure in between leaves the
+registry as it was.
 """
 
 import tempfile
@@ -10,21 +11,22 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
+from transformers import PreTrainedModel
 
 import tasks
 from tasks.config import CaseConfig
 from tasks.errors import ThawError
-from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome
+from tasks.language.building import language_of, load_trained_writer
 from tasks.models.base_models import load_tokenizer, locate
+from tasks.registry.judging import judge
 from tasks.registry.package import Package, PackageInfo
 from tasks.registry.verify import verify_in_fresh_process
+from tasks.registry.writer import Writer, WriterInfo
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.building import load_trained
-from tasks.training.trainer import higher_is_better
 
 CHECKED_TEXTS = 8
 # What the packaged code imports, pinned to what it was trained with.
@@ -43,6 +45,7 @@ REQUIREMENTS = (
     "httpx",
     "tqdm",
 )
+OF_WRITERS = ("datasets", "peft", "pylatexenc", "rapidfuzz", "scipy")
 
 
 class Promotion(BaseModel):
@@ -121,11 +124,13 @@ def register(tracker: Tracker, config: CaseConfig, best: Outcome, test: TableRef
         ThawError: the package fails its check, or the registry refuses; nothing is left.
     """
     with tempfile.TemporaryDirectory(prefix="thaw-package-") as scratch:
-        package = build_package(best, config)
+        package = package_of(best, config)
         package.save(Path(scratch) / "package")
         texts = test.read(["text"])["text"].tolist()
         examples = sorted(texts, key=len)[:: max(1, len(texts) // CHECKED_TEXTS)][:CHECKED_TEXTS]
-        uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2])
+        uri, model_id = log_model(
+            tracker, best, Path(scratch) / "package", examples[:2], config.task
+        )
         verify_in_fresh_process(
             tracker.uri, uri, examples, package.predict(examples), Path(scratch)
         )
@@ -154,17 +159,43 @@ def restore_aliases(tracker: Tracker, name: str, before: dict[str, str]) -> None
             tracker.set_alias(name, alias, version)
 
 
-def build_package(best: Outcome, config: CaseConfig) -> Package:
-    """The best arm's model with all that prediction needs."""
+def package_of(best: Outcome, config: CaseConfig) -> Package | Writer:
+    """The best arm's model with all that answering needs: labels, or text."""
+    if config.task != "completion":
+        return build_package(best, config)
+    spec, model, tokenizer = load_trained_writer(_folder_of(best))
+    info = WriterInfo(
+        case=config.case,
+        data=config.data.without_source(),
+        language=language_of(spec),
+        arm_key=best.key,
+        strategy=str(best.strategy),
+    )
+    return Writer(info, model, tokenizer)
+
+
+def _folder_of(best: Outcome) -> Path:
     if best.folder is None:
         raise ThawError(f"{best.name} is no trained arm, so there is nothing to register.")
-    spec, model = load_trained(Path(best.folder))
+    return Path(best.folder)
+
+
+def build_package(
+    best: Outcome, config: CaseConfig, backbone: PreTrainedModel | None = None
+) -> Package:
+    """The best arm's model with all that prediction needs.
+
+    `backbone` is the base model where it is in memory already, see `load_trained`.
+    """
+    spec, model = load_trained(_folder_of(best), backbone)
     info = PackageInfo(
         case=config.case,
         task=config.task,
         labels=spec.labels,
         thresholds=best.thresholds,
+        temperature=best.temperature,
         max_length=spec.model.max_length,
+        prompt_end=spec.model.prompt_end,
         data=config.data.without_source(),
         arm_key=best.key,
         strategy=str(best.strategy),
@@ -173,88 +204,21 @@ def build_package(best: Outcome, config: CaseConfig) -> Package:
 
 
 def log_model(
-    tracker: Tracker, best: Outcome, package: Path, examples: list[str]
+    tracker: Tracker, best: Outcome, package: Path, examples: list[str], task: str
 ) -> tuple[str, str]:
     """Log the package as a pyfunc under the arm's run; returns its URI and logged-model id."""
+    writes = task == "completion"
+    requirements = (*REQUIREMENTS, *(OF_WRITERS if writes else ()))
     return tracker.log_pyfunc(
         best.run_id,
         name="model",
-        python_model=str(Path(__file__).with_name("packaged.py")),
+        python_model=str(
+            Path(__file__).with_name("packaged_writer.py" if writes else "packaged.py")
+        ),
         artifacts={"package": str(package)},
         code_paths=[str(Path(str(tasks.__file__)).parent)],
-        pip_requirements=[f"{name}=={installed_version(name)}" for name in REQUIREMENTS],
-        # With it MLflow infers the signature from the type hints of `packaged.py`; the value
-        # given here becomes the parameter's default.
-        input_example=(examples, {"rendered": False}),
+        pip_requirements=[f"{name}=={installed_version(name)}" for name in requirements],
+        # With it MLflow infers the signature from the type hints of the packaged file; the values
+        # given here become the parameters' defaults.
+        input_example=(examples, {"rendered": False} | ({"beams": 0} if writes else {})),
     )
-
-
-def judge(
-    tracker: Tracker,
-    config: CaseConfig,
-    best: Outcome,
-    base_rate: Outcome,
-    test: TableRef,
-    name: str,
-) -> tuple[bool, str]:
-    """Whether the challenger becomes champion, and why, on the same test rows for all.
-
-    A standing champion with other labels is scored on those that it knows; a label that it does
-    not know counts as never predicted.
-    """
-    metric = config.evaluation.primary
-    sign = 1 if higher_is_better(metric) else -1
-    mine, floor = best.metrics[metric], base_rate.metrics[metric]
-    if sign * (mine - floor) <= 0:
-        return False, f"{metric} {mine:.4f} does not beat the base rate's {floor:.4f}"
-    standing = tracker.alias(name, "champion")
-    if standing is None:
-        return True, f"{metric} {mine:.4f} beats the base rate's {floor:.4f}; no champion stood"
-    theirs = champion_figure(tracker, config, best, test, str(standing.version), name)
-    if sign * (mine - theirs) <= 0:
-        return (
-            False,
-            f"{metric} {mine:.4f} does not beat champion {standing.version}'s {theirs:.4f}",
-        )
-    return True, f"{metric} {mine:.4f} beats champion {standing.version}'s {theirs:.4f}"
-
-
-def champion_figure(
-    tracker: Tracker,
-    config: CaseConfig,
-    best: Outcome,
-    test: TableRef,
-    version: str,
-    name: str,
-) -> float:
-    """The standing champion's primary figure on this test part."""
-    from tasks.evaluation.outcomes import read_predictions
-    from tasks.training.arms import ArmSpec
-
-    spec = ArmSpec.model_validate_json((Path(str(best.folder)) / "arm.json").read_text("utf-8"))
-    truth = read_predictions(best.test).truth
-    rows = test.read(["text"])["text"].tolist()
-    try:
-        champion = tracker.load_pyfunc(f"models:/{name}/{version}")
-        answers = champion.predict(rows, params={"rendered": True})
-    except Exception as error:  # a model of any origin may fail in any way
-        raise ThawError(
-            f"The standing champion {name} version {version} cannot be asked ({error}); "
-            "move the alias `champion` off it and run again."
-        ) from error
-    probabilities = np.array(
-        [[answer["probabilities"].get(label, 0.0) for label in spec.labels] for answer in answers]
-    )
-    passing = np.array(
-        [[float(label in answer["labels"]) for label in spec.labels] for answer in answers]
-    )
-    if metric_is_tuned(config.evaluation.primary):
-        figures = compute(config.task, truth, passing, [0.5] * len(spec.labels))
-    else:
-        figures = compute(config.task, truth, probabilities, positive=spec.positive)
-    return figures[config.evaluation.primary.removeprefix("test/")]
-
-
-def metric_is_tuned(metric: str) -> bool:
-    """Whether a metric is taken at the model's own thresholds rather than at 0.5."""
-    return metric.endswith("_tuned")

@@ -13,7 +13,7 @@ from tasks.config import SplitConfig
 from tasks.errors import ThawError
 from tasks.splitting.components import number_distinct
 from tasks.splitting.duplicates import find_near_duplicates
-from tasks.splitting.franchises import find_franchises
+from tasks.splitting.groups import find_groups
 from tasks.splitting.shingles import normalise
 
 _OTHER_SEED = 7_919  # added to the assignment's
@@ -42,9 +42,10 @@ def check_leakage(parts: Mapping[str, pd.DataFrame], config: SplitConfig) -> Non
         if len(across):
             one, other = across[0]
             raise _leak(rows, one, other, "have nearly the same text", "; try another split.seed")
-    if config.group_by == "franchise":
-        franchise = find_franchises(rows[config.group_role].tolist(), texts)
-        _refuse_split(rows, franchise, "belong to one franchise")
+    if config.group_by != "none":
+        group = find_groups(config.group_by, rows[config.group_role].tolist(), texts)
+        what = "franchise" if config.group_by == "franchise" else config.group_role
+        _refuse_split(rows, group, f"belong to one {what}")
 
 
 def _refuse_split(rows: pd.DataFrame, key: np.ndarray, finding: str) -> None:

@@ -19,6 +19,21 @@ class LabelSpread(Frozen):
     """Part -> share of the label's rows, 0 to 1."""
 
 
+class LeftOut(Frozen):
+    """Usable rows that are in no part, by the reason; each counts once."""
+
+    repeated: int = 0
+    """A row that stands for the same text is kept."""
+    of_test: int = 0
+    """A test row that the data names has the same text."""
+    near_test: int = 0
+    """Such a row has nearly the same text, or belongs to the same group."""
+    conflicting: int = 0
+    """The text's rows differ in labels, and these are not the ones that stand."""
+    over_limit: int = 0
+    """The part has as many rows as `split.rows` allows."""
+
+
 class SplitReport(Frozen):
     """The split in numbers."""
 
@@ -29,11 +44,17 @@ class SplitReport(Frozen):
     requested: dict[str, float]
     """Part -> share of the rows that was asked for."""
     repeated: int
-    """Rows whose text an earlier row has."""
+    """Rows whose text another row has, less one a text."""
     dropped: int
-    """Those of them that were left out."""
+    """Rows that are in no part."""
+    left_out: LeftOut
+    """Why."""
     conflicting: int
     """Repeated texts whose rows have different labels."""
+    conflicts: str
+    """The rule that was applied to them (`split.conflicts`)."""
+    unsettled: int
+    """Those of them that it leaves out."""
     near_clusters: int
     """Clusters of two or more different texts that are nearly the same."""
     near_texts: int
@@ -71,33 +92,56 @@ def spread_labels(
     }
 
 
-def notes_on(
-    parts: Mapping[str, int],
-    requested: Mapping[str, float],
-    labels: Mapping[str, LabelSpread],
-    dropped: int,
-    conflicting: int,
-) -> tuple[str, ...]:
-    """The sentences of a report; the arguments are its fields."""
-    notes = []
-    if dropped:
-        notes.append(f"Left out because an earlier row has the same text: {_rows(dropped)}.")
-    if conflicting:
-        kept = "the first row's stand" if dropped else "all were kept"
-        notes.append(f"Repeated texts whose rows differ in labels: {conflicting}; {kept}.")
-    total = sum(parts.values())
-    for part, rows in parts.items():
-        if abs(rows / total - requested[part]) > _OFF_BY:
+def notes_on(report: SplitReport, cut: Mapping[str, int]) -> tuple[str, ...]:
+    """The sentences of a report.
+
+    Args:
+        report: all the rest of it.
+        cut: part -> rows before any were left out to keep within `split.rows`.
+    """
+    left, notes = report.left_out, []
+    if left.repeated:
+        notes.append(f"Left out because an earlier row has the same text: {_rows(left.repeated)}.")
+    if left.of_test:
+        notes.append(f"Left out because a test row has the same text: {_rows(left.of_test)}.")
+    if left.near_test:
+        notes.append(
+            "Left out because a test row has nearly the same text or is of the same group: "
+            f"{_rows(left.near_test)}."
+        )
+    if report.conflicting:
+        notes.append(_conflicts(report))
+    total = sum(cut.values())
+    for part, rows in cut.items():
+        if abs(rows / total - report.requested[part]) > _OFF_BY:
             notes.append(
                 f"Groups stay whole, so {part} has {rows / total:.1%} of the rows "
-                f"where {requested[part]:.1%} were asked for."
+                f"where {report.requested[part]:.1%} were asked for."
             )
-    for label, spread in labels.items():
+    for part, rows in cut.items():
+        if report.parts[part] < rows:
+            notes.append(f"Of {_rows(rows)} in {part}, split.rows keeps {report.parts[part]:,}.")
+    for label, spread in report.labels.items():
         absent = [part for part, rows in spread.rows.items() if not rows]
         if absent:
             having = _rows(sum(spread.rows.values()))
             notes.append(f"Label {label!r} ({having}) is absent from {' and '.join(absent)}.")
     return tuple(notes)
+
+
+def _conflicts(report: SplitReport) -> str:
+    """What became of repeated texts whose rows differ in labels."""
+    texts = f"Repeated texts whose rows differ in labels: {report.conflicting}"
+    if report.conflicts == "first":
+        kept = "the first row's stand" if report.left_out.repeated else "all were kept"
+        return f"{texts}; {kept}."
+    if report.conflicts == "drop":
+        return f"{texts}; left out ({_rows(report.left_out.conflicting)})."
+    settled = report.conflicting - report.unsettled
+    return (
+        f"{texts}; for {settled} the labels of most rows stand, and {report.unsettled}, whose "
+        "most frequent labels are equally frequent, are left out."
+    )
 
 
 def _rows(count: int) -> str:

@@ -8,8 +8,8 @@ import pandas as pd
 from tasks.config import SplitConfig
 from tasks.errors import RequestError
 from tasks.splitting.components import connected, connected_pairs
-from tasks.splitting.duplicates import find_near_duplicates, fingerprints
-from tasks.splitting.franchises import find_franchises
+from tasks.splitting.duplicates import find_near_duplicates
+from tasks.splitting.groups import find_groups
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,13 @@ class Units:
         return self.of_text[self.text[self.used]]
 
 
-def find_units(examples: pd.DataFrame, config: SplitConfig) -> Units:
+def find_units(examples: pd.DataFrame, config: SplitConfig, marks: np.ndarray) -> Units:
     """Find the units of `examples`; columns and config as `assignment.assign_parts` has them.
+
+    Args:
+        examples: the rows.
+        config: what counts as the same.
+        marks: uint64 (rows,): `duplicates.fingerprints` of the texts.
 
     Raises:
         RequestError: groups are asked for, and their column is missing.
@@ -46,7 +51,6 @@ def find_units(examples: pd.DataFrame, config: SplitConfig) -> Units:
             "data.required or data.optional, or set split.group_by=none."
         )
     texts = examples["text"].tolist()
-    marks = fingerprints(texts)
     order = np.lexsort((examples["row"].to_numpy(), marks))
     is_first = np.ones(len(order), dtype=bool)
     is_first[1:] = marks[order[1:]] != marks[order[:-1]]
@@ -62,11 +66,11 @@ def find_units(examples: pd.DataFrame, config: SplitConfig) -> Units:
     cluster_sizes = np.bincount(connected_pairs(len(distinct), pairs))
     # A text is tied to its near duplicates (a hub a pair) and to its rows' groups (a hub a group).
     items, hubs = pairs.ravel(), np.repeat(np.arange(len(pairs)), 2)
-    if config.group_by == "franchise":
-        titles = examples[config.group_role].tolist()
-        franchise = find_franchises([titles[at] for at in used], [texts[at] for at in used])
+    if config.group_by != "none":
+        names = examples[config.group_role].tolist()
+        group = find_groups(config.group_by, [names[at] for at in used], [texts[at] for at in used])
         items = np.concatenate([items, text[used]])
-        hubs = np.concatenate([hubs, franchise + len(pairs)])
+        hubs = np.concatenate([hubs, group + len(pairs)])
     return Units(
         used=used,
         text=text,

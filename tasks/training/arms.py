@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,27 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 import tasks
-from tasks.config import CaseConfig, ModelConfig, TrainingConfig
+from tasks.config import CaseConfig, LanguageConfig, ModelConfig, TrainingConfig
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import positive_index
+from tasks.evaluation.ordinal import Scale, scale_of
 from tasks.loading import grid_points
 from tasks.paths import store_dir
 from tasks.storage import TableRef
 from tasks.training.strategies import Strategy
 
 # What an arm's result depends on: a change elsewhere (a report, the README) retrains nothing.
-CODE_OF_AN_ARM = ("models", "training", "evaluation/metrics.py", "evaluation/single_label.py")
+CODE_OF_AN_ARM = (
+    "models",
+    "training",
+    "evaluation/metrics.py",
+    "evaluation/single_label.py",
+    "evaluation/ordinal.py",
+    "evaluation/calibration.py",
+    "language",
+    "evaluation/completions.py",
+)
+SHORTEST_ROOM = 8  # tokens; a text of fewer says nothing
 
 
 class ArmSpec(BaseModel):
@@ -26,6 +38,10 @@ class ArmSpec(BaseModel):
 
     Attributes:
         positive: column of the positive class of a two-class case.
+        scale: the number that each label of an ordered case stands for.
+        calibrate: whether the logits are divided by a temperature fitted on validation.
+        language: how pairs become text, in cases that write.
+        fold: number of the fold that is the test part; None without cross-validation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +56,10 @@ class ArmSpec(BaseModel):
     base_digest: str
     labels: tuple[str, ...]
     positive: int | None = None
+    scale: Scale | None = None
+    calibrate: bool = False
+    language: LanguageConfig | None = None
+    fold: int | None = None
     train: TableRef
     validation: TableRef
     test: TableRef
@@ -53,7 +73,8 @@ class ArmSpec(BaseModel):
     @property
     def title(self) -> str:
         """The name with the seed, as runs and progress bars call the arm."""
-        return f"{self.name} seed={self.seed}"
+        fold = "" if self.fold is None else f" fold={self.fold}"
+        return f"{self.name} seed={self.seed}{fold}"
 
     @property
     def key(self) -> str:
@@ -82,17 +103,34 @@ def code_version() -> str:
     return sha.hexdigest()[:16]
 
 
-def check_strategies(strategies: tuple[Strategy, ...], blocks: int) -> None:
+def check_strategies(
+    strategies: tuple[Strategy, ...], blocks: int, context: int | None = None, trunk: str = "auto"
+) -> None:
     """Refuse, before anything is fetched or trained, what the base model cannot take.
 
+    Args:
+        strategies: those of the sweep.
+        blocks: transformer blocks of the base model.
+        context: tokens that it has positions for; None where it sets no limit.
+        trunk: `training.trunk`.
+
     Raises:
-        RequestError: a strategy that names too many blocks, or two that come to the same.
+        RequestError: a strategy that names too many blocks, or two that come to the same; a soft
+            prompt that leaves no room for a text, or a trunk where nothing could be stored.
     """
     depths: dict[int | None, str] = {}
     for strategy in strategies:
         depth = strategy.frozen_blocks(blocks)
-        if strategy.name == "head":
-            continue  # differs from freezing every block by the final norm of a decoder
+        room_for_text(strategy, context)
+        if trunk == "on" and strategy.trunk_obstacle:
+            raise RequestError(
+                f"training.trunk=on does not go with strategy {strategy}: "
+                f"{strategy.trunk_obstacle}; use training.trunk=auto, or leave {strategy} out."
+            )
+        if strategy.name == "head" or strategy.trunk_obstacle:
+            # `head` differs from freezing every block by the final norm of a decoder; a soft
+            # prompt and LoRA freeze no block in that sense.
+            continue
         if depth in depths:
             raise RequestError(
                 f"Strategies {depths[depth]} and {strategy} are the same in a base model of "
@@ -101,21 +139,46 @@ def check_strategies(strategies: tuple[Strategy, ...], blocks: int) -> None:
         depths[depth] = strategy.name
 
 
+def room_for_text(strategy: Strategy, context: int | None) -> int | None:
+    """Tokens that a base model's context leaves for a text; None where there is no limit.
+
+    Raises:
+        RequestError: a soft prompt leaves fewer than `SHORTEST_ROOM`.
+    """
+    if context is None:
+        return None
+    room = context - strategy.prompt_tokens
+    if strategy.prompt_tokens and room < SHORTEST_ROOM:
+        raise RequestError(
+            f"Strategy {strategy} leaves {max(room, 0)} of the base model's {context} positions "
+            f"for a text, which needs at least {SHORTEST_ROOM}: use prompt_1 to "
+            f"prompt_{context - SHORTEST_ROOM}."
+        )
+    return room
+
+
 def plan_arms(
-    config: CaseConfig, base_digest: str, labels: list[str], parts: dict[str, TableRef]
+    config: CaseConfig,
+    base_digest: str,
+    labels: list[str],
+    parts: Mapping[str, TableRef],
+    fold: int | None = None,
 ) -> list[ArmSpec]:
     """All arms of a sweep: strategies x seeds x grid, in that order.
 
     Args:
         config: the resolved configuration.
         base_digest: identity of the base model's weights.
-        labels: the labels in column order.
+        labels: the labels in column order; none in cases that write.
         parts: `train`, `validation` and `test`.
+        fold: the number of the fold, where the parts are those of one.
 
     Raises:
-        RequestError: `data.positive` is not one of two labels.
+        RequestError: `data.positive` is not one of two labels, or the labels of an ordered case
+            are no numbers.
     """
     positive = positive_index(labels, config.data.positive)
+    scale = scale_of(labels, config.evaluation.ordered)
     return [
         ArmSpec(
             case=config.case,
@@ -128,6 +191,10 @@ def plan_arms(
             base_digest=base_digest,
             labels=tuple(labels),
             positive=positive,
+            scale=scale,
+            calibrate=config.evaluation.calibrate,
+            language=config.language if config.task == "completion" else None,
+            fold=fold,
             **parts,
         )
         for strategy in config.strategies

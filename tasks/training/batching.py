@@ -7,15 +7,25 @@ import torch
 from torch import Tensor
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from tasks.errors import RequestError
+
 
 def token_ids(
-    texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int, prompt_end: str = ""
 ) -> tuple[list[list[int]], int]:
     """Token ids of each text, cut at `max_length`, and how many were cut.
 
     A text that tokenizes to nothing (possible for decoders, which add no special tokens) becomes
-    one end token, so that every text has a last real position to read.
+    one end token, so that every text has a last real position to read. The tokens of
+    `prompt_end` stand behind every text and count, but what is cut is the text.
     """
+    ending = tokenizer(prompt_end, add_special_tokens=False)["input_ids"] if prompt_end else []
+    max_length -= len(ending)
+    if max_length < 1:
+        raise RequestError(
+            f"model.prompt_end is {len(ending)} tokens long and leaves no room for a text: "
+            "raise model.max_length."
+        )
     ids: list[list[int]] = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
     longer = [row for row, found in enumerate(ids) if len(found) > max_length]
     if longer:
@@ -24,7 +34,7 @@ def token_ids(
         for row, shortened in zip(longer, cut, strict=True):
             ids[row] = shortened
     filler = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else 0
-    return [found or [filler] for found in ids], len(longer)
+    return [(found or [filler]) + ending for found in ids], len(longer)
 
 
 @dataclass(frozen=True)

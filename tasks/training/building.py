@@ -5,11 +5,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from transformers import PreTrainedModel
 
-from tasks.models.base_models import LocatedModel, load_backbone, load_tokenizer, locate
+from tasks.errors import ThawError
+from tasks.models.adapting import add_lora, merge_lora, soft_prompt
+from tasks.models.base_models import (
+    LocatedModel,
+    context_of,
+    load_backbone,
+    load_tokenizer,
+    locate,
+)
 from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.label_tokens import label_rows
 from tasks.storage import TableRef
-from tasks.training.arms import ArmSpec
+from tasks.training.arms import ArmSpec, room_for_text
 from tasks.training.batching import PaddingCollator
 from tasks.training.encoding import EncodedPart, encode
 
@@ -17,9 +27,19 @@ TRAINED = "trained.safetensors"
 
 
 def build_model(
-    spec: ArmSpec, located: LocatedModel, weights: torch.Tensor | None = None
+    spec: ArmSpec,
+    located: LocatedModel,
+    weights: torch.Tensor | None = None,
+    backbone: PreTrainedModel | None = None,
 ) -> TextClassifier:
-    """The arm's classifier before training: base model, and a head that depends on the seed."""
+    """The arm's classifier before training: base model, and a head that depends on the seed.
+
+    Args:
+        spec: the arm; a strategy that trains a soft prompt or LoRA has it put in place.
+        located: the base model.
+        weights: of each label's positives in the loss.
+        backbone: the base model, where it is in memory already; LoRA would change it.
+    """
     head = HeadConfig(
         labels=len(spec.labels),
         pooling=spec.model.pooling or located.pooling,
@@ -27,22 +47,62 @@ def build_model(
         dropout=spec.model.dropout,
         task=spec.task,
     )
-    backbone = load_backbone(located, spec.model.backbone_dropout)
-    return TextClassifier(backbone, head, seed=spec.seed, positive_weights=weights)
+    backbone = backbone or load_backbone(located, spec.model.backbone_dropout)
+    rows = label_rows(located, spec.labels) if spec.model.head == "tokens" else None
+    model = TextClassifier(backbone, head, spec.seed, weights, rows)
+    if tokens := spec.strategy.prompt_tokens:
+        model.prompt = soft_prompt(backbone, load_tokenizer(located), tokens, spec.seed)
+    if rank := spec.strategy.lora_rank:
+        # Where the base model keeps its own dropout, that acts on what LoRA reads already.
+        add_lora(backbone, rank, spec.seed, dropout=spec.model.backbone_dropout or 0.0)
+    return model
 
 
-def load_trained(folder: Path) -> tuple[ArmSpec, TextClassifier]:
-    """A finished arm's specification and its trained model, on the CPU in evaluation mode."""
-    spec = ArmSpec.model_validate_json((folder / "arm.json").read_text(encoding="utf-8"))
-    model = build_model(spec, locate(spec.model.base))
-    model.load_state_dict(load_file(folder / TRAINED), strict=False)
+def read_spec(folder: Path) -> ArmSpec:
+    """A finished arm's specification."""
+    return ArmSpec.model_validate_json((folder / "arm.json").read_text(encoding="utf-8"))
+
+
+def load_trained(
+    folder: Path, backbone: PreTrainedModel | None = None
+) -> tuple[ArmSpec, TextClassifier]:
+    """A finished arm's specification and its trained model, on the CPU in evaluation mode.
+
+    LoRA is merged into the weights, so that the model is a plain one.
+
+    Args:
+        folder: the arm's.
+        backbone: the base model, where it is in memory already, for an arm that leaves its
+            weights as they are (`prompt_<n>`, `head`): many of these share one.
+
+    Raises:
+        ThawError: the weights are not those of this arm.
+    """
+    spec = read_spec(folder)
+    model = build_model(spec, locate(spec.model.base), backbone=backbone)
+    strange = model.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
+    if strange:
+        raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
+    if spec.strategy.lora_rank:
+        merge_lora(model.backbone)
     return spec, model.eval()
 
 
 def encode_part(spec: ArmSpec, part: str, located: LocatedModel) -> EncodedPart:
     """One part's token ids; arms of a sweep share them."""
     table: TableRef = getattr(spec, part)
-    return encode(table, spec.labels, spec.task, located, spec.model.max_length)
+    length, end = text_length(spec, located), spec.model.prompt_end
+    return encode(table, spec.labels, spec.task, located, length, end)
+
+
+def text_length(spec: ArmSpec, located: LocatedModel) -> int:
+    """Tokens of a text: `model.max_length`, or what the base model's context and a prompt leave.
+
+    Raises:
+        RequestError: the prompt leaves too few.
+    """
+    room = room_for_text(spec.strategy, context_of(located))
+    return spec.model.max_length if room is None else min(spec.model.max_length, room)
 
 
 def positive_weights(spec: ArmSpec, truth: np.ndarray) -> torch.Tensor | None:
@@ -55,5 +115,5 @@ def positive_weights(spec: ArmSpec, truth: np.ndarray) -> torch.Tensor | None:
 
 def collator_for(spec: ArmSpec, located: LocatedModel) -> PaddingCollator:
     """The arm's way of padding."""
-    to_length = spec.model.max_length if spec.training.padding == "max" else None
+    to_length = text_length(spec, located) if spec.training.padding == "max" else None
     return PaddingCollator(int(load_tokenizer(located).pad_token_id), to_length)

@@ -1,5 +1,6 @@
 """What the machine offers: device, bf16, memory."""
 
+import ctypes
 import gc
 import threading
 import time
@@ -29,6 +30,14 @@ def wants_bf16(precision: str) -> bool:
     return has_fast_bf16() if precision == "auto" else precision == "bf16"
 
 
+def _return_freed_memory() -> None:
+    """Give back what the allocator holds of earlier work, where it is glibc's: it is not the
+    arm's."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 class PeakMemory:
     """Peak memory while the block runs, in MB: the GPU's allocations, or the process's own.
 
@@ -48,6 +57,7 @@ class PeakMemory:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         else:
+            _return_freed_memory()
             self._thread.start()
         return self
 

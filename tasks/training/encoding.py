@@ -50,7 +50,12 @@ def multi_hot(labels: list[list[str]], names: list[str]) -> np.ndarray:
 
 @lru_cache(maxsize=6)
 def encode(
-    part: TableRef, names: tuple[str, ...], task: str, located: LocatedModel, max_length: int
+    part: TableRef,
+    names: tuple[str, ...],
+    task: str,
+    located: LocatedModel,
+    max_length: int,
+    prompt_end: str = "",
 ) -> EncodedPart:
     """Tokenise one stored part (columns `id`, `text`, `labels`); the arms of a sweep share it."""
     tokenizer = load_tokenizer(located)
@@ -59,7 +64,8 @@ def encode(
     texts = frame["text"].tolist()
     chunks, truncated = [], 0
     for start in range(0, len(texts), TEXTS_AT_ONCE):
-        found, longer = token_ids(texts[start : start + TEXTS_AT_ONCE], tokenizer, max_length)
+        some = texts[start : start + TEXTS_AT_ONCE]
+        found, longer = token_ids(some, tokenizer, max_length, prompt_end)
         chunks.append(pa.array(found, pa.list_(pa.int32())))
         truncated += longer
     ids = pa.chunked_array(chunks, pa.list_(pa.int32()))

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from tasks.models.anatomy import blocks_of, frozen_modules
-from tasks.models.classifier import TextClassifier
+from tasks.models.adapting import kind_of
+from tasks.models.anatomy import OnBackbone, blocks_of, frozen_modules
 from tasks.training.strategies import Strategy
 
 
@@ -13,8 +13,8 @@ from tasks.training.strategies import Strategy
 class Freezing:
     """What a strategy left trainable.
 
-    `frozen_blocks` is None when nothing is frozen; then `blocks` counts all blocks, or 0 for a
-    family whose blocks Thaw does not know.
+    `frozen_blocks` is None where training changes what every block gives: nothing is frozen, or
+    the whole base model is and a soft prompt or LoRA acts on it.
     """
 
     frozen_blocks: int | None
@@ -27,8 +27,10 @@ class Freezing:
         return self.trainable / self.total
 
 
-def freeze(model: TextClassifier, strategy: Strategy) -> Freezing:
+def freeze(model: OnBackbone, strategy: Strategy) -> Freezing:
     """Switch off gradients below the strategy's first trainable part.
+
+    A soft prompt and LoRA, which `building.build_model` has put in place, train with the head.
 
     Raises:
         RequestError: the strategy names more blocks than there are, or blocks of a family that
@@ -40,6 +42,9 @@ def freeze(model: TextClassifier, strategy: Strategy) -> Freezing:
     if strategy.name == "head":
         _switch_off(model.backbone)
         frozen_blocks = count_blocks(model.backbone)
+    elif strategy.trunk_obstacle:
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(kind_of(name) != "base")
     elif strategy.name != "full":
         frozen_blocks = strategy.frozen_blocks(len(blocks_of(model.backbone)))
         for module in frozen_modules(model.backbone, frozen_blocks or 0):

@@ -4,29 +4,24 @@ An arm lives in a folder under its key. `outcome.json` is written last: an arm t
 finished and is never trained again; one that has complete checkpoints is resumed from the last.
 """
 
-import re
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import nn
-from transformers import TrainerState, set_seed
+from transformers import set_seed
 
-from tasks.errors import ThawError
+from tasks.evaluation.calibration import calibration_error, fit_temperature
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, put_predictions
 from tasks.models.base_models import locate
 from tasks.models.classifier import TextClassifier, to_probabilities
-from tasks.storage import TableRef, require_free_space, write_text
+from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
 from tasks.training.balancing import balanced_rows, take
 from tasks.training.batching import PaddingCollator
 from tasks.training.building import (
-    TRAINED,
     build_model,
     collator_for,
     encode_part,
@@ -41,27 +36,25 @@ from tasks.training.callbacks import (
     TrackingCallback,
     curve_of,
 )
+from tasks.training.costs import costs, trunk_costs
 from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
+from tasks.training.divergence import refuse_divergence
 from tasks.training.encoding import EncodedPart
-from tasks.training.freezing import Freezing, count_blocks, freeze
+from tasks.training.freezing import count_blocks, freeze
+from tasks.training.keeping import (
+    finished_outcome,
+    forget_checkpoints,
+    full_disk_explained,
+    keep_outcome,
+    require_disk,
+    save_trained,
+)
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.resuming import train_or_resume
+from tasks.training.strategies import strategy
 from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
 from tasks.training.trunk import Trunk, TrunkCollator, depth_of, use_trunk, with_places
 from tasks.training.trunk_pass import Depth
-
-OUTCOME = "outcome.json"
-ADAM_COPIES = 3  # a checkpoint holds each trainable parameter and AdamW's two moments
-
-
-def finished_outcome(spec: ArmSpec) -> Outcome | None:
-    """The arm's outcome if it was trained before and its predictions are still there."""
-    try:
-        outcome = Outcome.model_validate_json((spec.folder / OUTCOME).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    whole = outcome.validation.path.exists() and outcome.test.path.exists()
-    return outcome if whole and (spec.folder / TRAINED).exists() else None
 
 
 def train_arm(
@@ -98,7 +91,7 @@ def train_arm(
     with PeakMemory() as memory:
         model = build_model(spec, located, positive_weights(spec, parts["train"].truth))
         freezing = freeze(model, spec.strategy)
-        _require_disk(spec, freezing)
+        require_disk(spec, freezing)
         depth = depth_of(spec.strategy, count_blocks(model.backbone))
         trunk = use_trunk(spec, model, parts, depths, depth, collator)
         trainee, batches, read = _trainee(trunk, model, parts, collator)
@@ -106,33 +99,23 @@ def train_arm(
             kept = balanced_rows(parts["train"].truth, spec.seed)
             parts = read = read | {"train": take(read["train"], kept)}
         trainer = _trainer(spec, trainee, read, batches, log, logged_until)
-        with _full_disk_explained(spec):
+        with full_disk_explained(spec):
             train_or_resume(trainer, spec)
         cost = next(c for c in trainer.callback_handler.callbacks if isinstance(c, CostCallback))
         outcome = _evaluate(spec, run_id, trainee, read, batches)
+    saved_bytes = save_trained(spec, model)
     outcome = outcome.model_copy(
         update={
             "metrics": outcome.metrics
-            | _costs(freezing, cost.seconds, trainer.state, parts["train"], memory.megabytes)
-            | _trunk_costs(trunk),
+            | costs(freezing, cost.seconds, trainer.state, parts["train"], memory.megabytes)
+            | {"cost/saved_bytes": float(saved_bytes)}
+            | trunk_costs(trunk),
             "curve": curve_of(trainer.state),
             "trunk": trunk if isinstance(trunk, str) else trunk.description,
         }
     )
-    trainable = {name for name, value in model.named_parameters() if value.requires_grad}
-    state = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if k in trainable}
-    with _full_disk_explained(spec):
-        save_file(state, spec.folder / TRAINED)
-    write_text(spec.folder / "arm.json", spec.model_dump_json(indent=2))
-    write_text(spec.folder / OUTCOME, outcome.model_dump_json(indent=2))
-    forget_checkpoints(spec)
+    keep_outcome(spec, outcome)
     return outcome
-
-
-def forget_checkpoints(spec: ArmSpec) -> None:
-    """Remove a finished arm's checkpoints; a kill may have come before that."""
-    for checkpoint in spec.folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def _trainee(
@@ -151,11 +134,13 @@ def _trainee(
 def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
     """The untouched base model under the arm's initial head: what training starts from."""
     located = locate(spec.model.base)
-    parts = {name: encode_part(spec, name, located) for name in ("validation", "test")}
-    model = build_model(spec, located)
+    # A soft prompt of random words would be something else than the untouched model.
+    plain = spec.model_copy(update={"strategy": strategy("full"), "calibrate": False})
+    parts = {name: encode_part(plain, name, located) for name in ("validation", "test")}
+    model = build_model(plain, located)
     if uses_gpu():
         model.cuda()
-    outcome = _evaluate(spec, run_id, model, parts, collator_for(spec, located))
+    outcome = _evaluate(plain, run_id, model, parts, collator_for(plain, located))
     return outcome.model_copy(
         update={"name": "untrained head", "kind": "baseline", "folder": None, "strategy": None}
     )
@@ -170,7 +155,7 @@ def _trainer(
     logged_until: LastStep,
 ) -> ArmTrainer:
     def compute_metrics(prediction: Any) -> dict[str, float]:
-        _refuse_divergence(spec, prediction.predictions)
+        refuse_divergence(spec, prediction.predictions)
         probabilities = to_probabilities(prediction.predictions, spec.task)
         truth = prediction.label_ids
         if spec.task == "single_label":
@@ -180,6 +165,7 @@ def _trainer(
             truth.astype(np.int8),
             probabilities,
             positive=spec.positive,
+            scale=spec.scale,
         )
         figures.pop("loss", None)  # Trainer's own validation loss is the one that is trained
         return figures
@@ -208,15 +194,18 @@ def _evaluate(
     parts: dict[str, EncodedPart],
     collator: Collator,
 ) -> Outcome:
-    """Predict validation, tune thresholds on it, and only then read test."""
+    """Predict validation, fit thresholds or temperature on it, and only then read test."""
     size, bf16 = spec.training.eval_batch_size, wants_bf16(spec.training.precision)
     metrics: dict[str, float] = {}
     tables: dict[str, TableRef] = {}
     thresholds: tuple[float, ...] = ()
+    temperature = 1.0
     for name, short in (("validation", "val"), ("test", "test")):
         part = parts[name]
         logits = predict_logits(model, part, collator, size, bf16)
-        probabilities = to_probabilities(logits, spec.task)
+        if name == "validation" and spec.calibrate:
+            temperature = fit_temperature(logits, part.truth)
+        probabilities = to_probabilities(logits / temperature, spec.task)
         if name == "validation" and spec.task == "multi_label":
             thresholds = tune_thresholds(part.truth, probabilities)
         figures = compute(
@@ -225,7 +214,12 @@ def _evaluate(
             probabilities,
             thresholds or None,
             spec.positive,
+            spec.scale,
         )
+        if name == "test" and spec.calibrate:
+            before = to_probabilities(logits, spec.task)
+            figures["ece_uncalibrated"] = calibration_error(part.truth, before)
+            figures["ece"] = calibration_error(part.truth, probabilities)
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         tables[name] = put_predictions(
             part.ids, part.truth, probabilities, f"{spec.title} on {name}"
@@ -240,65 +234,8 @@ def _evaluate(
         run_id=run_id,
         metrics=metrics,
         thresholds=thresholds,
+        temperature=temperature,
         validation=tables["validation"],
         test=tables["test"],
         folder=str(spec.folder),
     )
-
-
-def _costs(
-    freezing: Freezing, seconds: float, state: TrainerState, train: EncodedPart, megabytes: float
-) -> dict[str, float]:
-    epochs = state.epoch or 0.0
-    return {
-        "cost/trainable_parameters": float(freezing.trainable),
-        "cost/total_parameters": float(freezing.total),
-        "cost/trainable_share": freezing.share,
-        "cost/train_seconds": seconds,
-        "cost/examples_per_second": len(train.ids) * epochs / max(seconds, 1e-9),
-        "cost/tokens_per_second": train.tokens * epochs / max(seconds, 1e-9),
-        "cost/peak_memory_mb": megabytes,
-        "cost/epochs": float(epochs),
-        "cost/truncated_texts": float(train.truncated),
-    }
-
-
-def _trunk_costs(trunk: Trunk | str) -> dict[str, float]:
-    if isinstance(trunk, str):
-        return {}
-    return {"cost/trunk_seconds": trunk.seconds, "cost/trunk_megabytes": trunk.bytes / 1e6}
-
-
-def _require_disk(spec: ArmSpec, freezing: Freezing) -> None:
-    # Two checkpoints stand on disk while the third is written and the oldest not yet removed.
-    needed = freezing.trainable * 4 * ADAM_COPIES * 3
-    require_free_space(spec.folder, needed, f"Checkpoints of {spec.title}")
-
-
-@contextmanager
-def _full_disk_explained(spec: ArmSpec) -> Iterator[None]:
-    """What a full disk raises, as a sentence: each library that writes has its own way."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise ThawError(_write_failure(spec, error)) from error
-    except RuntimeError as error:  # torch.save's writer
-        if not re.search("space|write|writing|inline_container", str(error)):
-            raise
-        raise ThawError(_write_failure(spec, error)) from error
-
-
-def _write_failure(spec: ArmSpec, error: Exception) -> str:
-    return (
-        f"What {spec.title} learned could not be written below {spec.folder} ({error}); "
-        "free some space or set THAW_STORE to a larger disk, then run the same command to resume."
-    )
-
-
-def _refuse_divergence(spec: ArmSpec, logits: np.ndarray) -> None:
-    """Stop at the first validation that shows it; Trainer filters such losses out of its log."""
-    if not np.isfinite(logits).all():
-        raise ThawError(
-            f"The loss of {spec.title} is not a number any more; lower training.learning_rate "
-            f"(now {spec.training.learning_rate:g}) or set training.precision=fp32."
-        )

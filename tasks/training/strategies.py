@@ -4,6 +4,10 @@
 `last_<n>` trains only the top n blocks and the head; `head` trains the head alone. Embeddings
 are always frozen together with the blocks above them: autograd can stop early, and a frozen
 output can be stored, only where everything below is frozen too.
+
+Two more leave the whole base model as it is and train something new beside the head:
+`prompt_<n>` a soft prompt of n virtual tokens before the text, `lora_<r>` low-rank updates of
+rank r to every linear layer. What they add is built in `tasks/models/adapting.py`.
 """
 
 import re
@@ -14,8 +18,8 @@ from pydantic.json_schema import WithJsonSchema
 
 from tasks.errors import RequestError
 
-_FORM = re.compile(r"(full|head)|(freeze|last)_([1-9]\d*)")
-KNOWN_FORMS = "full, freeze_<n>, last_<n>, head"
+_FORM = re.compile(r"(full|head)|(freeze|last|prompt|lora)_([1-9]\d*)")
+KNOWN_FORMS = "full, freeze_<n>, last_<n>, head, prompt_<n>, lora_<r>"
 
 
 class _Strategy(BaseModel):
@@ -32,7 +36,7 @@ class _Strategy(BaseModel):
             value = {"name": value}
         if isinstance(value, dict) and not _FORM.fullmatch(str(value.get("name"))):
             raise ValueError(
-                f"{value.get('name')!r} is no strategy: use {KNOWN_FORMS} with n from 1 "
+                f"{value.get('name')!r} is no strategy: use {KNOWN_FORMS} with n and r from 1 "
                 "(only a contiguous bottom part can be frozen)"
             )
         return value
@@ -48,13 +52,14 @@ class _Strategy(BaseModel):
         """How many bottom blocks are frozen in a model of `blocks` blocks.
 
         Returns:
-            None when nothing is frozen; otherwise the embeddings are frozen too, and
-            `blocks` means that the whole base model is.
+            None when no block is left out of what training changes: nothing is frozen, or a
+            soft prompt or LoRA reaches them all. Otherwise the embeddings are frozen too,
+            and `blocks` means that the whole base model is.
 
         Raises:
             RequestError: the model has fewer blocks than the strategy names.
         """
-        if self.name == "full":
+        if self.name == "full" or self.trunk_obstacle:
             return None
         if self.name == "head":
             return blocks
@@ -65,6 +70,37 @@ class _Strategy(BaseModel):
                 f"use {kind}_1 to {kind}_{blocks}, or `head` to freeze them all."
             )
         return int(count) if kind == "freeze" else blocks - int(count)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Virtual tokens of the soft prompt; 0 for every other strategy."""
+        return self._number("prompt")
+
+    @property
+    def lora_rank(self) -> int:
+        """Rank of LoRA's updates; 0 for every other strategy."""
+        return self._number("lora")
+
+    def _number(self, form: str) -> int:
+        kind, _, number = self.name.partition("_")
+        return int(number) if kind == form else 0
+
+    @property
+    def trunk_obstacle(self) -> str | None:
+        """Why no part of the base model gives the same output in every epoch, if so.
+
+        Its weights are frozen under both, yet what its blocks compute changes with each step.
+        """
+        if self.prompt_tokens:
+            return "a soft prompt changes the input of every block"
+        return "LoRA changes every block" if self.lora_rank else None
+
+    @property
+    def rate_field(self) -> str:
+        """The training field that holds the learning rate of what it trains below the head."""
+        if self.prompt_tokens:
+            return "prompt_learning_rate"
+        return "lora_learning_rate" if self.lora_rank else "learning_rate"
 
 
 Strategy = Annotated[

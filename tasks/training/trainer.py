@@ -12,7 +12,9 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from tasks.config import TrainingConfig
 from tasks.errors import RequestError
+from tasks.evaluation.wording import lower_is_better
 from tasks.loading import nearest
+from tasks.models.adapting import Kind, kind_of
 from tasks.training.device import uses_gpu, wants_bf16
 
 # Fields of TrainingArguments that Thaw's own configuration or its guarantees decide.
@@ -103,7 +105,7 @@ def training_arguments(
         "bf16": wants_bf16(config.precision),
         "use_cpu": not uses_gpu(),
         "logging_steps": max(1, updates // 10),
-        "train_sampling_strategy": ("group_by_length" if config.padding == "dynamic" else "random"),
+        "train_sampling_strategy": _order(config),
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
         # The best and the last; with 1, Trainer would delete the last at its end, and an arm that
@@ -126,32 +128,49 @@ def training_arguments(
         raise RequestError(f"training.extra or training: {error}") from error
 
 
+def _order(config: TrainingConfig) -> str:
+    """The sampler: stored order, or a new random one, which keeps like lengths together where
+    that saves padding."""
+    if not config.shuffle:
+        return "sequential"
+    return "group_by_length" if config.padding == "dynamic" else "random"
+
+
 def higher_is_better(metric: str) -> bool:
     """Whether more of a metric is better: of everything but losses and distances."""
-    return not metric.endswith(("loss", "error", "brier"))
+    return not lower_is_better(metric)
 
 
 def optimizer(
     model: nn.Module, config: TrainingConfig, arguments: TrainingArguments
 ) -> torch.optim.AdamW:
-    """AdamW with a learning rate of its own for the head, and decay on matrices only.
+    """AdamW with learning rates of their own for head, soft prompt and LoRA.
+
+    Decay acts on matrices only, and not on a soft prompt: its rows are points among the word
+    embeddings, and zero is not a better one.
 
     Its betas and epsilon are TrainingArguments' (`training.extra.adam_beta2=0.98`).
     """
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[Kind, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            in_head = name.startswith("head.")
-            groups.setdefault((in_head, parameter.ndim >= 2), []).append(parameter)
-    head_rate = config.head_learning_rate or config.learning_rate
+            kind = kind_of(name)
+            decays = parameter.ndim >= 2 and kind != "prompt"
+            groups.setdefault((kind, decays), []).append(parameter)
+    rates = {
+        "head": config.head_learning_rate or config.learning_rate,
+        "prompt": config.prompt_learning_rate,
+        "lora": config.lora_learning_rate,
+        "base": config.learning_rate,
+    }
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "lr": head_rate if in_head else config.learning_rate,
+                "lr": rates[kind],
                 "weight_decay": config.weight_decay if decays else 0.0,
             }
-            for (in_head, decays), parameters in groups.items()
+            for (kind, decays), parameters in groups.items()
         ],
         lr=config.learning_rate,
         betas=(float(arguments.adam_beta1), float(arguments.adam_beta2)),
@@ -165,12 +184,13 @@ def build_trainer(
     arguments: TrainingArguments,
     config: TrainingConfig,
     callbacks: list[Any],
+    kind: type[ArmTrainer] = ArmTrainer,
     **parts: Any,
 ) -> ArmTrainer:
-    """The Trainer of an arm, with early stopping if configured."""
+    """The Trainer of an arm, with early stopping if configured; `parts` are its own arguments."""
     if config.patience is not None:
         callbacks = [*callbacks, EarlyStoppingCallback(early_stopping_patience=config.patience)]
-    trainer = ArmTrainer(
+    trainer = kind(
         model=model,
         args=arguments,
         optimizers=(optimizer(model, config, arguments), None),

@@ -9,7 +9,7 @@ starts from a shallower one that is stored already.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from tasks.errors import RequestError, ThawError
-from tasks.models.anatomy import FAMILIES
+from tasks.models.anatomy import FAMILIES, OnBackbone
 from tasks.models.classifier import TextClassifier
 from tasks.models.cutting import PooledClassifier, TailClassifier
 from tasks.training.arms import ArmSpec
@@ -67,16 +67,18 @@ class Trunk:
 
 
 def depth_of(strategy: Strategy, blocks: int) -> Depth | None:
-    """Where an arm of that strategy begins to train; None if nothing is frozen."""
+    """Where an arm of that strategy begins to train; None if no block keeps its output."""
     return "pooled" if strategy.name == "head" else strategy.frozen_blocks(blocks)
 
 
-def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str) -> str:
+def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str | None) -> str:
     """Digest of everything that stored states depend on."""
     content = {
         "base": spec.base_digest,
         "data": getattr(spec, part).digest,
         "max_length": spec.model.max_length,
+        "prompt_end": spec.model.prompt_end,
+        "prompt": spec.language and spec.language.prompt,
         "depth": depth,
         "pooling": pooling if depth == "pooled" else None,
         "dtype": states_dtype(spec),
@@ -91,12 +93,14 @@ def states_dtype(spec: ArmSpec) -> str:
     return "bfloat16" if wants_bf16(spec.training.precision) else "float32"
 
 
-def obstacle(spec: ArmSpec, model: TextClassifier, depth: Depth | None) -> str | None:
+def obstacle(spec: ArmSpec, model: OnBackbone, depth: Depth | None) -> str | None:
     """Why the arm cannot or shall not use a trunk, before any size is known."""
     if depth is None:
-        return "nothing is frozen"
+        return spec.strategy.trunk_obstacle or "nothing is frozen"
     if spec.training.trunk == "off":
         return "training.trunk=off"
+    if spec.training.packing:
+        return "training.packing puts several examples into one row"
     if spec.training.padding == "max" and spec.training.trunk == "auto":
         return "training.padding=max asks for padded batches throughout"
     family = model.backbone.config.model_type
@@ -107,8 +111,8 @@ def obstacle(spec: ArmSpec, model: TextClassifier, depth: Depth | None) -> str |
 
 def use_trunk(
     spec: ArmSpec,
-    model: TextClassifier,
-    parts: dict[str, EncodedPart],
+    model: OnBackbone,
+    parts: Mapping[str, EncodedPart],
     depths: Iterable[Depth],
     depth: Depth | None,
     collator: PaddingCollator,
@@ -117,7 +121,7 @@ def use_trunk(
 
     Args:
         spec: the arm.
-        model: the arm's classifier before training.
+        model: the arm's, before training.
         parts: the encoded parts.
         depths: the depths that the sweep needs, to be stored by the same pass.
         depth: the arm's own.
@@ -134,20 +138,20 @@ def use_trunk(
             return _stored(spec, model, parts, wanted, depth, collator)
         except ThawError as error:
             reason = str(error)
-    if spec.training.trunk == "on" and depth is not None:
+    if spec.training.trunk == "on" and spec.strategy.name != "full":
         raise RequestError(f"training.trunk=on, but for {spec.title} {reason}.")
     return reason
 
 
 def _stored(
     spec: ArmSpec,
-    model: TextClassifier,
-    parts: dict[str, EncodedPart],
+    model: OnBackbone,
+    parts: Mapping[str, EncodedPart],
     wanted: list[Depth],
     depth: Depth,
     collator: PaddingCollator,
 ) -> Trunk:
-    pooling = model.head_config.pooling
+    pooling = model.head_config.pooling if isinstance(model, TextClassifier) else None
     keys = {part: {each: trunk_key(spec, part, each, pooling) for each in wanted} for part in PARTS}
     states = {part: open_states(keys[part][depth]) for part in PARTS}
     if any(found is None for found in states.values()):
@@ -177,8 +181,8 @@ def _stored(
 
 def _refuse_too_large(
     spec: ArmSpec,
-    model: TextClassifier,
-    parts: dict[str, EncodedPart],
+    model: OnBackbone,
+    parts: Mapping[str, EncodedPart],
     wanted: list[Depth],
     keys: dict[str, dict[Depth, str]],
     depth: Depth,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from tasks.models.anatomy import FAMILIES, blocks_of
+from tasks.models.anatomy import FAMILIES, OnBackbone, blocks_of
 from tasks.models.classifier import TextClassifier, pool, position_arguments
 from tasks.models.cutting import tail_of, trunk_of
 from tasks.training.batching import PaddingCollator
@@ -35,7 +35,7 @@ class Pass:
     """What a pass is to do.
 
     Attributes:
-        model: the classifier; its base model is run, its pooling is used for `pooled`.
+        model: its base model is run; a classifier's pooling is used for `pooled`.
         part: the encoded rows.
         keys: depth -> key of the entry, for each depth that shall be there afterwards.
         key_below: the key of any other depth, to look for a shallower start.
@@ -44,7 +44,7 @@ class Pass:
         title: for the progress bar.
     """
 
-    model: TextClassifier
+    model: OnBackbone
     part: EncodedPart
     keys: dict[Depth, str]
     key_below: Callable[[int], str]
@@ -187,7 +187,7 @@ def _captured(
         mask = batch["attention_mask"]
         inputs = {"inputs_embeds" if name == "hidden" else name: v for name, v in batch.items()}
         last = part(**inputs, **position_arguments(backbone, mask))[0]
-        if "pooled" in missing:
+        if "pooled" in missing and isinstance(task.model, TextClassifier):
             found["pooled"] = pool(last.float(), mask, task.model.head_config.pooling)
         return {depth: found[depth] for depth in missing}
 

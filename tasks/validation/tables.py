@@ -6,6 +6,8 @@
     words            number of words of `text`; null where there is none
     label_count      number of labels
     unknown_labels   the labels outside `data.labels`, joined; null where there are none
+    tex_fault        in cases that write: what keeps TeX from setting the completion; null where
+                     nothing does, or it is empty
 
 `labels`: one line a label that occurs, and one for each of `data.labels` that does not:
 
@@ -14,6 +16,8 @@
     usable           count reaches `data.min_label_count`, and the set (if closed) has the label
     times_rarer      count of the most frequent usable label / count; null where not usable
 """
+
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -47,6 +51,8 @@ def example_table(examples: pd.DataFrame, config: CaseConfig) -> pd.DataFrame:
         table["labels"] = pd.Series([JOINT.join(row) or None for row in labels], dtype="str")
         table["unknown_labels"] = pd.Series([JOINT.join(x) or None for x in unknown], dtype="str")
         table["label_count"] = pd.Series([len(row) for row in labels], dtype="int64")
+        if config.task == "completion":
+            table["tex_fault"] = pd.Series([_tex_fault(row) for row in labels], dtype="str")
     return table
 
 
@@ -89,6 +95,12 @@ def usable_rows(examples: pd.DataFrame, labels: pd.DataFrame) -> int:
     usable = frozenset(labels["label"][labels["usable"]])
     rows = zip(has_text, _label_lists(examples), strict=True)
     return sum(bool(text) and not usable.isdisjoint(row) for text, row in rows)
+
+
+def _tex_fault(labels: Sequence[str]) -> str | None:
+    from tasks.language.latex import fault  # a parser that no other case needs
+
+    return fault(labels[0]) if labels else None
 
 
 def _label_lists(examples: pd.DataFrame) -> list[tuple[str, ...]]:

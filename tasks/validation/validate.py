@@ -56,8 +56,11 @@ def validate(examples: pd.DataFrame, config: CaseConfig) -> ValidationReport:
         rows=len(examples),
         usable_rows=usable_rows(examples, tables["labels"]),
         findings=tuple(findings),
-        label_total=len(tables["labels"]),
-        labels=_label_counts(tables["labels"].head(MAX_LABELS)),
+        # Where a model writes, a label is a whole text: there is nothing to count.
+        label_total=0 if config.task == "completion" else len(tables["labels"]),
+        labels=()
+        if config.task == "completion"
+        else _label_counts(tables["labels"].head(MAX_LABELS)),
     )
 
 

@@ -21,7 +21,7 @@ def commands_of(readme: Path) -> list[str]:
         return []
     blocks = BLOCK.findall(readme.read_text(encoding="utf-8"))
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    bare = [re.sub(r"^\s*(\$ )?(\.venv/bin/)?", "", line) for line in lines]
+    bare = [re.sub(r"^\s*(\$ )?(\w+=\S+ )*(\.venv/bin/)?", "", line) for line in lines]
     return [line for line in bare if line.startswith("thaw ")]
 
 

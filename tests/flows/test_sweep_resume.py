@@ -1,24 +1,15 @@
 """A sweep that is killed at some moment, and the same command again."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from genre_runs import ROOT, Store, home, options, run_genre
-from prefect.settings import PREFECT_API_URL
-
-LONGEST = 120.0
-"""Seconds after which a moment counts as missed."""
+from genre_runs import Store, home, run_genre
+from interrupting import Moment, after_a_checkpoint, checkpoints, interrupt
 
 EPOCHS = 10
 ARMS = {"full seed=42", "freeze_2 seed=42"}
-Moment = Callable[[Path], bool]
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +30,8 @@ def undisturbed(
         return store.table(sweep.info.run_id)
 
 
-def checkpoints(folder: Path) -> set[Path]:
-    return set(folder.glob("store/arms/*/checkpoint-*/trainer_state.json"))
-
-
 def finished_arms(folder: Path) -> set[Path]:
     return set(folder.glob("store/arms/*/outcome.json"))
-
-
-def after_a_checkpoint(folder: Path) -> bool:
-    """The first arm is under way and has written something to go on from."""
-    return len({path.parent.name for path in checkpoints(folder)}) >= 2
 
 
 def between_arms(folder: Path) -> bool:
@@ -72,30 +54,6 @@ def at_the_baselines(folder: Path) -> bool:
 
 def while_comparing(folder: Path) -> bool:
     return any(folder.glob("mlruns/artifacts/genre/*/artifacts/comparison/report.html"))
-
-
-def interrupt(overrides: tuple[str, ...], folder: Path, moment: Moment, sign: int) -> int:
-    """Start the command in a process of its own, send it a signal at a moment; its exit code."""
-    command = [sys.executable, "-m", "flows.cli", "run", "genre", *options(*overrides)]
-    with (folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            last = time.monotonic() + LONGEST
-            while not moment(folder):
-                assert process.poll() is None, (folder / "output.txt").read_text()
-                assert time.monotonic() < last
-                time.sleep(0.002)
-            process.send_signal(sign)
-            return process.wait(timeout=60)
-        finally:
-            process.kill()
-            process.wait()
 
 
 @pytest.mark.parametrize(

@@ -185,3 +185,54 @@ label_texts = st.text(st.characters(codec="utf-8", exclude_characters=","), min_
 @given(st.lists(label_texts.map(str.strip).filter(bool), max_size=5), st.sampled_from([",", " , "]))
 def test_labels_that_were_joined_come_back(labels: list[str], joiner: str) -> None:
     assert label_parser(GENRE)(joiner.join(labels)) == sorted(set(labels))
+
+
+REVIEW = DataConfig(
+    required=("title", "body", "stars"),
+    may_be_empty=("title", "body"),
+    label_role="stars",
+    label_separator="",
+    numeric_labels=True,
+    text=("{title}", "{body}"),
+)
+
+
+def test_a_review_with_only_a_title_or_only_a_body_is_an_example() -> None:
+    got = prepared(
+        REVIEW, title=["Good", None, " ", "A"], body=[None, "Fine.", "", "B"], stars=["5"] * 4
+    )
+    assert got["text"].tolist()[:2] == ["Good", "Fine."]
+    assert got["text"].isna().tolist() == [False, False, True, False]
+    assert got["text"].tolist()[3] == "A\nB"
+
+
+def test_a_blank_line_between_two_lines_goes_with_either_of_them() -> None:
+    spaced = REVIEW.model_copy(update={"text": ("{title}\n", "{body}")})
+    got = prepared(spaced, title=["A", "A", None], body=["B", None, "B"], stars=["5"] * 3)
+    assert got["text"].tolist() == ["A\n\nB", "A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("5", ["5"]),
+        ("5.0", ["5"]),
+        (" 4 ", ["4"]),
+        ("03", ["3"]),
+        ("5.", ["5"]),
+        ("-1", ["-1"]),
+        ("2.5", ["2.5"]),
+        ("five", ["five"]),
+        ("5 stars", ["5 stars"]),
+        ("1e0", ["1e0"]),
+    ],
+)
+def test_a_whole_number_is_one_label_however_it_is_written(cell: str, labels: list[str]) -> None:
+    assert label_parser(REVIEW)(cell) == labels
+    plain = REVIEW.model_copy(update={"numeric_labels": False})
+    assert label_parser(plain)(cell) == [cell.strip()]
+
+
+def test_numbers_are_renamed_as_the_labels_that_they_are() -> None:
+    renamed = REVIEW.model_copy(update={"rename_labels": {"0": "1", "1": "2"}})
+    assert label_parser(renamed)("0.0") == ["1"]

@@ -132,3 +132,32 @@ def test_offline_a_url_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("THAW_OFFLINE", "1")
     with pytest.raises(ThawError, match=r"THAW_OFFLINE forbids fetching it; .*data\.path=FILE"):
         fetch(DataConfig(url="https://example.org/a.csv"))
+
+
+def test_two_splits_of_a_hub_dataset_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf_datasets")
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / "train.csv").write_text(CSV)
+    (clone / "test.csv").write_text("text,labels\nwin now,spam\nbye,ham\n")
+    roles = {"required": ("text", "labels"), "optional": ("split",)}
+    config = DataConfig(hub=str(clone), hub_test_split="test", **roles)
+    rows = ingest(config).read()
+    assert rows["split"].tolist() == ["train", "test", "test"]
+    assert rows["labels"].tolist() == ["ham", "spam", "ham"]
+    assert config.source.endswith("/train+test")
+    assert "split" not in ingest(config.model_copy(update={"hub_test_split": None})).columns
+
+
+def test_a_hub_dataset_with_a_column_split_of_its_own_is_not_given_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf_datasets")
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for name in ("train", "test"):
+        (clone / f"{name}.csv").write_text("text,split\nhello,dev\n")
+    with pytest.raises(RequestError, match=r"column split of its own.*split\.test_role"):
+        fetch(DataConfig(hub=str(clone), hub_test_split="test"))

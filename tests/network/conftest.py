@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from loopback import Site, serving
+from network.openai_server import server, settings  # noqa: F401 - fixtures
 
 from tasks.network import transfer
 

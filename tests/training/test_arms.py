@@ -66,8 +66,8 @@ def test_a_change_in_the_code_of_training_retrains(
 def test_only_code_that_an_arm_runs_is_in_its_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = ("metrics.py", "single_label.py", "report.py")
-    for file in ("models/a.py", "training/b.py", *(f"evaluation/{name}" for name in files)):
+    files = [name if name.endswith(".py") else f"{name}/a.py" for name in arms.CODE_OF_AN_ARM]
+    for file in (*files, "training/b.py", "evaluation/report.py"):
         path = tmp_path / "tasks" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x = 1\n")

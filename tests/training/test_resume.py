@@ -17,7 +17,7 @@ from test_run import Logged, figures, train
 from tiny import MakeSpec
 
 from tasks.errors import RequestError, ThawError
-from tasks.training import run
+from tasks.training import keeping, run
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import COMPLETE
 from tasks.training.resuming import last_complete_checkpoint
@@ -207,7 +207,7 @@ def test_a_disk_that_fills_up_is_a_sentence_and_the_arm_is_resumed_later(
     targets = {
         "the weights": "safetensors.torch.serialize_file",
         "the optimiser": "torch.save",
-        "the result": "tasks.training.run.save_file",
+        "the result": "tasks.training.keeping.save_file",
     }
 
     def no_space(*_: object, **__: object) -> None:
@@ -232,7 +232,7 @@ def test_what_each_library_raises_on_a_full_disk_is_known(
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # a full disk, near enough
     try:
-        with pytest.raises(ThawError, match="free some space"), run._full_disk_explained(spec):
+        with pytest.raises(ThawError, match="free some space"), keeping.full_disk_explained(spec):
             write(tensors, tmp_path / "weights")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -240,5 +240,5 @@ def test_what_each_library_raises_on_a_full_disk_is_known(
 
 
 def test_another_failure_is_not_taken_for_a_full_disk(make_spec: MakeSpec) -> None:
-    with pytest.raises(RuntimeError, match="shapes"), run._full_disk_explained(make_spec()):
+    with pytest.raises(RuntimeError, match="shapes"), keeping.full_disk_explained(make_spec()):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")

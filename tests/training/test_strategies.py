@@ -17,7 +17,9 @@ class Holder(BaseModel):
     strategy: Strategy
 
 
-@pytest.mark.parametrize("name", ["full", "head", "freeze_1", "freeze_12", "last_3"])
+@pytest.mark.parametrize(
+    "name", ["full", "head", "freeze_1", "freeze_12", "last_3", "prompt_20", "lora_8"]
+)
 def test_a_strategy_is_written_and_read_as_its_name(name: str) -> None:
     held = Holder(strategy=name)  # type: ignore[arg-type]
     assert str(held.strategy) == name
@@ -28,7 +30,8 @@ def test_a_strategy_is_written_and_read_as_its_name(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", "Full", "freeze", "freeze_", "freeze_0", "freeze_01", "freeze_-1", "last_0", "last_x",
-     "head_1", "full_2", "freeze_2,3", " full", "freeze_2\n", "top_2"],
+     "head_1", "full_2", "freeze_2,3", " full", "freeze_2\n", "top_2", "prompt", "prompt_0",
+     "prompt_-1", "lora_0", "lora_r", "lora_08", "lora_8_16"],
 )  # fmt: skip
 def test_what_is_no_strategy_is_refused_with_the_forms_that_are(name: str) -> None:
     with pytest.raises(ValidationError, match=r"is no strategy: use full, freeze_<n>, last_<n>"):
@@ -81,6 +84,56 @@ def test_two_names_for_one_depth_are_refused_before_anything_trains() -> None:
 def test_every_strategy_is_held_against_the_model() -> None:
     with pytest.raises(RequestError, match="last_9 names 9 blocks"):
         check_strategies(names("full", "last_9"), 6)
+
+
+def test_a_prompt_and_lora_are_known_by_their_numbers() -> None:
+    numbers = {
+        name: (strategy(name).prompt_tokens, strategy(name).lora_rank)
+        for name in ("full", "head", "freeze_4", "last_4", "prompt_20", "lora_8")
+    }
+    assert {name: pair for name, pair in numbers.items() if pair != (0, 0)} == {
+        "prompt_20": (20, 0),
+        "lora_8": (0, 8),
+    }
+
+
+@given(n=st.integers(1, 10_000), blocks=st.integers(1, 48))
+def test_a_number_that_names_no_blocks_is_not_held_against_them(n: int, blocks: int) -> None:
+    for form in ("prompt", "lora"):
+        assert strategy(f"{form}_{n}").frozen_blocks(blocks) is None
+
+
+def test_the_usual_sweep_has_several_ways_that_freeze_no_block() -> None:
+    check_strategies(
+        names("full", "prompt_20", "prompt_5", "lora_8", "lora_4", "freeze_6", "head"), 6, 512
+    )
+
+
+def test_a_prompt_leaves_room_for_a_text() -> None:
+    check_strategies(names("prompt_504"), 6, 512)
+    check_strategies(names("prompt_600"), 6, None)  # a model without a limit
+    for name, left in (("prompt_505", 7), ("prompt_600", 0)):
+        with pytest.raises(
+            RequestError,
+            match=rf"{name} leaves {left} of the base model's 512 .* prompt_1 to prompt_504",
+        ):
+            check_strategies(names("full", name), 6, 512)
+
+
+@pytest.mark.parametrize(
+    ("name", "because"),
+    [("prompt_20", "a soft prompt changes the input of every block"),
+     ("lora_8", "LoRA changes every block")],
+)  # fmt: skip
+def test_a_trunk_that_is_asked_for_needs_blocks_that_stay_as_they_are(
+    name: str, because: str
+) -> None:
+    for trunk in ("auto", "off"):
+        check_strategies(names("freeze_2", name), 6, 512, trunk)
+    with pytest.raises(
+        RequestError, match=rf"trunk=on does not go with strategy {name}: {because}"
+    ):
+        check_strategies(names("freeze_2", name), 6, 512, "on")
 
 
 def test_head_and_freezing_every_block_may_stand_side_by_side() -> None:

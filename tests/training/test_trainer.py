@@ -10,6 +10,7 @@ from tiny import WIDTH
 
 from tasks.config import TrainingConfig
 from tasks.errors import RequestError
+from tasks.models.adapting import add_lora, kind_of
 from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
@@ -50,6 +51,12 @@ def test_the_configuration_arrives(tmp_path: Path) -> None:
 def test_dynamic_padding_puts_like_lengths_together(tmp_path: Path) -> None:
     assert arguments(tmp_path).train_sampling_strategy == "group_by_length"
     assert arguments(tmp_path, padding="max").train_sampling_strategy == "random"
+
+
+def test_without_shuffling_the_rows_come_in_their_stored_order(tmp_path: Path) -> None:
+    for padding in ("dynamic", "max"):
+        made = arguments(tmp_path, shuffle=False, padding=padding)
+        assert made.train_sampling_strategy == "sequential"
 
 
 @pytest.mark.parametrize(("rows", "steps"), [(1, 1), (160, 1), (1600, 10), (1601, 10)])
@@ -126,6 +133,32 @@ def test_the_head_has_its_own_rate_and_only_matrices_decay(
         rate = 1e-2 if name.startswith("head.") else 1e-4
         decay = 0.1 if parameter.ndim >= 2 else 0.0
         assert rates[id(parameter)] == (rate, decay), name
+
+
+@pytest.mark.parametrize("name", ["prompt_4", "lora_2"])
+def test_a_prompt_and_lora_have_rates_of_their_own_and_a_prompt_no_decay(
+    model: TextClassifier, tmp_path: Path, name: str
+) -> None:
+    if name == "prompt_4":
+        model.prompt = torch.nn.Embedding(4, WIDTH)
+    else:
+        add_lora(model.backbone, 2, seed=1)
+    freeze(model, strategy(name))
+    config = TrainingConfig(
+        head_learning_rate=3e-3,
+        prompt_learning_rate=3e-2,
+        lora_learning_rate=2e-3,
+        weight_decay=0.1,
+    )
+    groups = optimizer(model, config, arguments(tmp_path)).param_groups
+    rates = {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
+    wanted = {"head": (3e-3, 0.1), "prompt": (3e-2, 0.0), "lora": (2e-3, 0.1)}
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    assert {kind_of(n) for n in trained} == {"head", name.partition("_")[0]}
+    assert rates.keys() == {id(p) for p in trained.values()}
+    for parameter_name, parameter in trained.items():
+        rate, decay = wanted[kind_of(parameter_name)]
+        assert rates[id(parameter)] == (rate, decay if parameter.ndim >= 2 else 0.0)
 
 
 def test_without_a_rate_of_its_own_the_head_has_the_models(

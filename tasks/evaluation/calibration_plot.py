@@ -1,0 +1,42 @@
+"""The reliability diagram of a calibrated arm, before and after, as PNG bytes."""
+
+from matplotlib.figure import Figure
+
+from tasks.evaluation.calibration import BINS, confidence_bins, uncalibrated
+from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_png
+from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.evaluation.wording import figure
+
+
+def calibration(outcome: Outcome) -> bytes:
+    """Accuracy over confidence on test, in bins of equal width, a panel before and one after.
+
+    The area of a dot is the bin's share of the rows.
+    """
+    table = read_predictions(outcome.test)
+    panels = {
+        "as trained": uncalibrated(table.probabilities, outcome.temperature),
+        f"divided by {figure(outcome.temperature, 2)}": table.probabilities,
+    }
+    picture = Figure(figsize=(7.6, 4.3), layout="constrained")
+    for position, (name, probabilities) in enumerate(panels.items(), 1):
+        bins = confidence_bins(table.truth, probabilities)
+        axes = clean(picture.add_subplot(1, len(panels), position))
+        axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=(0, (5, 3)))
+        axes.vlines(bins.confidence, bins.confidence, bins.accuracy, color=PALETTE[1], lw=1.5)
+        area = 12 + 300 * bins.rows / bins.rows.sum()
+        axes.scatter(bins.confidence, bins.accuracy, s=area, color=PALETTE[0], zorder=3, alpha=0.8)
+        low = 1 / table.truth.shape[1]  # no answer is less probable than that
+        axes.set(xlim=(low - 0.03, 1.02), ylim=(0, 1.04))
+        axes.set_title(f"Logits {name}: calibration error {figure(bins.error)}", fontsize=9)
+        axes.set_xlabel("confidence: probability of the answer")
+        if position == 1:
+            axes.set_ylabel("accuracy: share of right answers")
+    picture.suptitle(
+        f"{outcome.name} on test, in {BINS} bins of equal width: on the dashed line an answer is "
+        "right as often as its probability says",
+        fontsize=9,
+        color=INK,
+        wrap=True,
+    )
+    return to_png(picture)

@@ -1,0 +1,49 @@
+"""How varied answers are, taken together: distinct-n under many row weightings at once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from tasks.language.texts import ngrams
+
+ORDERS = (1, 2)
+
+
+class DistinctGrams:
+    """`distinct_1` and `distinct_2` (`tasks.language.texts.distinct`) of the drawn answers.
+
+    An answer that is drawn twice adds its n-grams twice and no new one, so that resamples lie
+    below the figure itself: the bootstrap moves its interval back (`bootstrap.py`).
+
+    Args:
+        texts: the answers, empty where there is none.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.tables = {f"distinct_{n}": _occurrences(texts, n) for n in ORDERS}
+
+    def at(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Metric -> (draws,); NaN where the weights hold no n-gram."""
+        figures = {}
+        for name, (has, counts) in self.tables.items():
+            different = ((has @ weights) > 0).sum(0)
+            with np.errstate(invalid="ignore"):
+                figures[name] = different / (counts @ weights)
+        return figures
+
+
+def _occurrences(texts: Sequence[str], n: int) -> tuple[csr_matrix, np.ndarray]:
+    """Which text has which n-gram, (n-grams, texts) of 0 and 1, and how many each has in all."""
+    numbers: dict[tuple[str, ...], int] = {}
+    rows: list[int] = []
+    columns: list[int] = []
+    counts = np.zeros(len(texts))
+    for place, text in enumerate(texts):
+        grams = list(ngrams(text, n))
+        counts[place] = len(grams)
+        for gram in set(grams):
+            rows.append(numbers.setdefault(gram, len(numbers)))
+            columns.append(place)
+    shape = (len(numbers), len(texts))
+    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape), counts

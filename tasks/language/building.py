@@ -1,0 +1,71 @@
+"""From a writing arm's specification to its model, its encoded parts, and back from its folder."""
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+from transformers import PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from tasks.config import LanguageConfig
+from tasks.errors import ThawError
+from tasks.language.encoding import CompletionPart, encode_part
+from tasks.language.pretrained import load_generator
+from tasks.language.tail import WholeLanguageModel
+from tasks.models.adapting import add_lora, merge_lora
+from tasks.models.base_models import LocatedModel, context_of, locate
+from tasks.training.arms import ArmSpec
+from tasks.training.building import TRAINED, read_spec
+from tasks.training.trunk import PARTS
+
+Parts = dict[str, CompletionPart]
+
+
+def load_arm_model(
+    spec: ArmSpec, located: LocatedModel
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The arm's model before training, with LoRA's matrices where it trains those; tokenizer."""
+    base, tokenizer = load_generator(located, spec.model.backbone_dropout)
+    if rank := spec.strategy.lora_rank:
+        add_lora(base.base_model, rank, spec.seed, dropout=spec.model.backbone_dropout or 0.0)
+    return base, tokenizer
+
+
+def load_trained_writer(
+    folder: Path,
+) -> tuple[ArmSpec, PreTrainedModel, PreTrainedTokenizerBase]:
+    """A finished arm's specification, its trained model in evaluation mode, and the tokenizer.
+
+    LoRA is merged into the weights, so that the model is a plain one.
+
+    Raises:
+        ThawError: the weights are not those of this arm.
+    """
+    spec = read_spec(folder)
+    base, tokenizer = load_arm_model(spec, locate(spec.model.base))
+    whole = WholeLanguageModel(base)
+    strange = whole.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
+    if strange:
+        raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
+    if spec.strategy.lora_rank:
+        merge_lora(whole.backbone)
+    return spec, base.eval(), tokenizer
+
+
+def encode_parts(spec: ArmSpec, located: LocatedModel, tokenizer: PreTrainedTokenizerBase) -> Parts:
+    """The arm's three parts as token ids."""
+    length = min(spec.model.max_length, context_of(located) or spec.model.max_length)
+    return {
+        name: encode_part(getattr(spec, name), language_of(spec), tokenizer, length)
+        for name in PARTS
+    }
+
+
+def language_of(spec: ArmSpec) -> LanguageConfig:
+    """The arm's text form.
+
+    Raises:
+        ThawError: the arm is of a case that does not write.
+    """
+    if spec.language is None:
+        raise ThawError(f"{spec.title} is an arm of a case with labels: it writes nothing.")
+    return spec.language

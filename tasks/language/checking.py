@@ -1,0 +1,50 @@
+"""What a writing case cannot do is refused before anything is fetched or trained."""
+
+from tasks.config import CaseConfig
+from tasks.errors import RequestError
+from tasks.evaluation.completions import JUDGED, SCORES
+
+_NO_EFFECT = {
+    "training.padding": ("max", "dynamic", "pairs are padded to the longest of their batch"),
+    "training.balance": (True, "false", "there are no classes"),
+    "training.class_weights": (True, "false", "there are no labels"),
+}
+
+
+def check_writing(config: CaseConfig) -> None:
+    """Refuse strategies and fields that mean nothing where a model writes.
+
+    Raises:
+        RequestError: the first of them.
+    """
+    for strategy in config.strategies:
+        if strategy.prompt_tokens:
+            raise RequestError(
+                f"Strategy {strategy} does not go with {config.case}: a soft prompt is put before "
+                "the texts of classifiers alone so far; use full, freeze_<n>, last_<n> or "
+                "lora_<r>."
+            )
+        if strategy.name == "head":
+            raise RequestError(
+                f"Strategy head does not go with {config.case}: a model that writes has no head "
+                "of its own, and its output layer is mostly its embedding; use last_1 for the "
+                "least that can train."
+            )
+    if config.training.backend != "local":
+        raise RequestError(
+            f"training.backend={config.training.backend} is for cases with one label a row: "
+            f"{config.case} trains here, with training.backend=local."
+        )
+    judges = (*SCORES[config.language.scores], *JUDGED)
+    if config.registry.enabled and config.evaluation.primary.removeprefix("test/") not in judges:
+        known = ", ".join(f"test/{name}" for name in judges)
+        raise RequestError(
+            f"evaluation.primary={config.evaluation.primary} cannot decide which model stands: use "
+            f"one of {known}, or set registry.enabled=false."
+        )
+    for field, (value, instead, reason) in _NO_EFFECT.items():
+        if getattr(config.training, field.partition(".")[2]) == value:
+            raise RequestError(
+                f"{field}={str(value).lower()} has no effect in {config.case}, since {reason}: "
+                f"use {instead}."
+            )

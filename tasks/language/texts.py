@@ -1,0 +1,52 @@
+"""What generated texts are like, whatever they say: varied, repetitive, long, finished.
+
+Words are runs of characters between white space.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+_Gram = tuple[str, ...]
+
+
+def ngrams(text: str, n: int) -> Iterator[_Gram]:
+    """Every run of n words, repeats included."""
+    words = text.split()
+    return zip(*(words[start:] for start in range(n)), strict=False)
+
+
+def distinct(texts: Sequence[str], n: int) -> float:
+    """distinct-n: different n-grams of all texts together / all of their n-grams, 0 to 1.
+
+    Li, Galley, Brockett, Gao and Dolan, A Diversity-Promoting Objective Function for Neural
+    Conversation Models, NAACL 2016, section 5 (which divides by the number of words; n-grams,
+    as in the code that is common since, let a text without repetition have 1). It falls
+    as texts become more or longer: compare it between answers to the same prompts.
+
+    Returns:
+        0 where there is no n-gram.
+    """
+    grams = [gram for text in texts for gram in ngrams(text, n)]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+def repetition(text: str, n: int = 4) -> float:
+    """seq-rep-n: the share of a text's n-grams that stood in it before, 0 to 1.
+
+    1 - different n-grams / n-grams: Welleck, Kulikov, Roller, Dinan, Cho and Weston, Neural Text
+    Generation with Unlikelihood Training, ICLR 2020, section 6.
+
+    Returns:
+        0 for a text shorter than n words.
+    """
+    grams = list(ngrams(text, n))
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def text_scores(texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Figures of each text, float64 (n,): `repetition_4` and `words`."""
+    return {
+        "repetition_4": np.array([repetition(text) for text in texts], dtype=np.float64),
+        "words": np.array([len(text.split()) for text in texts], dtype=np.float64),
+    }

@@ -1,0 +1,119 @@
+"""Where a case's examples come from."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from tasks.sections.base import Frozen
+
+
+class DataConfig(Frozen):
+    """Where the examples come from and how a row becomes a text with labels."""
+
+    sample: str | None = None
+    """A file that ships with Thaw (the default profile)."""
+    path: Path | None = None
+    """A local CSV, TSV, JSON, JSONL or Parquet file."""
+    hub: str | None = None
+    """A dataset id on the Hugging Face hub."""
+    hub_config: str | None = None
+    """Configuration name of the hub dataset."""
+    hub_split: str = "train"
+    """Split of the hub dataset."""
+    hub_test_split: str | None = None
+    """Second split of the hub dataset, read behind the first; a column `split` then says `train`
+    or `test` (see `split.test_role`)."""
+    hub_revision: str | None = None
+    """Commit, tag or branch of the hub dataset."""
+    url: str | None = None
+    """An http(s) address of a file or of a zip archive."""
+    member: str | None = None
+    """The file inside the zip archive, when the source is one."""
+    sha256: str | None = None
+    """Checksum of the downloaded file; a file that differs is refused."""
+
+    format: Literal["csv", "tsv", "json", "jsonl", "parquet"] | None = None
+    """File format; by default told from the file's extension."""
+    separator: str | None = None
+    """Column separator of a CSV file (default: comma; tab for TSV)."""
+    header: tuple[str, ...] | None = None
+    """Column names of a file that has no header row."""
+    quotes_are_text: bool = False
+    """Read quote characters as text (the UCI SMS file needs it)."""
+    limit: Annotated[int, Field(gt=0)] | None = None
+    """Take a seeded random sample of this many rows."""
+    layout: Literal["table", "dialogues"] = "table"
+    """`table`: a column a role; `dialogues`: instructions, prompts with completions, chat messages
+    or OIG text, told from the columns, whose roles are `prompt` and `completion`."""
+    on_bad_line: Literal["raise", "skip"] = "raise"
+    """What a record of dialogues that cannot be used does: end the run, naming its line, or be left
+    out and counted."""
+
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Role -> column name in the file; a role that is not listed is a column of its own name."""
+    required: tuple[str, ...] = ()
+    """Roles whose columns must exist."""
+    optional: tuple[str, ...] = ()
+    """Roles that are used where the file has them."""
+    may_be_empty: tuple[str, ...] = ()
+    """Required roles whose cells may be empty: the other lines of the template make the text."""
+    text_role: str = "text"
+    """The role that a bare text stands for when the champion predicts."""
+    label_role: str = "labels"
+    """The role that holds the label or labels."""
+    text: tuple[str, ...] = ("{text}",)
+    """Template lines; a line is left out where one of its fields is missing or empty."""
+    printable_only: bool = False
+    """Drop characters outside printable ASCII, as the chapter does."""
+    keep_lines: bool = False
+    """White space inside texts stays as it is, line breaks too (code, lists, verse)."""
+    html: bool = False
+    """Texts are HTML: breaks and tags go, entities (`&amp;`) become characters."""
+    label_separator: str = ","
+    """What stands between the labels of a row (multi-label cases)."""
+    labels: tuple[str, ...] | None = None
+    """The closed set of labels; a label outside it blocks. By default the data decides."""
+    numeric_labels: bool = False
+    """Labels are whole numbers: `5`, `5.0` and ` 05 ` are the label 5."""
+    rename_labels: dict[str, str] = Field(default_factory=dict)
+    """Label in the file -> label used; the empty string drops the label."""
+    min_label_count: Annotated[int, Field(ge=1)] = 1
+    """A label on fewer usable rows than this is reported and left out."""
+    positive: str | None = None
+    """The positive label of a two-class case."""
+    keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Role -> values: rows with another value of that role are left out and counted. An empty
+    list keeps every row."""
+    sort_by: str | None = None
+    """Role by which the rows are sorted before they are split. With `training.shuffle=false` the
+    arms train in that order."""
+
+    @field_validator("path")
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return path.expanduser() if path else None
+
+    @property
+    def source(self) -> str:
+        """The source as a reader would name it."""
+        if self.sample:
+            return f"sample {self.sample}"
+        if self.hub:
+            splits = "+".join(filter(None, [self.hub_split, self.hub_test_split]))
+            parts = [self.hub, self.hub_config, splits, self.hub_revision]
+            return "hub dataset " + "/".join(part for part in parts if part)
+        if self.url:
+            return f"{self.url}{f' member {self.member}' if self.member else ''}"
+        return f"file {self.path}"
+
+    def without_source(self) -> "DataConfig":
+        """What this says about texts and labels, without where they came from."""
+        hub = ("hub", "hub_config", "hub_test_split", "hub_revision")
+        nowhere = ("sample", "path", *hub, "url", "member", "sha256")
+        return self.model_copy(update=dict.fromkeys(nowhere))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All roles, required ones first."""
+        return (*self.required, *(role for role in self.optional if role not in self.required))

@@ -1,0 +1,85 @@
+"""Rewards, and learning from them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tasks.sections.base import Fraction, Frozen
+
+
+class RewardConfig(Frozen):
+    """One part of the reward: a classifier's logit of a label, or a plain function."""
+
+    model: str | None = None
+    """A registered model, a hub id or a folder: a classifier of texts."""
+    label: str | None = None
+    """Which label's logit counts; may be left out where the model has a single output."""
+    function: str | None = None
+    """A plain function instead of a model: `length` (words) or `repetition` (0 to 1)."""
+    weight: float = 1.0
+    """Factor of this part in the sum; a negative one penalises."""
+    max_length: Annotated[int, Field(ge=4)] = 512
+    """Tokens that the classifier reads; what is longer is cut."""
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "RewardConfig":
+        if (self.model is None) == (self.function is None):
+            raise ValueError("names both or neither of model and function: name one")
+        if self.function is not None and self.label is not None:
+            raise ValueError(f"gives the function {self.function} a label: only models have labels")
+        return self
+
+
+class RLConfig(Frozen):
+    """Learning from rewards with PPO (`tasks/rl`)."""
+
+    steps: Annotated[int, Field(ge=1)] = 100
+    """Rounds of drawing answers and learning from them."""
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    """Prompts a step, one answer each."""
+    mini_batch_size: Annotated[int, Field(ge=1)] = 8
+    """Answers per update, and per forward pass."""
+    epochs: Annotated[int, Field(ge=1)] = 4
+    """Passes over a step's answers."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    """Adam's learning rate, the same throughout."""
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Gradient clipping (0: none)."""
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    """Most tokens of an answer, its end token included."""
+    gamma: Fraction = 1.0
+    """Discount of later rewards."""
+    lam: Fraction = 0.95
+    """GAE's lambda: 1 trusts the rewards alone, 0 the value head."""
+    clip: Annotated[float, Field(gt=0)] = 0.2
+    """How far from 1 the ratio of new to old probability still counts."""
+    value_clip: Annotated[float, Field(gt=0)] = 0.2
+    """How far a value may move in one step."""
+    value_weight: Annotated[float, Field(ge=0)] = 0.1
+    """Weight of the value loss beside the policy loss."""
+    whiten_rewards: bool = False
+    """Divide a step's rewards by their deviation."""
+    kl_coefficient: Annotated[float, Field(ge=0)] = 0.2
+    """Weight of the KL penalty at the start."""
+    kl_target: Annotated[float, Field(gt=0)] | None = 6.0
+    """Nats an answer to which the weight is steered (none: it stays as it is)."""
+    kl_horizon: Annotated[int, Field(ge=1)] = 10_000
+    """Answers over which steering changes the weight by a fifth at most."""
+    kl_budget: Annotated[float, Field(gt=0)] = 15.0
+    """Nats an answer on held-out prompts beyond which no checkpoint can be the best."""
+    held_out_every: Annotated[int, Field(ge=1)] = 10
+    """Steps between two scorings of the held-out prompts."""
+    save_every: Annotated[int, Field(ge=1)] = 10
+    """Steps between two states that a killed run resumes from."""
+    stop_kl: Annotated[float, Field(gt=0)] | None = 40.0
+    """Nats an answer at which the run has run away (none: never)."""
+    stop_length: Annotated[float, Field(gt=1)] | None = 3.0
+    """Factor by which answers may become longer or shorter than before training (none: any)."""
+    stop_repetition: Fraction | None = 0.4
+    """By how much the share of repeated 4-grams may rise (none: by any)."""
+    stop_patience: Annotated[int, Field(ge=1)] = 5
+    """Steps in a row that a limit has to be exceeded before the run stops."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 where the device has instructions for it."""
+    seed: int = 42
+    """Of the order of prompts, the draws and the mini-batches."""

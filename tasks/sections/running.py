@@ -1,0 +1,52 @@
+"""Where and when a case runs, what it tries, and what becomes of the result."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tasks.sections.base import Frozen
+
+
+class RegistryConfig(Frozen):
+    """What happens to the best arm."""
+
+    enabled: bool = True
+    """Register the best arm and let it stand for champion."""
+    name: str | None = None
+    """Registered model name (default: the case's name)."""
+
+
+class ExecutionConfig(Frozen):
+    """Where arms run."""
+
+    runner: Literal["sequential", "threads", "dask", "ray"] = "sequential"
+    """Prefect task runner over which arms fan out."""
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Arms at a time (runners other than `sequential`)."""
+    address: str | None = None
+    """Address of an existing Dask or Ray cluster."""
+
+
+class TrackingConfig(Frozen):
+    """MLflow's address."""
+
+    uri: str | None = None
+    """Tracking and registry URI (default: sqlite in `mlruns/`)."""
+
+
+class ScheduleConfig(Frozen):
+    """When `thaw serve` runs the case by itself."""
+
+    cron: str | None = None
+    """Five-field cron expression (none: only on request)."""
+    timezone: str = "UTC"
+    """IANA time zone of the expression."""
+
+
+class GridConfig(Frozen):
+    """Values to try: arms are strategies x seeds x grid points."""
+
+    training: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Training field -> values."""
+    model: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Model field -> values."""

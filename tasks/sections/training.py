@@ -1,0 +1,83 @@
+"""The model, and how each arm is trained."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tasks.sections.base import Fraction, Frozen
+
+
+class ModelConfig(Frozen):
+    """The base model and what is put on top of it."""
+
+    base: str
+    """A name from `conf/base_models.yaml`, a hub id, or a local folder."""
+    pooling: Literal["cls", "mean", "last", "first"] | None = None
+    """What the head reads; the default is the base model's own (see base_models.yaml)."""
+    head: Literal["linear", "dense", "tokens"] = "linear"
+    """`linear`: one layer; `dense`: layer, activation, dropout, layer (DistilBERT's); `tokens`:
+    the decoder's own output rows of each label's token, so that it answers a prompt."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Dropout before the head's last layer."""
+    backbone_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
+    """Dropout inside the base model (default: as the base model was configured)."""
+    max_length: Annotated[int, Field(ge=4)] = 128
+    """Tokens per text; what is longer is cut and counted."""
+    prompt_end: str = ""
+    """Stands after every text and is never cut off: a decoder answers behind it."""
+
+
+class TrainingConfig(Frozen):
+    """How each arm is trained. Anything else of TrainingArguments goes under `extra`."""
+
+    backend: Literal["local", "openai"] = "local"
+    """`openai` adds one arm to the local ones: a hosted model, see `hosted`."""
+    epochs: Annotated[float, Field(gt=0)] = 3
+    """Passes over the training part."""
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    """Rows per step."""
+    eval_batch_size: Annotated[int, Field(ge=1)] = 64
+    """Rows per step outside training."""
+    gradient_accumulation: Annotated[int, Field(ge=1)] = 1
+    """Steps per update."""
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-5
+    """Peak learning rate of the base model's parameters."""
+    head_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Peak learning rate of the head (default: `learning_rate`)."""
+    prompt_learning_rate: Annotated[float, Field(gt=0)] = 1e-2
+    """Peak learning rate of a soft prompt (`prompt_<n>`), which starts as words and has to move
+    far; no weight decay pulls at it."""
+    lora_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Peak learning rate of LoRA's matrices (`lora_<r>`), about ten times what suits `full`."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """AdamW's decoupled decay, on matrices only."""
+    warmup: Fraction = 0.1
+    """Share of the updates over which the learning rate rises."""
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    """How the learning rate falls after the warm-up."""
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Gradient clipping (0: none)."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Stop after this many epochs without a better validation metric (none: never)."""
+    select_by: str = "val/loss"
+    """The validation metric that chooses the best epoch and the best arm."""
+    class_weights: bool = False
+    """Weight each label's positives by the inverse of its frequency (square root)."""
+    balance: bool = False
+    """Leave out training rows of the more frequent classes until all are equally frequent
+    (single-label cases); validation and test keep their natural share."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 where the device has instructions for it."""
+    padding: Literal["dynamic", "max"] = "dynamic"
+    """`dynamic` pads to the longest text of a batch, `max` to `model.max_length`."""
+    packing: bool = False
+    """Put several examples into one row, none of which sees another (`language.trainer=trl`)."""
+    shuffle: bool = True
+    """Train on the rows in a new random order in each epoch (false: in their stored order)."""
+    trunk: Literal["auto", "on", "off"] = "auto"
+    """Run the frozen bottom once per example and train on its stored output. `auto`: wherever
+    something is frozen and the store has room; `on`: fail where it cannot be; `off`: never."""
+    trunk_limit_gb: Annotated[float, Field(gt=0)] = 8.0
+    """Most that all stored hidden states may take on disk; the least recently used go first."""
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """Any other field of transformers' TrainingArguments, checked by name."""

@@ -1,0 +1,90 @@
+"""What an arm leaves on disk: its trained parameters, its outcome, and nothing else.
+
+`outcome.json` is written last: an arm that has it is finished and is never trained again.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+from tasks.errors import ThawError
+from tasks.evaluation.outcomes import Outcome
+from tasks.storage import require_free_space, write_text
+from tasks.training.arms import ArmSpec
+from tasks.training.building import TRAINED
+from tasks.training.freezing import Freezing
+
+OUTCOME = "outcome.json"
+ADAM_COPIES = 3  # a checkpoint holds each trainable parameter and AdamW's two moments
+
+
+def finished_outcome(spec: ArmSpec) -> Outcome | None:
+    """The arm's outcome if it was trained before and its predictions are still there."""
+    try:
+        outcome = Outcome.model_validate_json((spec.folder / OUTCOME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    whole = outcome.validation.path.exists() and outcome.test.path.exists()
+    return outcome if whole and (spec.folder / TRAINED).exists() else None
+
+
+def keep_outcome(spec: ArmSpec, outcome: Outcome) -> None:
+    """Write specification and outcome of an arm that is done, and let its checkpoints go."""
+    write_text(spec.folder / "arm.json", spec.model_dump_json(indent=2))
+    write_text(spec.folder / OUTCOME, outcome.model_dump_json(indent=2))
+    forget_checkpoints(spec)
+
+
+def forget_checkpoints(spec: ArmSpec) -> None:
+    """Remove a finished arm's checkpoints; a kill may have come before that."""
+    for checkpoint in spec.folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def save_trained(spec: ArmSpec, model: nn.Module) -> int:
+    """Write what trained, the head with it; returns the file's size in bytes.
+
+    A soft prompt of 20 x 768 float32 numbers is 61,440 bytes, and a linear head for two classes
+    6,152; the names of the tensors add some hundred. `full` writes the whole model.
+    """
+    trainable = {name for name, value in model.named_parameters() if value.requires_grad}
+    state = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if k in trainable}
+    with full_disk_explained(spec):
+        save_file(state, spec.folder / TRAINED)
+    return (spec.folder / TRAINED).stat().st_size
+
+
+def require_disk(spec: ArmSpec, freezing: Freezing) -> None:
+    """Refuse to train what the disk cannot hold the checkpoints of.
+
+    Raises:
+        RequestError: with what is needed and what is free.
+    """
+    # Two checkpoints stand on disk while the third is written and the oldest not yet removed.
+    needed = freezing.trainable * 4 * ADAM_COPIES * 3
+    require_free_space(spec.folder, needed, f"Checkpoints of {spec.title}")
+
+
+@contextmanager
+def full_disk_explained(spec: ArmSpec) -> Iterator[None]:
+    """What a full disk raises, as a sentence: each library that writes has its own way."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise ThawError(_write_failure(spec, error)) from error
+    except RuntimeError as error:  # torch.save's writer
+        if not re.search("space|write|writing|inline_container", str(error)):
+            raise
+        raise ThawError(_write_failure(spec, error)) from error
+
+
+def _write_failure(spec: ArmSpec, error: Exception) -> str:
+    return (
+        f"What {spec.title} learned could not be written below {spec.folder} ({error}); "
+        "free some space or set THAW_STORE to a larger disk, then run the same command to resume."
+    )
