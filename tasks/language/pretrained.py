@@ -16,10 +16,12 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError, ThawError
 from tasks.models.base_models import LocatedModel, is_decoder_config, load_tokenizer, set_dropout
 from tasks.models.classifier import loading_options
+from tasks.models.one_at_a_time import one_at_a_time
 
 PAD_TOKEN = "<|pad|>"  # noqa: S105 - a token of text, no secret
 
 
+@one_at_a_time
 def load_generator(
     located: LocatedModel, dropout: float | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -20,6 +20,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError, ThawError
 from tasks.models.anatomy import context_length
 from tasks.models.classifier import Pooling, loading_options
+from tasks.models.one_at_a_time import one_at_a_time
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dir
 from tasks.storage import file_digest
@@ -143,6 +144,7 @@ def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
     return folder, spec.sha256 or file_digest(folder / "model.safetensors")
 
 
+@one_at_a_time
 def _convert_gguf(folder: Path, gguf: str) -> None:
     """Write a GGUF file's weights as safetensors once: reading those takes a tenth of the time."""
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
@@ -207,6 +209,7 @@ def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedMod
             setattr(tokenizer, f"{role}_token", tokenizer.convert_ids_to_tokens(number))
 
 
+@one_at_a_time
 def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTrainedModel:
     """The base model in float32 and without a pooler, in training mode's dropout setting.
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from tasks.models.anatomy import context_length
+from tasks.models.one_at_a_time import one_at_a_time
 from tasks.storage import write_text
 
 Pooling = Literal["cls", "mean", "last", "first"]
@@ -263,6 +264,7 @@ class TextClassifier(nn.Module):
         save_file(state, folder / "classifier.safetensors", metadata={"format": "pt"})
 
     @classmethod
+    @one_at_a_time
     def load(cls, folder: Path) -> "TextClassifier":
         """Read what `save` wrote; needs neither the hub nor the base model's own files."""
         config = AutoConfig.from_pretrained(folder)

@@ -24,6 +24,7 @@ from tasks.language.row_losses import row_losses
 from tasks.language.tail import WholeLanguageModel
 from tasks.models.anatomy import context_length
 from tasks.models.classifier import loading_options
+from tasks.models.one_at_a_time import one_at_a_time
 from tasks.registry.package import render_bare
 from tasks.storage import write_text
 
@@ -64,6 +65,7 @@ class Writer:
         return folder
 
     @classmethod
+    @one_at_a_time
     def load(cls, folder: str | Path) -> "Writer":
         """Read what `save` wrote."""
         folder = Path(folder)
