@@ -1,0 +1,139 @@
+"""Parts without a picture in common, fewer questions, and the answers there are."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ingestion.vqa.vqa_files import simple_part
+
+from tasks.errors import RequestError
+from tasks.ingestion.vqa.audit import audit_pictures, with_image_ids
+from tasks.ingestion.vqa.layout import find_parts
+from tasks.ingestion.vqa.reading import SCHEMA, LeftOut, read_part
+from tasks.ingestion.vqa.selecting import agreement, keep_agreed, limit_rows, vocabulary
+from tasks.ingestion.vqa.splitting import PARTS, split_by_image
+
+
+def table_of(images: list[int], part: str = "train2014", **columns: list) -> pa.Table:
+    rows = {
+        "question_id": list(range(len(images))),
+        "image_id": images,
+        "part": [part] * len(images),
+        "question": ["what?"] * len(images),
+        "question_type": ["what"] * len(images),
+        "answer_type": [("other", "yes/no", "number")[n % 3] for n in range(len(images))],
+        "answer": ["cat"] * len(images),
+        "answers": [["cat"]] * len(images),
+    }
+    return with_image_ids(pa.table(rows | columns, schema=SCHEMA))
+
+
+@given(st.lists(st.integers(1, 40), min_size=60, max_size=200), st.integers(0, 9))
+@settings(max_examples=40, deadline=None)
+def test_no_picture_is_in_two_parts(images: list[int], seed: int) -> None:
+    images = [*images, *range(100, 130)]
+    table = table_of(images)
+    split = split_by_image(table, 0.2, 0.2, seed)
+    parts = [set(split.tables[name]["image_id"].to_pylist()) for name in PARTS]
+    assert sum(map(len, parts)) == len(set(images)) == sum(split.images.values())
+    ids = [n for name in PARTS for n in split.tables[name]["question_id"].to_pylist()]
+    assert sorted(ids) == list(range(len(images)))
+    assert split.tables["test"].equals(split_by_image(table, 0.2, 0.2, seed).tables["test"])
+
+
+def test_parts_have_their_shares_of_questions_and_types() -> None:
+    random = np.random.default_rng(0)
+    table = table_of(random.integers(0, 300, 3000).tolist())
+    split = split_by_image(table, 0.1, 0.2, 1)
+    for name, share in zip(PARTS, (0.7, 0.1, 0.2), strict=True):
+        kinds = split.tables[name]["answer_type"].to_pylist()
+        assert len(kinds) / 3000 == pytest.approx(share, abs=0.02)
+        assert kinds.count("number") / len(kinds) == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_a_given_test_part_without_shared_pictures_is_kept() -> None:
+    train, test = table_of([*range(20)] * 2), table_of([*range(50, 60)], "val2014")
+    split = split_by_image(pa.concat_tables([train, test]), 0.2, 0.5, 0, test_part="val2014")
+    assert set(split.tables["test"]["image_id"].to_pylist()) == set(range(50, 60))
+    assert split.images == {"train": 16, "validation": 4, "test": 10}
+    assert (split.shared, split.notes) == (0, ())
+
+
+def test_parts_that_share_pictures_are_divided_anew_or_refused(tmp_path: Path) -> None:
+    simple_part(tmp_path, dict.fromkeys(range(1, 31), 2))
+    simple_part(tmp_path, dict.fromkeys(range(21, 41), 2), "val2014")
+    parts = find_parts(tmp_path)
+    table, left_out = pa.concat_tables([read_part(part)[0] for part in parts]), LeftOut()
+    table = audit_pictures(table, parts).usable(table, left_out)
+    with pytest.raises(RequestError, match=r"10 pictures are in val2014 .*21, 22, 23, 24, 25, …"):
+        split_by_image(table, 0.2, 0.2, 0, "refuse", "val2014")
+    split = split_by_image(table, 0.2, 0.2, 0, "resplit", "val2014")
+    assert split.shared == 10
+    assert "divided anew by picture" in split.notes[0]
+    keys = [set(split.tables[name]["image"].to_pylist()) for name in PARTS]
+    assert sum(map(len, keys)) == 40
+    assert set(split.tables["train"]["part"].to_pylist()) == {"train2014", "val2014"}
+
+
+def test_the_same_file_under_two_numbers_is_one_picture(tmp_path: Path) -> None:
+    simple_part(tmp_path, dict.fromkeys(range(1, 11), 1))
+    other = simple_part(tmp_path, dict.fromkeys(range(51, 61), 1), "val2014")
+    first = find_parts(tmp_path)[0]
+    other.image_path(51).write_bytes(first.image_path(1).read_bytes())
+    parts = find_parts(tmp_path)
+    table = pa.concat_tables([read_part(part)[0] for part in parts])
+    table = audit_pictures(table, parts).usable(table, LeftOut())
+    with pytest.raises(RequestError, match=r"^1 pictures are in val2014"):
+        split_by_image(table, 0.2, 0.2, 0, "refuse", "val2014")
+
+
+def test_too_few_pictures_are_a_sentence() -> None:
+    with pytest.raises(RequestError, match="2 pictures are too few for 3 parts"):
+        split_by_image(table_of([1, 2, 2]), 0.2, 0.2, 0)
+    with pytest.raises(RequestError, match=r"'val' cannot be the test part .* of train2014"):
+        split_by_image(table_of([1, 2, 3]), 0.2, 0.2, 0, test_part="val")
+
+
+def test_real_parts_share_1124_pictures(real_data: Path) -> None:
+    parts = find_parts(real_data / "vqa")
+    table = with_image_ids(pa.concat_tables([read_part(part)[0] for part in parts]))
+    split = split_by_image(table, 0.15, 0.2, 0, test_part="val2014")
+    assert split.shared == 1124
+    assert sum(split.images.values()) == 1447
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=60), st.integers(1, 4), st.integers(1, 9))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_limits_hold_and_rows_stay_in_order(images: list[int], each: int, pictures: int) -> None:
+    table, left_out = table_of(images), LeftOut()
+    limited = limit_rows(table, pictures, each, 3, left_out)
+    ids, kept = limited["question_id"].to_pylist(), limited["image_id"].to_pylist()
+    assert ids == sorted(ids)
+    assert len(set(kept)) == min(pictures, len(set(images)))
+    for image in set(kept):
+        assert kept.count(image) == min(each, images.count(image))
+    assert sum(left_out.count.values()) == len(images) - len(kept)
+    assert limit_rows(table, None, None, 3, left_out).equals(table)
+
+
+def test_the_threshold_is_the_share_of_annotators_who_agree() -> None:
+    answers = [["cat"] * 9 + ["dog"], ["cat"] * 5 + ["dog"] * 5, ["cat"], ["dog", "cow"]]
+    table, left_out = table_of([1, 2, 3, 4], answers=answers), LeftOut()
+    assert agreement(table).tolist() == [0.9, 0.5, 1.0, 0.0]
+    assert keep_agreed(table, 0.9, left_out)["question_id"].to_pylist() == [0, 2]
+    assert left_out.sentences() == ["2 training questions on which fewer than 90% agree: 1, 3"]
+    assert keep_agreed(table, None, left_out) is table
+    with pytest.raises(RequestError, match="On no training question 50%"):
+        keep_agreed(table.slice(3), 0.5, left_out)
+
+
+def test_the_vocabulary_says_what_there_is_to_answer() -> None:
+    train = table_of([1, 2, 3, 4], answer=["cat", "dog", "cat", "cow"])
+    found = vocabulary(train, table_of([5, 6], answer=["cat", "emu"]), top=1)
+    assert (found.answers, found.once, found.top) == (3, 2, (("cat", 2),))
+    assert (found.covered_by_top, found.unseen) == (0.5, 0.5)
+    assert found.types == {"other": 2, "yes/no": 1, "number": 1}
+    assert vocabulary(train).unseen is None

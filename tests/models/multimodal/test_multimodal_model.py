@@ -1,0 +1,173 @@
+"""The joined model: what padding does, what is computed once, what survives a saved file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from models.multimodal.joined_parts import Joined
+
+from tasks.models.multimodal.building import load_joined
+from tasks.models.multimodal.model import IGNORED, masked_mean
+
+Join = Callable[..., Joined]
+
+
+def generated(joined: Joined, beams: int, **changes: torch.Tensor) -> torch.Tensor:
+    return joined.model.generate(**(joined.batch | changes), num_beams=beams, max_new_tokens=7)
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+@pytest.mark.parametrize("fusion", ["sequence", "mean"])
+def test_a_saved_model_answers_the_same(
+    join: Join, tmp_path: Path, fusion: str, beams: int
+) -> None:
+    joined = join(fusion=fusion)
+    joined.model.save_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors").is_file()
+    again = Joined(load_joined(tmp_path), joined.processor, joined.batch)
+    assert again.model.config.fusion == fusion
+    assert torch.equal(generated(joined, beams), generated(again, beams))
+    before, after = joined.model.state_dict(), again.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_a_batch_answers_as_its_rows_alone(joined: Joined, beams: int) -> None:
+    together = generated(joined, beams)
+    assert len({tuple(row) for row in together.tolist()}) > 1
+    for row in range(3):
+        length = int(joined.batch["attention_mask"][row].sum())
+        alone = joined.model.generate(
+            input_ids=joined.batch["input_ids"][row : row + 1, :length],
+            attention_mask=joined.batch["attention_mask"][row : row + 1, :length],
+            pixel_values=joined.batch["pixel_values"][row : row + 1],
+            num_beams=beams,
+            max_new_tokens=7,
+        )[0].tolist()
+        pad = joined.model.config.pad_token_id
+        assert together[row].tolist() == alone + [pad] * (together.shape[1] - len(alone))
+
+
+@pytest.mark.parametrize("fusion", ["sequence", "mean"])
+def test_padding_changes_nothing(join: Join, fusion: str) -> None:
+    joined = join(fusion=fusion)
+    labels = joined.processor.read_answers(["red", "no", "two stars"])
+    longer = {
+        "input_ids": torch.nn.functional.pad(joined.batch["input_ids"], (0, 5), value=7),
+        "attention_mask": torch.nn.functional.pad(joined.batch["attention_mask"], (0, 5)),
+    }
+    plain = joined.model(**joined.batch, labels=labels)
+    padded = joined.model(
+        **(joined.batch | longer),
+        labels=torch.nn.functional.pad(labels, (0, 3), value=IGNORED),
+    )
+    assert torch.allclose(plain.loss, padded.loss, atol=1e-5)
+    width = labels.shape[1]
+    real = labels != IGNORED
+    assert torch.allclose(plain.logits[real], padded.logits[:, :width][real], atol=1e-4)
+
+
+def test_question_picture_and_what_was_written_all_matter(joined: Joined) -> None:
+    labels = joined.processor.read_answers(["red", "red", "red"])
+    plain = joined.model(**joined.batch, labels=labels).logits
+    other_picture = joined.batch | {"pixel_values": joined.batch["pixel_values"].flip(0)}
+    moved = joined.model(**other_picture, labels=labels).logits
+    assert not torch.allclose(plain[0], moved[0], atol=1e-3)
+    asked = {name: joined.batch[name].flip(0) for name in ("input_ids", "attention_mask")}
+    moved = joined.model(**(joined.batch | asked), labels=labels).logits
+    assert not torch.allclose(plain[0], moved[0], atol=1e-3)
+    changed = labels.clone()
+    changed[:, 1] = 9
+    moved = joined.model(**joined.batch, labels=changed).logits
+    assert torch.allclose(plain[:, :2], moved[:, :2], atol=1e-5)  # no token sees a later one
+    assert not torch.allclose(plain[:, 2], moved[:, 2], atol=1e-3)
+
+
+def test_the_mean_is_that_of_the_real_tokens_and_the_patches(join: Join) -> None:
+    model, batch = (joined := join(fusion="mean")).model, joined.batch
+    memory = model.encode(**batch)
+    text = model.text_encoder(batch["input_ids"], attention_mask=batch["attention_mask"])[0]
+    image = model.image_encoder(batch["pixel_values"])[0]
+    for row in range(3):
+        length = int(batch["attention_mask"][row].sum())
+        of_text = torch.stack([model.text_projection(state) for state in text[row, :length]])
+        of_image = torch.stack([model.image_projection(state) for state in image[row]])
+        by_hand = (of_text.mean(0) + of_image.mean(0)) / 2
+        assert torch.allclose(memory.states[row, 0], by_hand, atol=1e-5)
+    assert memory.states.shape == (3, 1, 40)
+    assert masked_mean(torch.ones(1, 2, 3), torch.zeros(1, 2)).tolist() == [[0, 0, 0]]
+
+
+def test_the_decoder_sees_every_token_and_patch(joined: Joined) -> None:
+    memory = joined.model.encode(**joined.batch)
+    tokens = joined.batch["input_ids"].shape[1]
+    assert memory.states.shape == (3, tokens + 1 + 9, 40)  # [CLS] and 3 x 3 patches
+    assert torch.equal(memory.mask[:, :tokens], joined.batch["attention_mask"])
+    assert memory.mask[:, tokens:].all()
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_encoders_run_once_for_an_answer(join: Join, beams: int) -> None:
+    joined, ran = join(), []
+    for name in ("text_encoder", "image_encoder"):
+        part = getattr(joined.model, name)
+        part.register_forward_hook(lambda *_, name=name: ran.append(name))
+    generated(joined, beams)
+    assert sorted(ran) == ["image_encoder", "text_encoder"]
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_stored_states_stand_for_encoders(join: Join, beams: int) -> None:
+    joined = join()
+    model, batch = joined.model, joined.batch
+    mask = batch["attention_mask"]
+    with torch.no_grad():
+        stored = {
+            "text_states": model.text_features(batch["input_ids"], mask),
+            "image_states": model.image_features(batch["pixel_values"]),
+            "attention_mask": mask,
+        }
+    whole = generated(joined, beams)
+    labels = joined.processor.read_answers(["red", "no", "two"])
+    loss = model(**batch, labels=labels).loss
+    model.text_encoder.forward = model.image_encoder.forward = None  # type: ignore[assignment]
+    assert torch.equal(model.generate(**stored, num_beams=beams, max_new_tokens=7), whole)
+    assert torch.equal(model(**stored, labels=labels).loss, loss)
+    halved = stored | {"image_states": stored["image_states"].bfloat16()}
+    assert torch.allclose(model(**halved, labels=labels).loss, loss, atol=0.05)
+
+
+def test_the_loss_is_that_of_answers_and_their_end(joined: Joined) -> None:
+    labels = joined.processor.read_answers(["red", "no", ""])
+    ends = (labels == joined.model.config.eos_token_id).sum(1)
+    assert ends.tolist() == [1, 1, 1]
+    output = joined.model(**joined.batch, labels=labels)
+    logs = output.logits.log_softmax(-1)
+    by_hand = [
+        -logs[row, place, token]
+        for row, tokens in enumerate(labels.tolist())
+        for place, token in enumerate(tokens)
+        if token != IGNORED
+    ]
+    assert torch.allclose(output.loss, torch.stack(by_hand).mean(), atol=1e-5)
+    accumulated = joined.model(**joined.batch, labels=labels, num_items_in_batch=2 * len(by_hand))
+    assert torch.allclose(accumulated.loss, output.loss / 2)
+
+
+def test_the_decoder_reads_the_begin_token_first(joined: Joined) -> None:
+    labels = joined.processor.read_answers(["red", "", ""])
+    moved = joined.model.moved_right(labels)
+    begin, pad = joined.model.config.decoder_start_token_id, joined.model.config.pad_token_id
+    assert moved[0].tolist() == [begin, *labels[0, :-1].tolist()]
+    assert moved[1].tolist() == [begin, joined.model.config.eos_token_id, pad, pad]
+
+
+def test_inputs_that_are_not_there_are_named(joined: Joined) -> None:
+    with pytest.raises(ValueError, match="pixel_values or image_states"):
+        joined.model.encode(joined.batch["input_ids"])
+    with pytest.raises(ValueError, match="input_ids or text_states"):
+        joined.model.encode(pixel_values=joined.batch["pixel_values"])
+    with pytest.raises(ValueError, match="labels or decoder_input_ids"):
+        joined.model(**joined.batch)
