@@ -52,6 +52,8 @@ def test_peak_memory_does_not_grow_with_the_rows(make_spec: MakeSpec) -> None:
         sizes[factor] = outcome.metrics["cost/trunk_megabytes"]
     stored = max(path.stat().st_size for path in trunk_dir().glob("*/states.bin")) / 1e6
     assert stored > 0.8 * ROWS * 16 * 60 * WIDTH * 4 / 1e6, "there must be something to hold back"
-    grown = sizes[16] - sizes[1]
-    assert peaks[16] - peaks[1] < 0.4 * grown, (peaks, sizes)
-    assert peaks[16] - peaks[4] < 0.4 * (sizes[16] - sizes[4]), (peaks, sizes)
+    # Texts and token ids of the training part stay in memory, some kilobytes a row. Stored states
+    # do not: at MiniLM's width a row of these would add a hundred and forty.
+    for fewer in (1, 4):
+        growth = (peaks[16] - peaks[fewer]) * 1e6 / (ROWS * (16 - fewer))
+        assert growth < 10_000, (peaks, sizes)
