@@ -8,12 +8,13 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from flows.endings import ending
 from flows.sweep import Sweep
 from tasks.config import ExecutionConfig
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.language.training import train_completion_arm
-from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
+from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.keeping import finished_outcome, forget_checkpoints
 from tasks.training.run import train_arm
@@ -42,7 +43,7 @@ def run_arm(
             if tracker.status(run_id) == FINISHED:
                 return reused.model_copy(update={"run_id": run_id})
         tracker.reopen(run_id)
-        try:
+        with ending(tracker, run_id):
             if reused is not None:
                 if reused.run_id != run_id:
                     tracker.set_tags(run_id, {"thaw.reused_from": reused.run_id})
@@ -60,14 +61,6 @@ def run_arm(
                     depths=depths,
                 )
             record_outcome(tracker, run_id, outcome, list(spec.labels))
-        except KeyboardInterrupt:
-            tracker.finish(run_id, KILLED)
-            raise
-        except BaseException as error:
-            tracker.set_tags(run_id, {"thaw.error": str(error)[:500]})
-            tracker.finish(run_id, FAILED)
-            raise
-        tracker.finish(run_id, FINISHED)
     return outcome.model_copy(update={"run_id": run_id})
 
 

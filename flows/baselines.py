@@ -10,13 +10,14 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import ValidationError
 
 from flows.arms import record_outcome
+from flows.endings import ending
 from flows.sweep import Sweep
 from tasks.config import CaseConfig
 from tasks.errors import ThawError
 from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, put_predictions
-from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
+from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
 from tasks.training.run import untrained_outcome
@@ -87,18 +88,11 @@ def in_own_run(
             tags={"thaw.kind": kind, f"thaw.{kind}": name, "thaw.case": case},
             params={"strategy": name},
         )
-    try:
+    with ending(tracker, run_id):
         if outcome is None:
             outcome = measure(run_id)
             tracker.log_text(run_id, outcome.model_dump_json(indent=2), OUTCOME)
         record_outcome(tracker, run_id, outcome, list(labels))
-    except KeyboardInterrupt:
-        tracker.finish(run_id, KILLED)
-        raise
-    except BaseException:
-        tracker.finish(run_id, FAILED)
-        raise
-    tracker.finish(run_id, FINISHED)
     return outcome
 
 

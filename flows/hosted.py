@@ -10,13 +10,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.arms import record_outcome
+from flows.endings import ending
 from flows.sweep import Sweep
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.hosted.arm import HostedArm, plan_hosted
 from tasks.hosted.run import finish, outcome_of, submit
 from tasks.storage import TableRef
-from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
+from tasks.tracking import FINISHED, Tracker
 
 
 def local_part(config: CaseConfig) -> CaseConfig:
@@ -52,21 +53,12 @@ def run_hosted(arm: HostedArm, sweep: Sweep) -> Outcome:
         done_before = tracker.status(run_id) == FINISHED
         if not done_before:
             tracker.reopen(run_id)
-        try:
+        with ending(tracker, run_id, finished=done_before):
             done = finish(arm, get_run_logger().info)
             outcome = outcome_of(arm, done, run_id)
             job = done.record.job
             tracker.set_tags(run_id, {"thaw.job": job.id, "thaw.model": job.model or ""})
             record_outcome(tracker, run_id, outcome, list(arm.labels))
-        except KeyboardInterrupt:
-            tracker.finish(run_id, KILLED)
-            raise
-        except BaseException as error:
-            tracker.set_tags(run_id, {"thaw.error": str(error)[:500]})
-            tracker.finish(run_id, FAILED)
-            raise
-        if not done_before:
-            tracker.finish(run_id, FINISHED)
     return outcome
 
 

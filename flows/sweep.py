@@ -12,9 +12,10 @@ from filelock import FileLock
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
+from flows.endings import ending
 from tasks.config import CaseConfig
 from tasks.paths import store_dir
-from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
+from tasks.tracking import FINISHED, Tracker
 
 # Fields that change where or when a sweep runs, but nothing that it finds.
 CIRCUMSTANCES = {"execution", "tracking", "schedule", "title", "registry"}
@@ -76,16 +77,8 @@ def open_sweep(config: CaseConfig, data_digest: str, force: bool = False) -> Ite
             yield sweep
             return
         tracker.set_tags(sweep.run_id, _prefect_tags())
-        try:
+        with ending(tracker, sweep.run_id):
             yield sweep
-        except KeyboardInterrupt:
-            tracker.finish(sweep.run_id, KILLED)
-            raise
-        except BaseException as error:
-            tracker.set_tags(sweep.run_id, {"thaw.error": str(error)[:500]})
-            tracker.finish(sweep.run_id, FAILED)
-            raise
-        tracker.finish(sweep.run_id, FINISHED)
 
 
 def _find(

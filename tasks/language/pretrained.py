@@ -9,19 +9,20 @@ to stop, as in the chapter (its `\\int_{0}^{1} x^2 \\,dx^2 \\,dx` runs on).
 import copy
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from tasks.errors import RequestError, ThawError
-from tasks.models.base_models import LocatedModel, is_decoder_config, load_tokenizer, set_dropout
-from tasks.models.classifier import loading_options
-from tasks.models.one_at_a_time import one_at_a_time
+from tasks.errors import RequestError
+from tasks.models.base_models import (
+    LocatedModel,
+    is_decoder_config,
+    load_tokenizer,
+    load_weights,
+)
 
 PAD_TOKEN = "<|pad|>"  # noqa: S105 - a token of text, no secret
 
 
-@one_at_a_time
 def load_generator(
     located: LocatedModel, dropout: float | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -36,25 +37,7 @@ def load_generator(
         ThawError: the weights cannot be read, or some are missing.
     """
     tokenizer = generator_tokenizer(located)
-    config = AutoConfig.from_pretrained(located.folder)
-    if dropout is not None:
-        set_dropout(config, dropout)
-    try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            located.folder,
-            config=config,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **loading_options(config),
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise ThawError(f"The weights of {located.origin} cannot be loaded: {error}") from error
-    # transformers fills what is missing with random numbers and only warns.
-    if missing := sorted(loading["missing_keys"]):
-        raise ThawError(
-            f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "
-            f"{missing[0]} among them."
-        )
+    model = load_weights(AutoModelForCausalLM, located, dropout)
     fit_vocabulary(model, tokenizer)
     return model, tokenizer
 

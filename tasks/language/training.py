@@ -30,13 +30,11 @@ from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
 from tasks.training.batching import PaddingCollator
 from tasks.training.callbacks import (
-    CompleteCheckpoint,
-    CostCallback,
     LastStep,
     LogMetrics,
-    ProgressBar,
-    TrackingCallback,
+    arm_callbacks,
     curve_of,
+    train_seconds,
 )
 from tasks.training.costs import costs, trunk_costs
 from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
@@ -106,11 +104,7 @@ def train_completion_arm(
         trainer = _trainer(spec, trainee, parts, tokenizer, log, logged_until)
         with full_disk_explained(spec):
             train_or_resume(trainer, spec)
-        seconds = next(
-            each.seconds
-            for each in trainer.callback_handler.callbacks
-            if isinstance(each, CostCallback)
-        )
+        seconds = train_seconds(trainer)
         saved_bytes = save_trained(spec, whole)
     state = trainer.state
     metrics, tables = _evaluate(spec, whole, trainee, parts, tokenizer)
@@ -175,12 +169,7 @@ def _trainer(
 
     rows = len(parts["train"].ids)
     arguments = training_arguments(spec.training, spec.folder, spec.seed, rows)
-    callbacks = [
-        CostCallback(),
-        TrackingCallback(log, logged_until),
-        ProgressBar(spec.title),
-        CompleteCheckpoint(),
-    ]
+    callbacks = arm_callbacks(spec.title, log, logged_until)
     train, validation = (trainee.rows[name].rows for name in ("train", "validation"))
     whole = trainee.model
     if language_of(spec).trainer == "trl" and isinstance(whole, WholeLanguageModel):

@@ -14,7 +14,13 @@ import yaml
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError, ThawError
@@ -209,7 +215,6 @@ def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedMod
             setattr(tokenizer, f"{role}_token", tokenizer.convert_ids_to_tokens(number))
 
 
-@one_at_a_time
 def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTrainedModel:
     """The base model in float32 and without a pooler, in training mode's dropout setting.
 
@@ -220,11 +225,33 @@ def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTra
     Raises:
         ThawError: the weights cannot be read, or some are missing.
     """
+    model = load_weights(AutoModel, located, dropout)
+    if hasattr(model.config, "use_cache"):
+        model.config.use_cache = False  # a classifier never generates
+    return model
+
+
+@one_at_a_time
+def load_weights(
+    family: type[AutoModel] | type[AutoModelForCausalLM],
+    located: LocatedModel,
+    dropout: float | None,
+) -> PreTrainedModel:
+    """The base model in float32, with all its weights (a pooler, which is not used, may lack).
+
+    Args:
+        family: with or without an output layer.
+        located: from `locate`.
+        dropout: as in `load_backbone`.
+
+    Raises:
+        ThawError: the weights cannot be read, or some are missing.
+    """
     try:
         config = AutoConfig.from_pretrained(located.folder)
         if dropout is not None:
             set_dropout(config, dropout)
-        model, loading = AutoModel.from_pretrained(
+        model, loading = family.from_pretrained(
             located.folder,
             config=config,
             dtype=torch.float32,
@@ -239,8 +266,6 @@ def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTra
             f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "
             f"{missing[0]} among them."
         )
-    if hasattr(model.config, "use_cache"):
-        model.config.use_cache = False  # a classifier never generates
     return model
 
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_callback import ExportableState
 
 from tasks.evaluation.outcomes import CurvePoint
@@ -152,3 +158,19 @@ class ProgressBar(TrainerCallback):
         """Close it."""
         if self._bar is not None:
             self._bar.close()
+
+
+def arm_callbacks(title: str, log: LogMetrics, logged_until: LastStep) -> list[TrainerCallback]:
+    """What goes along with every arm's training: cost, tracking, progress, whole checkpoints."""
+    return [
+        CostCallback(),
+        TrackingCallback(log, logged_until),
+        ProgressBar(title),
+        CompleteCheckpoint(),
+    ]
+
+
+def train_seconds(trainer: Trainer) -> float:
+    """What training took so far, resumed parts included."""
+    callbacks = trainer.callback_handler.callbacks
+    return next(each.seconds for each in callbacks if isinstance(each, CostCallback))

@@ -28,13 +28,11 @@ from tasks.training.building import (
     positive_weights,
 )
 from tasks.training.callbacks import (
-    CompleteCheckpoint,
-    CostCallback,
     LastStep,
     LogMetrics,
-    ProgressBar,
-    TrackingCallback,
+    arm_callbacks,
     curve_of,
+    train_seconds,
 )
 from tasks.training.costs import costs, trunk_costs
 from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
@@ -101,13 +99,13 @@ def train_arm(
         trainer = _trainer(spec, trainee, read, batches, log, logged_until)
         with full_disk_explained(spec):
             train_or_resume(trainer, spec)
-        cost = next(c for c in trainer.callback_handler.callbacks if isinstance(c, CostCallback))
+        seconds = train_seconds(trainer)
         outcome = _evaluate(spec, run_id, trainee, read, batches)
     saved_bytes = save_trained(spec, model)
     outcome = outcome.model_copy(
         update={
             "metrics": outcome.metrics
-            | costs(freezing, cost.seconds, trainer.state, parts["train"], memory.megabytes)
+            | costs(freezing, seconds, trainer.state, parts["train"], memory.megabytes)
             | {"cost/saved_bytes": float(saved_bytes)}
             | trunk_costs(trunk),
             "curve": curve_of(trainer.state),
@@ -174,12 +172,7 @@ def _trainer(
         model,
         training_arguments(spec.training, spec.folder, spec.seed, len(parts["train"].ids)),
         spec.training,
-        [
-            CostCallback(),
-            TrackingCallback(log, logged_until),
-            ProgressBar(spec.title),
-            CompleteCheckpoint(),
-        ],
+        arm_callbacks(spec.title, log, logged_until),
         train_dataset=parts["train"].rows,
         eval_dataset=parts["validation"].rows,
         data_collator=collator,
