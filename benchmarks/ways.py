@@ -3,15 +3,20 @@
 import shutil
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from transformers import set_seed
 
+from benchmarks.arithmetic import (
+    backward_flops,
+    forward_flops,
+    matmul_rate,
+    tail_flops,
+    trained_forward,
+)
 from benchmarks.setting import Setting
-from tasks.models.anatomy import blocks_of
 from tasks.models.classifier import TextClassifier
 from tasks.training.batching import PaddingCollator
 from tasks.training.building import build_model, collator_for
@@ -217,45 +222,3 @@ def accuracy(model: nn.Module, setting: Setting, collator: Collator, placed: boo
     bf16 = setting.spec.training.precision == "bf16"
     logits = predict_logits(model, read, collator, 64, bf16)
     return float((logits.argmax(1) == part.truth.argmax(1)).mean())
-
-
-def tail_flops(model: TextClassifier, setting: Setting) -> float:
-    """Arithmetic of the trainable matrices over all epochs, forward and backward."""
-    a_token = trained_forward(model) + backward_flops(model)
-    return float(a_token * setting.train_tokens * setting.epochs)
-
-
-def forward_flops(model: TextClassifier) -> int:
-    """Arithmetic of a token's way through all blocks: two operations a weight.
-
-    Attention's own products are left out, which understates long texts a little.
-    """
-    return 2 * sum(w.numel() for w in _matrices(model))
-
-
-def trained_forward(model: TextClassifier) -> int:
-    """The share of `forward_flops` that lies in what trains."""
-    return 2 * sum(w.numel() for w in _matrices(model) if w.requires_grad)
-
-
-def backward_flops(model: TextClassifier) -> int:
-    """Arithmetic of the backward pass for a token: four operations a trainable weight."""
-    return 4 * sum(w.numel() for w in _matrices(model) if w.requires_grad)
-
-
-def _matrices(model: TextClassifier) -> list[nn.Parameter]:
-    """The blocks' matrices: embeddings are looked up, and the head reads one vector a text."""
-    return [w for w in blocks_of(model.backbone).parameters() if w.ndim >= 2]
-
-
-def matmul_rate(dtype: torch.dtype, size: int = 1024, seconds: float = 0.5) -> float:
-    """Operations a second of this machine's square matrix product, measured now."""
-    a: Any = torch.randn(size, size).to(dtype)
-    b: Any = torch.randn(size, size).to(dtype)
-    for _ in range(3):
-        a @ b
-    count, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        a @ b
-        count += 1
-    return 2.0 * size**3 * count / (time.perf_counter() - started)

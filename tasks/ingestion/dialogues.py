@@ -26,7 +26,7 @@ from tasks.errors import RequestError
 from tasks.ingestion.encoding import UTF8, not_utf8, refuse_wide_encodings
 from tasks.ingestion.layouts import READERS, BadRecordError, Record, layout_of, source_of
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
-from tasks.ingestion.records import DECODER
+from tasks.ingestion.records import DECODER, json_list
 from tasks.splitting.shingles import normalise
 
 OnBadLine = Literal["raise", "skip"]
@@ -162,18 +162,8 @@ def _decoded(line: str) -> Record | BadRecordError:
 
 
 def _list(path: Path) -> list[Record | BadRecordError]:
-    refuse_wide_encodings(path)
-    try:
-        content = DECODER.decode(path.read_text(encoding=UTF8))
-    except UnicodeDecodeError as error:
-        raise not_utf8(path) from error
-    except json.JSONDecodeError as error:
-        raise RequestError(
-            f"{path}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})."
-        ) from error
-    if not isinstance(content, list):
-        raise RequestError(f"{path} should hold a list of records, [{{...}}, ...].")
-    return [x if isinstance(x, dict) else BadRecordError("not a JSON object") for x in content]
+    found = json_list(path)
+    return [x if isinstance(x, dict) else BadRecordError("not a JSON object") for x in found]
 
 
 def _with_history(before: list[str], question: str, names: tuple[str, str]) -> str:

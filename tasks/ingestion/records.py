@@ -34,6 +34,15 @@ def read_json(path: Path, config: DataConfig, choose: Choose) -> pa.Table:
     Raises:
         RequestError: not UTF-8, not JSON, not a list of objects, no rows.
     """
+    return _table(path, config, choose, _checked(path, json_list(path)))
+
+
+def json_list(path: Path) -> list[Any]:
+    """The elements of a file that is one JSON list, whatever they are.
+
+    Raises:
+        RequestError: not UTF-8, not JSON, not a list.
+    """
     refuse_wide_encodings(path)
     try:
         content = DECODER.decode(path.read_text(encoding=UTF8))
@@ -50,7 +59,7 @@ def read_json(path: Path, config: DataConfig, choose: Choose) -> pa.Table:
         raise RequestError(
             f"{path} holds {_kind(content)}: it should hold a list of records, [{{...}}, ...]."
         )
-    return _table(path, config, choose, _checked(path, content))
+    return content
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -22,7 +22,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.language.pairs import Prompt, prompt_ids
 from tasks.models.anatomy import context_length
-from tasks.models.classifier import position_ids
+from tasks.models.positions import position_ids
 
 
 @dataclass(frozen=True)

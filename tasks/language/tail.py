@@ -17,8 +17,8 @@ from transformers import PreTrainedModel
 
 from tasks.language.losses import row_nats
 from tasks.language.pairs import IGNORED
-from tasks.models.classifier import position_arguments
 from tasks.models.cutting import tail_of
+from tasks.models.positions import position_arguments
 
 
 class LanguageOutput(TypedDict, total=False):

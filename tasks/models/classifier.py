@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from tasks.models.anatomy import context_length
 from tasks.models.one_at_a_time import one_at_a_time
+from tasks.models.positions import position_arguments
 from tasks.storage import write_text
 
 Pooling = Literal["cls", "mean", "last", "first"]
@@ -84,35 +85,6 @@ def to_probabilities(logits: np.ndarray, task: str) -> np.ndarray:
     scores = torch.from_numpy(logits).double()
     made = torch.sigmoid(scores) if task == "multi_label" else torch.softmax(scores, -1)
     return made.numpy()
-
-
-def position_ids(mask: Tensor) -> Tensor:
-    """Positions counted over real tokens, so that padding on the left shifts nothing.
-
-    Args:
-        mask: (batch, tokens), 1 for real tokens.
-
-    Returns:
-        (batch, tokens) of 0, 1, 2, … from the first real token on; padding gets 0 before it.
-    """
-    return (mask.long().cumsum(1) - 1).clamp(min=0)
-
-
-def position_arguments(
-    backbone: nn.Module, mask: Tensor, embedded: bool = False
-) -> dict[str, Tensor]:
-    """`position_ids` as a model takes them.
-
-    RoBERTa counts over real tokens by itself where it reads token ids; where it reads embeddings
-    (`embedded`) it would count padding too. It counts from the number behind its pad token's.
-    """
-    positions = position_ids(mask)
-    if backbone.config.model_type == "roberta":  # type: ignore[union-attr]
-        if not embedded:
-            return {}
-        pad = int(backbone.config.pad_token_id)  # type: ignore[union-attr, arg-type]
-        positions = torch.where(mask.bool(), positions + pad + 1, pad)
-    return {"position_ids": positions}
 
 
 class Head(nn.Sequential):

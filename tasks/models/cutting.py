@@ -12,7 +12,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from tasks.models.anatomy import anatomy_of, blocks_of
-from tasks.models.classifier import ClassifierOutput, TextClassifier, pool, position_arguments
+from tasks.models.classifier import ClassifierOutput, TextClassifier, pool
+from tasks.models.positions import position_arguments
 
 
 def shell(module: nn.Module, replaced: dict[str, nn.Module]) -> nn.Module:

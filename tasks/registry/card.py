@@ -29,7 +29,7 @@ def model_card(
 
 **Selection.** {_selection(config, best)}
 
-**Limits.** Probabilities are not calibrated. The figures hold for texts like those of the data \
+**Limits.** {_calibration(config, best)} The figures hold for texts like those of the data \
 above; nothing was measured on others.
 
 **Evidence.** MLflow run `{run_id}` (sweep) and `{best.run_id}` (arm).
@@ -66,6 +66,16 @@ others. {_caution(language)}
 **Evidence.** MLflow run `{run_id}` (sweep) and `{best.run_id}` (arm).
 
 {markdown(comparison)}"""
+
+
+def _calibration(config: CaseConfig, best: Outcome) -> str:
+    if not config.evaluation.calibrate:
+        return "Probabilities are not calibrated."
+    return (
+        f"Probabilities are calibrated by a temperature of {best.temperature:.2f}, fitted on "
+        f"validation: the calibration error on test is {best.metrics['test/ece']:.3f}, and was "
+        f"{best.metrics['test/ece_uncalibrated']:.3f} before."
+    )
 
 
 def _prompt(language: LanguageConfig) -> str:

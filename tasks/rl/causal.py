@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from tasks.language.generating import pad_left
-from tasks.models.classifier import position_ids
+from tasks.models.positions import position_ids
 from tasks.rl.policy import Policy
 from tasks.rl.sampling import Stepper
 from tasks.rl.tokens import Answers, Prompts

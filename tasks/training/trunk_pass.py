@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from tasks.models.anatomy import FAMILIES, OnBackbone, blocks_of
-from tasks.models.classifier import TextClassifier, pool, position_arguments
+from tasks.models.classifier import TextClassifier, pool
 from tasks.models.cutting import tail_of, trunk_of
+from tasks.models.positions import position_arguments
 from tasks.training.batching import PaddingCollator
 from tasks.training.device import uses_gpu
 from tasks.training.encoding import EncodedPart

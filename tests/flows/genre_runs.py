@@ -38,6 +38,20 @@ LEARNING = (
     "model.backbone_dropout=0.0",
 )
 
+# What it takes for a tiny model that writes to learn its pairs in seconds.
+WRITING = (
+    "model.max_length=120",
+    "language.max_new_tokens=12",
+    "split.near_duplicates=null",
+    "strategies=[full,freeze_2]",
+    "training.batch_size=4",
+    "training.learning_rate=5.0e-3",
+    "training.lora_learning_rate=5.0e-3",
+    "training.precision=fp32",
+    "evaluation.bootstrap=100",
+    "registry.enabled=false",
+)
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -114,6 +114,8 @@ def test_the_champion_answers_with_calibrated_confidence(
     assert arm.data.metrics["test/accuracy"] > 0.8
     assert "comparison/calibration.png" in Store().artifacts(sweep.info.run_id)
     assert Store().aliases("imdb") == {"champion": 1}
+    card = Store().client.get_model_version("imdb", "1").description
+    assert "calibrated by a temperature of" in card
     plain, marked = "It was goal & the team", "It was <b>goal</b> &amp;<br />the team"
     found = thaw("predict", "imdb", plain, marked, "It was dead the ship", "--json")
     assert found.code == 0, found.err

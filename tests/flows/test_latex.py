@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from genre_runs import Answer, Store, Swept, home, options, thaw, write_csv
+from genre_runs import WRITING, Answer, Store, Swept, home, options, thaw, write_csv
 from interrupting import after_a_checkpoint, interrupt
 
 GREEK = ("alpha", "beta", "gamma", "delta")
@@ -34,21 +34,12 @@ def tiny_latex(tiny_writer: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     return (
         f"data.path={file}",
         f"model.base={tiny_writer}",
-        "model.max_length=120",
         "language.instruction=''",
         "language.source_name=E",
         "language.target_name=L",
         "language.few_shot=2",
-        "language.max_new_tokens=12",
-        "split.near_duplicates=null",
-        "strategies=[full,freeze_2]",
         "training.epochs=12",
-        "training.batch_size=4",
-        "training.learning_rate=5.0e-3",
-        "training.lora_learning_rate=5.0e-3",
-        "training.precision=fp32",
-        "evaluation.bootstrap=100",
-        "registry.enabled=false",
+        *WRITING,
     )
 
 
@@ -221,7 +212,7 @@ BAD = [
     ("training.padding=max", "use dynamic"),
     ("training.select_by=val/normalised_match", "did you mean val/"),
     ("evaluation.primary=test/whole_text_loss", "cannot decide which model stands"),
-    ("evaluation.ordered=true", "this one writes text"),
+    ("evaluation.ordered=true", "this one has no labels"),
     ("split.folds=100", "100 folds need as many different prompts, and the data has 48"),
     ("data.columns.latex=Tex", "map with data.columns.latex=LaTeX"),
     ("language.few_shot=500", "fewer"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from genre_runs import Answer, Store, Swept, home, options, thaw
+from genre_runs import WRITING, Answer, Store, Swept, home, options, thaw
 
 ANIMALS = ("cat", "dog", "cow", "hen")
 ROWS = [
@@ -31,20 +31,11 @@ def tiny_sft(tiny_writer: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     return (
         f"data.path={write(tmp_path_factory.mktemp('rows') / 'rows.jsonl', ROWS)}",
         f"model.base={tiny_writer}",
-        "model.max_length=120",
         "language.source_name=Q",
         "language.target_name=A",
         "language.answers=4",
-        "language.max_new_tokens=12",
-        "split.near_duplicates=null",
-        "strategies=[full,freeze_2]",
         "training.epochs=6",
-        "training.batch_size=4",
-        "training.learning_rate=5.0e-3",
-        "training.lora_learning_rate=5.0e-3",
-        "training.precision=fp32",
-        "evaluation.bootstrap=100",
-        "registry.enabled=false",
+        *WRITING,
     )
 
 

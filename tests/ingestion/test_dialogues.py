@@ -258,3 +258,10 @@ def test_the_real_instructions_are_all_read(real_data: Path) -> None:
     assert found.table["source"].null_count == 0
     kept, repeated = found.without_repeats()
     assert len(kept) + repeated == len(found.table)
+
+
+def test_a_list_nested_too_deeply_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "chats.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(RequestError, match="nested too deeply"):
+        read_dialogues(path)

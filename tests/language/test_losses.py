@@ -7,9 +7,10 @@ import torch
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from part_loss import part_loss
 from torch import nn
 
-from tasks.language.losses import cross_entropies, part_loss, row_nats, supervised
+from tasks.language.losses import cross_entropies, row_nats, supervised
 from tasks.language.pairs import IGNORED, PairCollator, encode_pairs
 from tasks.language.tail import WholeLanguageModel
 

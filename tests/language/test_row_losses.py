@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 import torch
+from part_loss import part_loss
 
 from tasks.config import LanguageConfig
 from tasks.language.encoding import CompletionPart, encode_part
-from tasks.language.losses import part_loss
 from tasks.language.pairs import PairCollator
 from tasks.language.row_losses import row_losses
 from tasks.language.tail import WholeLanguageModel

@@ -1,29 +1,22 @@
 """Training through TRL: packed against single rows, its loss against Thaw's, kills, seeds."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import torch
+from completion_arms import MakeArm, arm_maker, figures, train
 
-from tasks.config import LanguageConfig, ModelConfig, TrainingConfig
+from tasks.config import TrainingConfig
 from tasks.evaluation.completions import read_completions
 from tasks.evaluation.outcomes import Outcome
 from tasks.language.completion_trainer import CompletionTrainer
 from tasks.language.pairs import PairCollator, encode_pairs
 from tasks.language.sft import CompletionSFTTrainer, build_sft_trainer, pack, pack_length
 from tasks.language.tail import WholeLanguageModel
-from tasks.language.training import train_completion_arm
-from tasks.models.base_models import locate
-from tasks.storage import put_table
-from tasks.training.arms import ArmSpec
 from tasks.training.keeping import finished_outcome
-from tasks.training.strategies import strategy
 from tasks.training.trainer import training_arguments
 
-MakeArm = Callable[..., ArmSpec]
 ANIMALS = ("cat", "dog", "cow")
 PROMPTS = [f"Question: what does {animal} {n} say\nResponse:" for n in range(4) for animal in "ab"]
 ANSWERS = [" it says " + "moo " * (1 + n % 3) for n in range(len(PROMPTS))]
@@ -33,39 +26,9 @@ ANSWERS = [" it says " + "moo " * (1 + n % 3) for n in range(len(PROMPTS))]
 def make_arm(tiny_writer: Path) -> MakeArm:
     """Arms that train through TRL; `training=` and `language=` take fields to change."""
     rows = [(f"{a}{n}", f"say {a} {n}", [f"{a} {a}"]) for n in range(10) for a in ANIMALS]
-    frame = pd.DataFrame(rows, columns=["id", "text", "labels"])
-    cuts = {"train": frame[:18], "validation": frame[18:21], "test": frame[21:]}
-    parts = {n: put_table(f.reset_index(drop=True), f"{n} of tests") for n, f in cuts.items()}
-
-    def make(**changes: Any) -> ArmSpec:
-        training = {"epochs": 3, "batch_size": 4, "learning_rate": 5e-3, "precision": "fp32"}
-        language = {"source_name": "Q", "target_name": "A", "max_new_tokens": 10, "trainer": "trl"}
-        fields: dict[str, Any] = {
-            "case": "sft",
-            "task": "completion",
-            "strategy": strategy(changes.pop("strategy", "full")),
-            "seed": 1,
-            "point": {},
-            "model": ModelConfig(base=str(tiny_writer), max_length=60),
-            "training": TrainingConfig(
-                **(training | {"select_by": "val/loss"} | changes.pop("training", {}))
-            ),
-            "language": LanguageConfig(**(language | changes.pop("language", {}))),
-            "base_digest": locate(str(tiny_writer)).digest,
-            "labels": (),
-            **parts,
-        }
-        return ArmSpec(**(fields | changes))
-
-    return make
-
-
-def train(spec: ArmSpec, **options: Any) -> Outcome:
-    return train_completion_arm(spec, "run", lambda *_: None, **options)
-
-
-def figures(outcome: Outcome) -> dict[str, float]:
-    return {n: v for n, v in outcome.metrics.items() if n.partition("/")[0] in ("val", "test")}
+    return arm_maker(
+        tiny_writer, "sft", rows, 18, "full", source_name="Q", target_name="A", trainer="trl"
+    )
 
 
 def texts(outcome: Outcome) -> list[str]:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from part_loss import part_loss
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from tiny import BLOCKS
 
-from tasks.language.losses import part_loss
 from tasks.language.pairs import IGNORED, PairCollator, encode_pairs, pad_right
 from tasks.language.tail import TailLanguageModel, WholeLanguageModel
 from tasks.models.anatomy import frozen_modules

@@ -1,27 +1,19 @@
 """A writing arm: with and without a trunk, resumed, diverging, asked before and after."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
+from completion_arms import MakeArm, arm_maker, figures, train
 
-from tasks.config import LanguageConfig, ModelConfig, TrainingConfig
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.completions import read_completions
-from tasks.evaluation.outcomes import Outcome
 from tasks.language.building import load_trained_writer
 from tasks.language.generating import Decoding, generate
-from tasks.language.training import CompletionTrainer, train_completion_arm
+from tasks.language.training import CompletionTrainer
 from tasks.language.untouched import untouched_outcome, worked_examples
-from tasks.models.base_models import locate
-from tasks.storage import put_table
-from tasks.training.arms import ArmSpec
 from tasks.training.keeping import finished_outcome
-from tasks.training.strategies import strategy
 
-MakeArm = Callable[..., ArmSpec]
 GREEK = ("alpha", "beta", "gamma")
 
 
@@ -29,39 +21,7 @@ GREEK = ("alpha", "beta", "gamma")
 def make_arm(tiny_writer: Path) -> MakeArm:
     """Arms on the tiny Llama; `training=` and `language=` take fields to change."""
     rows = [(f"{g}{n}", f"{g} plus {n}", [f"\\{g}"]) for n in range(8) for g in GREEK]
-    frame = pd.DataFrame(rows, columns=["id", "text", "labels"])
-    cuts = {"train": frame[:15], "validation": frame[15:18], "test": frame[18:]}
-    parts = {n: put_table(f.reset_index(drop=True), f"{n} of tests") for n, f in cuts.items()}
-
-    def make(**changes: Any) -> ArmSpec:
-        training = {"epochs": 3, "batch_size": 4, "learning_rate": 5e-3, "precision": "fp32"}
-        language = {"source_name": "E", "target_name": "L", "max_new_tokens": 10}
-        fields: dict[str, Any] = {
-            "case": "latex",
-            "task": "completion",
-            "strategy": strategy(changes.pop("strategy", "freeze_2")),
-            "seed": 1,
-            "point": {},
-            "model": ModelConfig(base=str(tiny_writer), max_length=60),
-            "training": TrainingConfig(
-                **(training | {"select_by": "val/loss"} | changes.pop("training", {}))
-            ),
-            "language": LanguageConfig(**(language | changes.pop("language", {}))),
-            "base_digest": locate(str(tiny_writer)).digest,
-            "labels": (),
-            **parts,
-        }
-        return ArmSpec(**(fields | changes))
-
-    return make
-
-
-def train(spec: ArmSpec, **options: Any) -> Outcome:
-    return train_completion_arm(spec, "run", lambda *_: None, **options)
-
-
-def figures(outcome: Outcome) -> dict[str, float]:
-    return {n: v for n, v in outcome.metrics.items() if n.partition("/")[0] in ("val", "test")}
+    return arm_maker(tiny_writer, "latex", rows, 15, "freeze_2", source_name="E", target_name="L")
 
 
 def test_the_trunk_changes_nothing_but_the_cost(make_arm: MakeArm) -> None:
