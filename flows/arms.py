@@ -1,5 +1,7 @@
 """Arms as Prefect tasks: each opens its own child run, trains (or reuses), and closes it."""
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -13,11 +15,9 @@ from flows.sweep import Sweep
 from tasks.config import ExecutionConfig
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
-from tasks.language.training import train_completion_arm
 from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.keeping import finished_outcome, forget_checkpoints
-from tasks.training.run import train_arm
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
 
@@ -51,8 +51,7 @@ def run_arm(
                         tracker.log_metrics(run_id, point.metrics, point.step)
                 outcome = reused
             else:
-                train = train_completion_arm if spec.task == "completion" else train_arm
-                outcome = train(
+                outcome = trainer_of(spec.task)(
                     spec,
                     run_id,
                     log=lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
@@ -62,6 +61,24 @@ def run_arm(
                 )
             record_outcome(tracker, run_id, outcome, list(spec.labels))
     return outcome.model_copy(update={"run_id": run_id})
+
+
+# Imported when they are needed: each pulls in libraries that the others can do without.
+TRAINERS = {
+    "multi_label": "tasks.training.run.train_arm",
+    "single_label": "tasks.training.run.train_arm",
+    "completion": "tasks.language.training.train_completion_arm",
+    "preference": "tasks.preferences.training.train_reward_arm",
+    "policy": "tasks.rl.arm.train_policy_arm",
+    "vqa": "tasks.answering.training.train_vqa_arm",
+}
+
+
+def trainer_of(task: str) -> Callable[..., Outcome]:
+    """What trains an arm of a task; all take and raise what `tasks.training.run.train_arm` does."""
+    module, _, name = TRAINERS[task].rpartition(".")
+    made: Callable[..., Outcome] = getattr(import_module(module), name)
+    return made
 
 
 def _child_run(
@@ -92,7 +109,7 @@ def _child_run(
 def arm_params(spec: ArmSpec) -> dict[str, Any]:
     """The arm's fields as flat parameters, for MLflow's columns and filters."""
     flat: dict[str, Any] = {"strategy": str(spec.strategy), "seed": spec.seed}
-    for part in ("model", "training", "language"):
+    for part in ("model", "training", "language", "rl", "vqa"):
         fields = getattr(spec, part)
         for name, value in (fields.model_dump(mode="json") if fields else {}).items():
             if value not in (None, {}):

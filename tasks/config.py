@@ -4,11 +4,11 @@ Its sections stand in `tasks/sections/`, every field documented there; these tex
 help in the Prefect form. The loader is `tasks/loading.py`.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import field_validator, model_validator
 
-from tasks.sections.base import Frozen, Part
+from tasks.sections.base import Frozen, Part, Task
 from tasks.sections.data import DataConfig
 from tasks.sections.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
 from tasks.sections.hosted import HostedConfig
@@ -23,6 +23,7 @@ from tasks.sections.running import (
     TrackingConfig,
 )
 from tasks.sections.training import ModelConfig, TrainingConfig
+from tasks.sections.vqa import VqaConfig
 from tasks.training.strategies import Strategy
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "TrackingConfig",
     "TrainingConfig",
     "ValidationConfig",
+    "VqaConfig",
 ]
 
 
@@ -56,8 +58,10 @@ class CaseConfig(Frozen):
     """The case's name: that of its file, flow, experiment and registered model."""
     title: str
     """One line, as `thaw list` shows it."""
-    task: Literal["multi_label", "single_label", "completion"]
-    """What the labels mean: any number a row, exactly one, or the text that is to be written."""
+    task: Task
+    """What is learned: any number of labels a row (`multi_label`), exactly one (`single_label`),
+    to write a text (`completion`), which of two answers is better (`preference`), to earn rewards
+    (`policy`), to answer questions about pictures (`vqa`)."""
     profile: str = "sample"
     """The profile that was applied."""
     strategies: tuple[Strategy, ...]
@@ -69,6 +73,10 @@ class CaseConfig(Frozen):
     training: TrainingConfig = TrainingConfig()
     language: LanguageConfig = LanguageConfig()
     hosted: HostedConfig = HostedConfig()
+    rl: RLConfig = RLConfig()
+    rewards: tuple[RewardConfig, ...] = ()
+    """What answers earn, in cases that learn from rewards (`policy`): a weighted sum."""
+    vqa: VqaConfig = VqaConfig()
     grid: GridConfig = GridConfig()
     split: SplitConfig = SplitConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -104,7 +112,7 @@ class CaseConfig(Frozen):
     def _evaluates_classes(self) -> "CaseConfig":
         for field in ("calibrate", "ordered"):
             if self.task != "single_label" and getattr(self.evaluation, field):
-                kind = "is multi-label" if self.task == "multi_label" else "writes text"
+                kind = "is multi-label" if self.task == "multi_label" else "has no labels"
                 raise ValueError(
                     f"evaluation.{field} is for cases whose rows have one label each, and this "
                     f"one {kind}: set it to false"
@@ -125,7 +133,7 @@ class CaseConfig(Frozen):
     def _has_folds_where_it_writes(self) -> "CaseConfig":
         if self.split.folds is not None and self.task != "completion":
             raise ValueError(
-                "split.folds is for cases that write text, and this one has labels: set "
-                "split.folds=null"
+                "split.folds is for cases that write text (task: completion), and this one does "
+                "not: set split.folds=null"
             )
         return self

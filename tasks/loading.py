@@ -13,11 +13,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tasks.config import CaseConfig, GridConfig, ModelConfig, TrainingConfig
+from tasks.config import CaseConfig, GridConfig
 from tasks.errors import RequestError
 from tasks.paths import conf_dir
 
 DATA_SOURCES = ("sample", "path", "hub", "url")
+# Some of their fields have the names of training's, which are meant more often.
+SPECIAL = ("hosted", "rl", "vqa")
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # What is said of one source and holds for no other.
 BELONGINGS = (
@@ -112,7 +114,7 @@ def load_case(
         config = CaseConfig.model_validate(resolved)
     except ValidationError as error:
         raise RequestError(_sentence(error)) from error
-    list(grid_points(config.grid, config.training, config.model))  # refuses bad grid values now
+    list(grid_points(config))  # refuses bad grid values now
     return config
 
 
@@ -204,9 +206,12 @@ def check_names(tree: Mapping[str, Any], model: type[BaseModel], prefix: str = "
     for key, value in tree.items():
         field = model.model_fields.get(key)
         if field is None:
-            # Some of hosted's fields have the names of training's, which are meant more often.
-            hosted = f"{prefix}{key}".startswith("hosted.")
-            names = [n for n in known_fields(CaseConfig) if hosted or not n.startswith("hosted.")]
+            names = [
+                name
+                for name in known_fields(CaseConfig)
+                if (section := name.partition(".")[0]) not in SPECIAL
+                or f"{prefix}{key}".startswith(f"{section}.")
+            ]
             raise RequestError(
                 f"Unknown field {prefix}{key}{nearest(f'{prefix}{key}', names)}; "
                 "`thaw show CASE` lists all fields."
@@ -222,44 +227,47 @@ def check_names(tree: Mapping[str, Any], model: type[BaseModel], prefix: str = "
 
 
 def _check_grid_names(grid: Mapping[str, Any]) -> None:
-    for part, model in (("training", TrainingConfig), ("model", ModelConfig)):
+    for part in GridConfig.model_fields:
+        model: Any = CaseConfig.model_fields[part].annotation
         for name in grid.get(part) or {}:
             if name not in model.model_fields:
                 hint = nearest(name, model.model_fields)
                 raise RequestError(f"Unknown field grid.{part}.{name}{hint}.")
 
 
-def grid_points(
-    grid: GridConfig, training: TrainingConfig, model: ModelConfig
-) -> Iterator[tuple[dict[str, Any], TrainingConfig, ModelConfig]]:
-    """Each combination of grid values, with the configurations that it makes.
+def grid_points(config: CaseConfig) -> Iterator[tuple[dict[str, Any], CaseConfig]]:
+    """Each combination of grid values, with the configuration that it makes.
 
     Yields:
-        (point, training, model); point is `{"training.learning_rate": 1e-5, …}`, empty when
-        there is no grid.
+        (point, config); point is `{"training.learning_rate": 1e-5, …}`, empty when there is no
+        grid.
 
     Raises:
         RequestError: a field without values, or a value that does not fit its field.
     """
-    axes = [(f"training.{name}", values) for name, values in grid.training.items()]
-    axes += [(f"model.{name}", values) for name, values in grid.model.items()]
+    axes = [
+        (f"{part}.{name}", values)
+        for part in GridConfig.model_fields
+        for name, values in getattr(config.grid, part).items()
+    ]
     for name, values in axes:
         if not values:
             raise RequestError(f"grid.{name} has no values: give a list of at least one.")
     for combination in itertools.product(*(values for _, values in axes)):
         point = dict(zip((name for name, _ in axes), combination, strict=True))
-        changes: dict[str, dict[str, Any]] = {"training": {}, "model": {}}
+        changes: dict[str, dict[str, Any]] = {}
         for name, value in point.items():
             part, _, field = name.partition(".")
-            changes[part][field] = value
+            changes.setdefault(part, {})[field] = value
         try:
-            yield (
-                point,
-                TrainingConfig.model_validate({**training.model_dump(), **changes["training"]}),
-                ModelConfig.model_validate({**model.model_dump(), **changes["model"]}),
-            )
+            sections = {
+                part: type(section).model_validate({**section.model_dump(), **changes[part]})
+                for part in changes
+                if (section := getattr(config, part))
+            }
         except ValidationError as error:
             raise RequestError(f"grid: {_sentence(error)}") from error
+        yield point, config.model_copy(update=sections)
 
 
 def nearest(name: str, names: Sequence[str] | Mapping[str, Any]) -> str:

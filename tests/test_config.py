@@ -79,21 +79,19 @@ def test_a_grid_makes_every_combination() -> None:
     config = load_case(
         "genre", "sample", ["grid.training.learning_rate=[1e-5,5e-5]", "grid.model.dropout=[0,0.5]"]
     )
-    made = list(grid_points(config.grid, config.training, config.model))
-    assert [(t.learning_rate, m.dropout) for _, t, m in made] == [
+    made = [each for _, each in grid_points(config)]
+    assert [(each.training.learning_rate, each.model.dropout) for each in made] == [
         (1e-5, 0.0),
         (1e-5, 0.5),
         (5e-5, 0.0),
         (5e-5, 0.5),
     ]
-    assert {t.epochs for _, t, _ in made} == {config.training.epochs}
+    assert {each.training.epochs for each in made} == {config.training.epochs}
 
 
 def test_without_a_grid_there_is_one_point() -> None:
     config = load_case("genre")
-    assert list(grid_points(config.grid, config.training, config.model)) == [
-        ({}, config.training, config.model)
-    ]
+    assert list(grid_points(config)) == [({}, config)]
 
 
 @pytest.mark.parametrize(

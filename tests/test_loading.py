@@ -146,7 +146,7 @@ def test_numbers_in_scientific_notation_are_numbers() -> None:
     config = load_case("genre", "sample", ["training.learning_rate=1e-5"])
     assert config.training.learning_rate == 1e-5
     grid = load_case("genre", "sample", ["grid.training.learning_rate=[1e-5,5e-5]"])
-    rates = [t.learning_rate for _, t, _ in grid_points(grid.grid, grid.training, grid.model)]
+    rates = [made.training.learning_rate for _, made in grid_points(grid)]
     assert rates == [1e-5, 5e-5]
 
 

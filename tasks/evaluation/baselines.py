@@ -15,10 +15,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from tasks.errors import RequestError
-from tasks.evaluation.metrics import Task, compute, tune_thresholds
+from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.ordinal import Scale
 from tasks.evaluation.weighted import metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
+from tasks.sections.base import Task
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How sure a figure or a difference is: the paired bootstrap over test rows, and over seeds.
 
-Each draw resamples the test rows with replacement and computes every metric of every entry on
+Each draw resamples the test rows with replacement (rows that belong to one query or picture,
+which are no independent evidence, together) and computes every metric of every entry on
 that same resample, so that what makes a row easy or hard for all entries cancels in their
 differences (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapters 13 and 16;
 Berg-Kirkpatrick, Burkett and Klein 2012, "An Empirical Investigation of Statistical Significance
@@ -27,12 +28,15 @@ from tasks.config import EvaluationConfig
 from tasks.errors import ThawError
 from tasks.evaluation.completions import NO_SHARES, Completions, read_completions
 from tasks.evaluation.findings import Difference, Interval
-from tasks.evaluation.metrics import Task
 from tasks.evaluation.ordinal import UNBOUNDED, Scale
 from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions
+from tasks.evaluation.scored import METRICS as SCORED_METRICS
+from tasks.evaluation.scored import UNBOUNDED as SCORED_UNBOUNDED
+from tasks.evaluation.scored import Scored, is_signed, read_scored
 from tasks.evaluation.weighted import Figures, WeightedMetrics
+from tasks.sections.base import Task
 
-Table = Predictions | Completions
+Table = Predictions | Completions | Scored
 _BLOCK = 2_000_000  # row weights held at a time: bounds the memory on large test parts
 
 
@@ -79,7 +83,7 @@ def resample(
     Raises:
         ThawError: two outcomes were not tested on the same rows.
     """
-    models, rows = _prepare(outcomes_by_entry, metrics, task, positive, scale)
+    models, rows, groups = _prepare(outcomes_by_entry, metrics, task, positive, scale)
     seeds_of = {
         name: tuple(outcome.seed for outcome in outcomes)
         for name, outcomes in outcomes_by_entry.items()
@@ -104,8 +108,7 @@ def resample(
     for start in range(0, config.bootstrap, step):
         block = slice(start, min(start + step, config.bootstrap))
         draws = block.stop - block.start
-        weights = generator.multinomial(rows, np.full(rows, 1 / rows), draws).T
-        weights = np.ascontiguousarray(weights, dtype=np.float64)
+        weights = _row_weights(generator, rows, groups, draws)
         for position, name in enumerate(models):
             values = np.stack([model.at(weights) for model in models[name]])
             drawn = shares[seeds_of[name]][:, None, block]
@@ -121,13 +124,25 @@ def resample(
     )
 
 
+def _row_weights(
+    generator: np.random.Generator, rows: int, groups: np.ndarray | None, draws: int
+) -> np.ndarray:
+    """How often each draw holds each row, float64 (rows, draws); groups are drawn whole."""
+    units = rows if groups is None else int(groups.max()) + 1
+    weights = generator.multinomial(units, np.full(units, 1 / units), draws).T
+    if groups is not None:
+        weights = weights[groups]
+    return np.ascontiguousarray(weights, dtype=np.float64)
+
+
 def intervals(draws: Draws) -> dict[str, dict[str, Interval]]:
     """Each entry's metrics with their percentile intervals: entry -> metric -> interval."""
     low, high = _limits(draws.measured, draws.resampled, draws.confidence)
-    low = np.maximum(low, 0)
-    endless = {*NO_SHARES, *UNBOUNDED}
-    most = np.array([np.inf if metric in endless else 1.0 for metric in draws.metrics])
-    high = np.minimum(high, most)
+    endless = {*NO_SHARES, *UNBOUNDED, *SCORED_UNBOUNDED}
+    signed = np.array([is_signed(metric) for metric in draws.metrics])
+    share = np.array([metric not in endless for metric in draws.metrics]) & ~signed
+    low = np.maximum(low, np.where(signed, -np.inf, 0.0))
+    high = np.minimum(high, np.where(share, 1.0, np.inf))
     return {
         entry: {
             metric: Interval(mean=draws.measured[e, m], low=low[e, m], high=high[e, m])
@@ -179,8 +194,9 @@ def _prepare(
     task: Task,
     positive: int | None,
     scale: Scale | None,
-) -> tuple[dict[str, list[Figures]], int]:
-    """The metrics of every outcome over one common order of the test rows, and their number."""
+) -> tuple[dict[str, list[Figures]], int, np.ndarray | None]:
+    """The metrics of every outcome over one common order of the test rows, the rows' number, and
+    their groups where not all are independent."""
     first: tuple[str, Table] | None = None
     models: dict[str, list[Figures]] = {}
     for name, outcomes in outcomes_by_entry.items():
@@ -191,6 +207,12 @@ def _prepare(
                 first = first or (name, answers)
                 frame = answers.frame.iloc[_order(first, (name, answers))]
                 models[name].append(Figures.of_completions(frame, metrics))
+                continue
+            if task in SCORED_METRICS:
+                scored = read_scored(outcome.test)
+                first = first or (name, scored)
+                order = _order(first, (name, scored))
+                models[name].append(Figures.of_scored(scored, order, metrics))
                 continue
             table = read_predictions(outcome.test)
             first = first or (name, table)
@@ -203,7 +225,8 @@ def _prepare(
             )
     if first is None:
         raise ThawError("There is nothing to compare: no entry has predictions.")
-    return models, len(first[1].ids)
+    groups = first[1].groups if isinstance(first[1], Scored) else None
+    return models, len(first[1].ids), groups
 
 
 def _order(first: tuple[str, Table], other: tuple[str, Table]) -> np.ndarray:

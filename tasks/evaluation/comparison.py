@@ -136,6 +136,8 @@ def check_metric_names(config: CaseConfig) -> None:
     )
     if config.task == "completion":
         measured = (*SCORES[config.language.scores], *OF_TOKENS)
+    elif config.task == "policy":
+        measured = (*measured, *(f"reward_{reward.title}" for reward in config.rewards))
     fields = [("training.select_by", config.training.select_by, "val/")]
     fields += [("evaluation.primary", config.evaluation.primary, "test/")]
     fields += [("evaluation.table", f"test/{name}", "test/") for name in config.evaluation.table]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from tasks.evaluation.wording import metric_title
+from tasks.sections.base import Task
 
 # JSON has no NaN: pydantic writes null for it, and this reads it back.
 Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -116,7 +117,7 @@ class Comparison(_Frozen):
     title: str
     data: str
     base_model: str
-    task: Literal["multi_label", "single_label", "completion"] = "multi_label"
+    task: Task = "multi_label"
     positive: str | None = None
     primary: str
     select_by: str

@@ -7,7 +7,7 @@ everywhere; a single-label case has one column a class and exactly one 1 in each
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import evaluate
 import numpy as np
@@ -26,8 +26,8 @@ from sklearn.metrics import (
 from tasks.errors import RequestError
 from tasks.evaluation.ordinal import Scale, ordinal_metrics
 from tasks.evaluation.single_label import single_label_metrics
+from tasks.sections.base import Task
 
-Task = Literal["multi_label", "single_label", "completion"]
 Metrics = dict[str, float]
 
 # evaluate warns on every use that a metric without a module hash cannot be cached: it need not.

@@ -23,11 +23,14 @@ import numpy as np
 import pandas as pd
 
 from tasks.evaluation.completions import COMPLETION_METRICS, completion_parts
-from tasks.evaluation.metrics import Task, decide
+from tasks.evaluation.metrics import decide
 from tasks.evaluation.ordinal import OF_SCALE, Scale, ScaleFigures
+from tasks.evaluation.scored import METRICS as SCORED_METRICS
+from tasks.evaluation.scored import Scored, scored_parts
 from tasks.evaluation.single_label import cross_entropy
 from tasks.evaluation.weighted_decisions import ClassDecisions, LabelDecisions, RowMeans
 from tasks.evaluation.weighted_rankings import LabelRankings, PositiveRanking
+from tasks.sections.base import Task
 
 DECISIONS = (
     "f1_micro",
@@ -49,6 +52,7 @@ METRICS: dict[Task, tuple[str, ...]] = {
     ),
     "single_label": ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "loss"),
     "completion": COMPLETION_METRICS,
+    **SCORED_METRICS,
 }
 OF_POSITIVE = ("precision", "recall", "f1", "specificity", "roc_auc", "average_precision")
 
@@ -83,6 +87,11 @@ class Figures:
     def of_completions(cls, frame: pd.DataFrame, names: Sequence[str]) -> "Figures":
         """Those of a table of answers (`completions.put_completions`)."""
         return cls(completion_parts(frame), names)
+
+    @classmethod
+    def of_scored(cls, scored: Scored, order: np.ndarray, names: Sequence[str]) -> "Figures":
+        """Those of scored rows (`scored.put_scored`) in the given order."""
+        return cls(scored_parts(scored, order), names)
 
     def at(self, weights: np.ndarray) -> np.ndarray:
         """The metrics under each weighting.

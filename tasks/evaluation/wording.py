@@ -19,6 +19,16 @@ _NAMES = {
     "distinct_2": "different pairs of words",
     "repetition_4": "repeated runs of 4 words",
     "words": "words an answer",
+    "tokens": "tokens an answer",
+    "kl": "KL from the start, nats",
+    "overlap": "words taken from the prompt",
+    "pair_accuracy": "pairs ranked rightly",
+    "pair_accuracy_matched": "of like length",
+    "margin": "mean margin",
+    "vqa_accuracy": "VQA accuracy",
+    "yes_no": "of yes/no questions",
+    "number": "of counting questions",
+    "other": "of other questions",
 }
 _FAMILIES = {
     "f1": "F1",

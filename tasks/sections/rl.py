@@ -10,6 +10,8 @@ from tasks.sections.base import Fraction, Frozen
 class RewardConfig(Frozen):
     """One part of the reward: a classifier's logit of a label, or a plain function."""
 
+    name: str | None = None
+    """Under which its figures are logged (default: the function, the label or the model)."""
     model: str | None = None
     """A registered model, a hub id or a folder: a classifier of texts."""
     label: str | None = None
@@ -20,6 +22,11 @@ class RewardConfig(Frozen):
     """Factor of this part in the sum; a negative one penalises."""
     max_length: Annotated[int, Field(ge=4)] = 512
     """Tokens that the classifier reads; what is longer is cut."""
+
+    @property
+    def title(self) -> str:
+        """Under which its figures are logged."""
+        return self.name or (self.function or str(self.label or self.model)).lower()
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "RewardConfig":

@@ -50,3 +50,7 @@ class GridConfig(Frozen):
     """Training field -> values."""
     model: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Model field -> values."""
+    rl: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Field of learning from rewards -> values."""
+    vqa: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Field of answering questions about pictures -> values."""

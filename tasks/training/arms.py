@@ -10,7 +10,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 import tasks
-from tasks.config import CaseConfig, LanguageConfig, ModelConfig, TrainingConfig
+from tasks.config import (
+    CaseConfig,
+    LanguageConfig,
+    ModelConfig,
+    RewardConfig,
+    RLConfig,
+    TrainingConfig,
+    VqaConfig,
+)
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
@@ -41,6 +49,8 @@ class ArmSpec(BaseModel):
         scale: the number that each label of an ordered case stands for.
         calibrate: whether the logits are divided by a temperature fitted on validation.
         language: how pairs become text, in cases that write.
+        rl, rewards: how a policy learns from what, in cases that learn from rewards.
+        vqa: how questions about pictures are answered, in cases that do.
         fold: number of the fold that is the test part; None without cross-validation.
     """
 
@@ -59,6 +69,9 @@ class ArmSpec(BaseModel):
     scale: Scale | None = None
     calibrate: bool = False
     language: LanguageConfig | None = None
+    rl: RLConfig | None = None
+    rewards: tuple[RewardConfig, ...] = ()
+    vqa: VqaConfig | None = None
     fold: int | None = None
     train: TableRef
     validation: TableRef
@@ -186,18 +199,21 @@ def plan_arms(
             strategy=strategy,
             seed=seed,
             point=point,
-            model=model,
-            training=training,
+            model=made.model,
+            training=made.training,
             base_digest=base_digest,
             labels=tuple(labels),
             positive=positive,
             scale=scale,
             calibrate=config.evaluation.calibrate,
-            language=config.language if config.task == "completion" else None,
+            language=config.language if config.task in ("completion", "policy") else None,
+            rl=made.rl if config.task == "policy" else None,
+            rewards=config.rewards,
+            vqa=made.vqa if config.task == "vqa" else None,
             fold=fold,
             **parts,
         )
         for strategy in config.strategies
-        for point, training, model in grid_points(config.grid, config.training, config.model)
+        for point, made in grid_points(config)
         for seed in config.seeds
     ]

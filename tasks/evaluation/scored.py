@@ -1,0 +1,115 @@
+"""What arms leave behind whose figures are means over scored rows.
+
+A row is a pair of answers (reward models), a held-out prompt (learning from rewards) or a question
+(visual question answering). Each of its scores is one number; a metric is the mean of a score over
+the rows that have it. Rows that share a query or a picture are no independent evidence: where they
+name their `group`, the bootstrap draws groups.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from tasks.evaluation.weighted_decisions import RowMeans
+from tasks.sections.base import Task
+from tasks.storage import TableRef, put_table
+
+METRICS: dict[Task, tuple[str, ...]] = {
+    "preference": ("pair_accuracy", "pair_accuracy_matched", "margin", "loss"),
+    "policy": ("reward", "kl", "tokens", "words", "repetition_4", "stops", "overlap"),
+    "vqa": ("vqa_accuracy", "exact_match", "yes_no", "number", "other", "stops", "loss"),
+}
+"""Of each task; `policy` also has `reward_<name>` for every part of the reward."""
+UNBOUNDED = ("loss", "tokens", "words")
+"""Figures that may be above 1."""
+SIGNED = ("reward", "kl", "margin")
+"""Those that may be below 0 too, `reward_<name>` among them."""
+GROUP = "group"
+SCORE = "score:"
+
+
+class Scored(BaseModel):
+    """A table of scored rows in memory, in the form in which arms are compared.
+
+    Attributes:
+        ids: of the rows.
+        truth: what was right in each row, as text: arms that disagree saw different rows.
+        scores: metric -> float64 (rows,), NaN where a row has none.
+        groups: a number for each row, equal for rows that belong together; None where all are
+            independent.
+        frame: the whole table, with what else was kept of each row.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    ids: list[str]
+    truth: np.ndarray
+    scores: dict[str, np.ndarray]
+    groups: np.ndarray | None
+    frame: pd.DataFrame
+
+
+def put_scored(
+    ids: Sequence[str],
+    truth: Sequence[str],
+    scores: Mapping[str, np.ndarray],
+    columns: Mapping[str, Sequence[object] | np.ndarray],
+    origin: str,
+    groups: Sequence[str] | None = None,
+) -> TableRef:
+    """Store scored rows.
+
+    Args:
+        ids: of the rows, each once.
+        truth: see `Scored`.
+        scores: metric -> (rows,), NaN where a row has none.
+        columns: what else a reader of the table wants to see of each row.
+        origin: in words.
+        groups: a name for each row, equal for rows that belong together.
+    """
+    frame = pd.DataFrame({"id": ids, "truth": truth, **columns})
+    if groups is not None:
+        frame[GROUP] = list(groups)
+    for name, values in scores.items():
+        frame[f"{SCORE}{name}"] = np.asarray(values, dtype=np.float64)
+    return put_table(frame, origin)
+
+
+def read_scored(table: TableRef) -> Scored:
+    """Read what `put_scored` stored."""
+    frame = table.read()
+    return Scored(
+        ids=frame["id"].tolist(),
+        truth=frame["truth"].to_numpy(dtype=object),
+        scores={
+            name.removeprefix(SCORE): frame[name].to_numpy(dtype=np.float64)
+            for name in map(str, frame)
+            if name.startswith(SCORE)
+        },
+        groups=pd.factorize(frame[GROUP])[0] if GROUP in frame else None,
+        frame=frame,
+    )
+
+
+def is_signed(metric: str) -> bool:
+    """Whether a figure may be below 0: rewards are a classifier's logits."""
+    return metric in SIGNED or metric.startswith("reward_")
+
+
+def scored_metrics(scored: Scored) -> dict[str, float]:
+    """The mean of every score; none for a score that no row has."""
+    return {
+        name: float(np.nanmean(values))
+        for name, values in scored.scores.items()
+        if not np.isnan(values).all()
+    }
+
+
+def scored_parts(scored: Scored, order: np.ndarray) -> list[RowMeans]:
+    """The metrics as functions of row weights, over rows in the given order."""
+    return [
+        RowMeans({name: values[order]}, ~np.isnan(values[order]))
+        for name, values in scored.scores.items()
+    ]
