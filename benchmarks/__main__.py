@@ -1,104 +1,53 @@
-"""`python -m benchmarks`: how fast a partly frozen model trains, four ways, in one process.
+"""`python -m benchmarks`: what the README claims about speed.
 
-    make bench
-    .venv/bin/python -m benchmarks --data SMSSpamCollection --repeats 3
-    .venv/bin/python -m benchmarks --model smollm2 --repeats 1 --json bench.json
-
-The ways are those of `benchmarks/ways.py`, on the same rows, model, seed, epochs and learning
-rate. Only training is timed; test accuracy is read afterwards.
+make bench                                                  all of them, one after the other
+.venv/bin/python -m benchmarks --data SMSSpamCollection     options alone: of the classifier
+.venv/bin/python -m benchmarks feedback --strategy full     one by name, with its options
+.venv/bin/python -m benchmarks feedback --help              what its options are
 """
 
 import argparse
-import json
+import importlib
 import sys
-import tempfile
-from math import isnan
-from pathlib import Path
-from statistics import median
+from collections.abc import Sequence
 
-from benchmarks.setting import Setting, prepare
-from benchmarks.ways import WAYS, Timing, measure
-from flows.quiet import install
-
-COLUMNS = (
-    "way",
-    "seconds",
-    "speed",
-    "by arithmetic",
-    "accuracy",
-    "tokens/s",
-    "of matmul rate",
-    "of ideal",
-)
+BENCHMARKS = {
+    "classifier": "a partly frozen classifier: plain loop, transformers' Trainer, Thaw",
+    "feedback": "a step of PPO: one answer at a time, Thaw",
+    "pictures": "questions about pictures with frozen encoders: encoded anew in every epoch, Thaw",
+}
+"""Name, which is also the module in this folder whose `main` runs it -> what it compares."""
 
 
-def main() -> int:
-    """Parse, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--data", type=Path, help="an SMS file (default: the shipped sample)")
-    parser.add_argument("--model", default="minilm", help="a name from conf/base_models.yaml")
-    parser.add_argument("--strategy", default="last_1")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--repeats", type=int, default=3, help="medians are shown")
-    parser.add_argument(
-        "--chapter-steps",
-        type=int,
-        help="time (a) for as many of its equal steps and scale up (it takes over ten minutes "
-        "on the UCI file); its accuracy is then not known",
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark with its options, or all with none; the highest of their exit codes."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0].startswith("-") and given[0] not in ("-h", "--help"):
+        given.insert(0, "classifier")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        epilog="\n".join(f"  {name:12}{about}" for name, about in BENCHMARKS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--ways", default=",".join(WAYS), help="which of the ways to measure")
-    parser.add_argument("--json", type=Path, help="also write all timings to this file")
-    chosen = parser.parse_args()
-    install()
-    names = chosen.ways.split(",")
-    if unknown := set(names) - set(WAYS):
-        parser.error(f"no such way: {', '.join(sorted(unknown))}; there are {', '.join(WAYS)}")
-    with tempfile.TemporaryDirectory(prefix="thaw-bench-") as scratch:
-        setting = prepare(chosen.data, chosen.model, chosen.strategy, chosen.epochs, Path(scratch))
-        print(setting.describe(), file=sys.stderr)
-        timings: dict[str, list[Timing]] = {name: [] for name in names}
-        for repeat in range(chosen.repeats):
-            for name in names:  # interleaved, so that a slow minute hits all of them
-                timing = measure(name, setting, chosen.chapter_steps)
-                timings[name].append(timing)
-                print(f"{repeat + 1}/{chosen.repeats} {timing.summary}", file=sys.stderr)
-    print(table(timings, setting))
-    if chosen.json:
-        content = {
-            "setting": setting.describe(),
-            "timings": {name: [vars(each) for each in all_] for name, all_ in timings.items()},
-        }
-        chosen.json.write_text(json.dumps(content, indent=2))
-    return 0
+    parser.add_argument(
+        "which", nargs="?", default="all", choices=["all", *BENCHMARKS], help="default: all"
+    )
+    which = parser.parse_args(given[:1]).which
+    if which != "all":
+        return _run(which, given[1:])
+    if given[1:]:
+        parser.error("all takes no options: name one benchmark to give it options")
+    codes = []
+    for name, about in BENCHMARKS.items():
+        print(f"\n## {name}: {about}\n", flush=True)
+        codes.append(_run(name, []))
+    return max(codes)
 
 
-def table(timings: dict[str, list[Timing]], setting: Setting) -> str:
-    """Markdown; seconds are medians, `speed` is how many times faster than the first way.
-
-    `by arithmetic` is the speed that the number of operations alone would give: what is above
-    it comes from running them at a higher rate (bf16), what is below from everything else.
-    """
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
-    first = median(each.seconds for each in next(iter(timings.values())))
-    first_flops = next(iter(timings.values()))[0].flops
-    for name, found in timings.items():
-        seconds = median(each.seconds for each in found)
-        accuracy = median(each.accuracy for each in found)
-        rates = [each.tail_flops / each.tail_seconds / each.matmul_rate for each in found]
-        tokens = setting.train_tokens * setting.epochs / median(each.tail_seconds for each in found)
-        ideal = [each.seconds / each.ideal_seconds for each in found if each.ideal_seconds]
-        cells = (
-            WAYS[name],
-            f"{seconds:.1f}",
-            f"{first / seconds:.1f}x",
-            f"{first_flops / found[0].flops:.1f}x",
-            "–" if isnan(accuracy) else f"{accuracy:.3f}",
-            f"{tokens:,.0f}",
-            f"{median(rates):.0%}",
-            f"{median(ideal):.2f}x" if ideal else "–",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def _run(name: str, options: Sequence[str]) -> int:
+    code: int = importlib.import_module(f"benchmarks.{name}").main(options)
+    return code
 
 
 if __name__ == "__main__":

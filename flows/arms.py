@@ -17,6 +17,7 @@ from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
+from tasks.training.device import return_freed_memory
 from tasks.training.keeping import finished_outcome, forget_checkpoints
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
@@ -59,6 +60,7 @@ def run_arm(
                     force=force,
                     depths=depths,
                 )
+                return_freed_memory()
             record_outcome(tracker, run_id, outcome, list(spec.labels))
     return outcome.model_copy(update={"run_id": run_id})
 
@@ -109,11 +111,14 @@ def _child_run(
 def arm_params(spec: ArmSpec) -> dict[str, Any]:
     """The arm's fields as flat parameters, for MLflow's columns and filters."""
     flat: dict[str, Any] = {"strategy": str(spec.strategy), "seed": spec.seed}
-    for part in ("model", "training", "language", "rl", "vqa"):
+    for part in ("model", "training", "language", "preference", "rl", "vqa"):
         fields = getattr(spec, part)
         for name, value in (fields.model_dump(mode="json") if fields else {}).items():
             if value not in (None, {}):
                 flat[f"{part}.{name}"] = value
+    for reward, digest in zip(spec.rewards, spec.reward_digests, strict=True):
+        what = (f"{reward.weight:g} x", reward.model or reward.function, reward.label, digest[:16])
+        flat[f"reward.{reward.title}"] = " ".join(filter(None, what))
     if spec.fold is not None:
         flat["fold"] = spec.fold
     return flat | {"labels": len(spec.labels), "base_digest": spec.base_digest[:16]}
@@ -135,6 +140,8 @@ def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list
         tracker.log_text(run_id, text, "thresholds.csv")
     if outcome.trunk:
         tracker.set_tags(run_id, {"thaw.trunk": outcome.trunk})
+    if outcome.note:
+        tracker.set_tags(run_id, {"thaw.note": outcome.note})
     # Runs show what has the highest step: these are the chosen checkpoint's, not the last epoch's.
     last = max((point.step for point in outcome.curve), default=0)
     tracker.log_metrics(run_id, outcome.metrics, last)

@@ -76,7 +76,7 @@ def in_own_run(
     outcome = None
     if runs:
         run_id = str(runs[0].info.run_id)
-        outcome = _measured_before(tracker, run_id)
+        outcome = measured_before(tracker, run_id)
         if outcome is not None and runs[0].info.status == FINISHED:
             return outcome
         tracker.reopen(run_id)
@@ -96,8 +96,8 @@ def in_own_run(
     return outcome
 
 
-def _measured_before(tracker: Tracker, run_id: str) -> Outcome | None:
-    """What the run measured, if its predictions are still in the store.
+def measured_before(tracker: Tracker, run_id: str) -> Outcome | None:
+    """What a baseline's run measured, if its predictions are still in the store.
 
     Measured anew, its seconds would be others than those that are logged.
     """

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from tasks.errors import RequestError
-from tasks.loading import case_names, nearest
+from tasks.loading import CHAINS, case_names, nearest, proper_name
 
 FLOWS = {
     "genre": "flows.genre",
@@ -15,6 +15,11 @@ FLOWS = {
     "acceptability": "flows.acceptability",
     "latex": "flows.latex",
     "sft": "flows.sft",
+    "sawyer_reward": "flows.sawyer_reward",
+    "sawyer_rl": "flows.sawyer_rl",
+    "sawyer": "flows.sawyer",
+    "summaries": "flows.summaries",
+    "vqa": "flows.vqa",
 }
 
 
@@ -24,6 +29,7 @@ def flow_of(case: str) -> Any:
     Raises:
         RequestError: there is no such case.
     """
+    case = proper_name(case)
     if case not in FLOWS:
         raise RequestError(
             f"There is no case {case!r}{nearest(case, list(FLOWS))}; "
@@ -36,3 +42,8 @@ def flow_of(case: str) -> Any:
 def runnable_cases() -> tuple[str, ...]:
     """Cases that have both a configuration and a flow."""
     return tuple(case for case in case_names() if case in FLOWS)
+
+
+def runnable_chains() -> tuple[str, ...]:
+    """The flows that chain cases."""
+    return tuple(chain for chain in CHAINS if chain in FLOWS)

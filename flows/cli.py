@@ -11,8 +11,9 @@ import flows  # noqa: F401 - switches telemetry off
 from flows.hosted_commands import cancel, export
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict
+from tasks.chains import load_any
 from tasks.errors import RequestError, ThawError
-from tasks.loading import load_case, read_case_file
+from tasks.loading import proper_name, read_case_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,9 +40,9 @@ def list_cases() -> None:
     Example:
       thaw list
     """
-    from flows.catalogue import runnable_cases
+    from flows.catalogue import runnable_cases, runnable_chains
 
-    for case in runnable_cases():
+    for case in (*runnable_cases(), *runnable_chains()):
         click.echo(f"{case:<14} {read_case_file(case).get('title', '')}")
 
 
@@ -60,8 +61,8 @@ def show(case: str, profile: str, overrides: tuple[str, ...]) -> None:
 
     from flows.overrides import overrides_of
 
-    config = load_case(case, profile, overrides).model_dump(mode="json")
-    overrides_of(overrides)  # refuses what `thaw run` would refuse
+    config = load_any(case, profile, overrides).model_dump(mode="json")
+    overrides_of(overrides, case)  # refuses what `thaw run` would refuse
     click.echo(yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100), nl=False)
 
 
@@ -75,19 +76,22 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
 
     Interrupted by Ctrl-C, a kill or a power cut, the same command goes on where it stopped.
 
+    Where CASE chains others (sawyer), an override begins with the stage: sft, reward or rl.
+
     \b
     Examples:
       thaw run genre
       thaw run genre -o seeds=[1,2,3] -o grid.training.learning_rate=[1e-4,3e-4]
       thaw run genre -o data.path=mine.csv -o data.columns.synopsis=plot
+      thaw run sawyer -o sft.training.epochs=1 -o rl.rl.steps=20
     """
-    load_case(case, profile, overrides)  # refuse a wrong request before anything starts
+    load_any(case, profile, overrides)  # refuse a wrong request before anything starts
     from flows.catalogue import flow_of
     from flows.overrides import overrides_of
     from flows.quiet import install
     from tasks.evaluation.report import terminal
 
-    chosen = overrides_of(overrides)
+    chosen = overrides_of(overrides, case)
     install()
     flow = flow_of(case)
     # Each arm collects garbage, and the libraries' own objects are most of it: look away.
@@ -122,6 +126,7 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
       thaw compare genre --html comparison.html
     """
     read_case_file(case)
+    case = proper_name(case)
     from tasks.evaluation.findings import Comparison
     from tasks.evaluation.report import markdown, terminal
     from tasks.storage import write_text

@@ -5,6 +5,7 @@ the command line know the same fields, and an unknown one is refused before the 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, get_args, get_origin
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from tasks.chains import is_chain, stage_names
 from tasks.config import CaseConfig, Frozen
 from tasks.errors import RequestError
 from tasks.loading import parse_overrides
@@ -88,18 +90,33 @@ Overrides: Any = _partial(CaseConfig, frozenset(NOT_OVERRIDDEN))
 Overrides.__name__ = "Overrides"
 
 
-def overrides_of(texts: Sequence[str]) -> Any:
+@cache
+def chain_overrides(chain: str) -> Any:
+    """The type of a chain's `overrides` parameter: those of each stage's case, by stage."""
+    fields: dict[str, Any] = {
+        stage: (Overrides, Field(default_factory=Overrides, description=f"Of the stage {stage}."))
+        for stage in stage_names(chain)
+    }
+    return create_model(f"{chain.capitalize()}Overrides", __base__=_Partial, **fields)
+
+
+def overrides_of(texts: Sequence[str], case: str = "") -> Any:
     """The command line's `field=value` texts, which `load_case` accepts, as `Overrides`.
+
+    Args:
+        texts: of a chain they begin with a stage.
+        case: the case's or the chain's name.
 
     Raises:
         RequestError: a text is not of that form, or names what the case's file alone decides.
     """
     tree = parse_overrides(texts)
-    for name in tree:
-        if name in NOT_OVERRIDDEN:
-            hint = "give --profile instead" if name == "profile" else "change it in conf/"
-            raise RequestError(f"No override changes {name}: {hint}.")
-    return Overrides.model_validate(tree)
+    for fields in tree.values() if is_chain(case) else [tree]:
+        for name in fields:
+            if name in NOT_OVERRIDDEN:
+                hint = "give --profile instead" if name == "profile" else "change it in conf/"
+                raise RequestError(f"No override changes {name}: {hint}.")
+    return (chain_overrides(case) if is_chain(case) else Overrides).model_validate(tree)
 
 
 def as_mapping(overrides: BaseModel) -> dict[str, Any]:

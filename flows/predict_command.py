@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from tasks.chains import answering_case
 from tasks.errors import RequestError
-from tasks.loading import load_case
 
 
 @click.command()
@@ -26,6 +26,13 @@ from tasks.loading import load_case
     type=click.IntRange(1, 64),
     help="Search with so many beams (cases that write; 1: greedy).",
 )
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The picture that is asked about: one for all questions, or one for each.",
+)
 def predict(
     case: str,
     texts: tuple[str, ...],
@@ -34,6 +41,7 @@ def predict(
     alias: str,
     strategy: str | None,
     beams: int | None,
+    images: tuple[Path, ...],
 ) -> None:
     """Predict with the champion of CASE, or with any arm of its latest finished sweep.
 
@@ -43,19 +51,35 @@ def predict(
       thaw predict genre --file synopses.txt --json
       thaw predict genre --strategy head "A retired swordsman opens a noodle bar for ghosts."
       thaw predict latex "g of x equals integral from 0 to 1 of x squared" --beams 4
+      thaw predict vqa --image photo.jpg "what colour is the wall?" "how many people are there?"
+      thaw predict vqa --file questions.jsonl --json
+      thaw predict sawyer_reward "Is tea a drink?" "Yes, it is." "No, tea is a stone."
     """
-    config = load_case(case)
+    config = answering_case(case)
+    case = config.case
     from flows.quiet import install
     from tasks.registry import prediction
 
-    given = list(texts) + (prediction.read_texts(file) if file else [])
-    if not given:
-        raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
+    if images and config.task != "vqa":
+        raise RequestError(f"--image is for questions about pictures, and {case} reads texts.")
+    if config.task == "vqa":
+        from flows.picture_questions import picture_questions
+
+        rows = picture_questions(texts, images, file)
+    elif config.task == "preference":
+        from flows.answer_ranking import answer_records, ranked
+
+        rows = answer_records(texts, file)
+    else:
+        given = list(texts) + (prediction.read_texts(file) if file else [])
+        if not given:
+            raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
+        rows = [{"text": text} for text in given]
     if strategy is not None and alias != "champion":
         raise RequestError(
             "--alias names a registered version and --strategy an arm of a sweep: give one of them."
         )
-    if beams is not None and config.task != "completion":
+    if beams is not None and config.task not in ("completion", "policy", "vqa"):
         raise RequestError(f"--beams is for cases that write, and {case} gives labels: leave it.")
     install()
     if strategy is None:
@@ -65,15 +89,23 @@ def predict(
 
         model = load_arm(case, strategy, config.tracking.uri)
     params = {"beams": beams} if beams else None
-    for text, answer in zip(given, prediction.predict(model, given, params), strict=True):
+    inputs = [row["text"] for row in rows] if "text" in rows[0] else rows
+    answers = prediction.predict(model, inputs, params)
+    if config.task == "preference":
+        rows, answers = ranked(rows, answers)
+    for row, answer in zip(rows, answers, strict=True):
         if as_json:
-            click.echo(json.dumps({"text": text, **answer}, ensure_ascii=False))
+            click.echo(json.dumps({**row, **answer}, ensure_ascii=False))
         else:
-            click.echo(_shown(answer))
+            click.echo(_shown({**row, **answer}))
 
 
 def _shown(answer: dict[str, Any]) -> str:
-    """One line: the labels that pass with their probabilities, or what was written."""
+    """One line: the labels that pass with their probabilities, what was written, or a reward."""
+    if "reward" in answer:
+        return f"{answer['reward']:+.3f}  {answer['answer']}"
+    if "confidence" in answer:
+        return f"{answer['answer'] or '(no answer)'} {answer['confidence']:.0%}"
     if "answer" in answer:
         return str(answer["answer"])
     pairs = zip(answer["labels"], answer["scores"], strict=True)

@@ -6,9 +6,9 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
-from flows.catalogue import flow_of, runnable_cases
+from flows.catalogue import flow_of, runnable_cases, runnable_chains
+from tasks.chains import load_any
 from tasks.errors import RequestError
-from tasks.loading import load_case
 
 
 def deployment_of(case: str) -> RunnerDeployment:
@@ -17,7 +17,7 @@ def deployment_of(case: str) -> RunnerDeployment:
     Raises:
         RequestError: there is no such case, or its schedule is none that cron understands.
     """
-    given = load_case(case).schedule
+    given = load_any(case).schedule
     try:
         schedules = [CronSchedule(cron=given.cron, timezone=given.timezone)] if given.cron else []
     except ValidationError as error:
@@ -41,4 +41,5 @@ def serve_all(limit: int = 1) -> None:
             "Schedules need a Prefect server: start one with `prefect server start` and set "
             "PREFECT_API_URL=http://127.0.0.1:4200/api."
         )
-    serve(*(deployment_of(case) for case in runnable_cases()), limit=limit)
+    every = (*runnable_cases(), *runnable_chains())
+    serve(*(deployment_of(case) for case in every), limit=limit)

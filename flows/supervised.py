@@ -38,6 +38,7 @@ from tasks.splitting.parts import split_into_parts
 from tasks.storage import TableRef
 from tasks.tracking import git_commit
 from tasks.training.arms import ArmSpec, check_strategies, plan_arms
+from tasks.validation.findings import ValidationReport
 from tasks.validation.report import render_html, render_markdown
 from tasks.validation.validate import validate
 
@@ -112,19 +113,31 @@ def validate_data(raw: TableRef, config: CaseConfig, sweep: Sweep) -> TableRef:
     prepared = prepare(raw, config.data)
     if sweep.finished:
         return prepared
-    report = validate(prepared.read(), config)
+    keep_validation(validate(prepared.read(), config), raw.origin, config, sweep)
+    return prepared
+
+
+def keep_validation(
+    report: ValidationReport, origin: str, config: CaseConfig, sweep: Sweep
+) -> None:
+    """Keep a validation report on the parent run and in Prefect, and stop there if it blocks.
+
+    Raises:
+        RequestError: a blocking expectation failed.
+    """
     log = sweep.tracker.log_text
-    page = render_html(report, f"{config.case}: validation", raw.origin)
+    page = render_html(report, f"{config.case}: validation", origin)
     log(sweep.run_id, page, "validation/report.html")
     log(sweep.run_id, report.model_dump_json(indent=2), "validation/report.json")
     create_markdown_artifact(
-        key=f"{config.case}-validation", markdown=render_markdown(report), description=report.source
+        key=artifact_key(config, "validation"),
+        markdown=render_markdown(report),
+        description=report.source,
     )
     logger = get_run_logger()
     for finding in report.failed("warn"):
         logger.warning("%s", finding.sentence)
     report.raise_if_blocked()
-    return prepared
 
 
 @task(name="split", cache_policy=NO_CACHE)
@@ -183,7 +196,7 @@ def keep_comparison(
             tracker.log_bytes(run_id, picture, f"comparison/{name}", Path(scratch))
     tracker.log_metrics(run_id, {k: v for k, v in best.metrics.items() if k.startswith("test/")})
     tracker.set_tags(run_id, {"thaw.best": best.name, "mlflow.note.content": markdown(comparison)})
-    create_markdown_artifact(key=f"{config.case}-comparison", markdown=markdown(comparison))
+    create_markdown_artifact(key=artifact_key(config, "comparison"), markdown=markdown(comparison))
     _link_run(config, sweep)
 
 
@@ -195,17 +208,22 @@ def provenance(config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> dict[str, str
             f"{part.rows:,} rows ({part.digest[:12]})"
             for part in (spec.train, spec.validation, spec.test)
         ),
-        "Base model": f"{config.model.base} ({spec.base_digest[:12]})",
+        "Base model": f"{config.base_model} ({spec.base_digest[:12]})",
         "Git commit": git_commit() or "not a checkout",
         "MLflow run": sweep.run_id,
         "Configuration": config.model_dump_json(indent=2, exclude={"reference"}),
     }
 
 
+def artifact_key(config: CaseConfig, what: str) -> str:
+    """Prefect takes lower-case letters, numbers and dashes alone."""
+    return f"{config.case}-{what}".replace("_", "-")
+
+
 def _link_run(config: CaseConfig, sweep: Sweep) -> None:
     if sweep.tracker.uri.startswith("http"):
         address = f"{sweep.tracker.uri}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}"
-        create_link_artifact(key=f"{config.case}-run", link=address, link_text="MLflow run")
+        create_link_artifact(key=artifact_key(config, "run"), link=address, link_text="MLflow run")
 
 
 @task(name="register", cache_policy=NO_CACHE)

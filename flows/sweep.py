@@ -109,7 +109,7 @@ def _new(
             "thaw.data_digest": data_digest[:32],
         },
         params={
-            "base_model": config.model.base,
+            "base_model": config.base_model,
             "source": config.data.source,
             "strategies": ",".join(str(strategy) for strategy in config.strategies),
             "seeds": ",".join(str(seed) for seed in config.seeds),

@@ -13,6 +13,7 @@ from tasks.sections.data import DataConfig
 from tasks.sections.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
 from tasks.sections.hosted import HostedConfig
 from tasks.sections.language import LanguageConfig
+from tasks.sections.preference import PreferenceConfig
 from tasks.sections.reference import ReferenceConfig, ReferenceRow
 from tasks.sections.rl import RewardConfig, RLConfig
 from tasks.sections.running import (
@@ -23,8 +24,8 @@ from tasks.sections.running import (
     TrackingConfig,
 )
 from tasks.sections.training import ModelConfig, TrainingConfig
-from tasks.sections.vqa import VqaConfig
-from tasks.training.strategies import Strategy
+from tasks.sections.vqa import SmallConfig, VqaConfig
+from tasks.training.strategies import Strategy, check_task
 
 __all__ = [
     "CaseConfig",
@@ -37,12 +38,14 @@ __all__ = [
     "LanguageConfig",
     "ModelConfig",
     "Part",
+    "PreferenceConfig",
     "RLConfig",
     "ReferenceConfig",
     "ReferenceRow",
     "RegistryConfig",
     "RewardConfig",
     "ScheduleConfig",
+    "SmallConfig",
     "SplitConfig",
     "TrackingConfig",
     "TrainingConfig",
@@ -65,7 +68,9 @@ class CaseConfig(Frozen):
     profile: str = "sample"
     """The profile that was applied."""
     strategies: tuple[Strategy, ...]
-    """What trains: `full`, `freeze_<n>`, `last_<n>`, `head`, `prompt_<n>`, `lora_<r>`."""
+    """What trains: `full`, `freeze_<n>`, `last_<n>`, `head`, `prompt_<n>`, `lora_<r>`; in cases
+    about pictures (`vqa`) which parts are frozen: `nothing`, `text_encoder`, `image_encoder`,
+    `encoders`, `decoder`, `all`."""
     seeds: tuple[int, ...] = (42,)
     """One arm for each strategy and seed."""
     data: DataConfig
@@ -73,6 +78,7 @@ class CaseConfig(Frozen):
     training: TrainingConfig = TrainingConfig()
     language: LanguageConfig = LanguageConfig()
     hosted: HostedConfig = HostedConfig()
+    preference: PreferenceConfig = PreferenceConfig()
     rl: RLConfig = RLConfig()
     rewards: tuple[RewardConfig, ...] = ()
     """What answers earn, in cases that learn from rewards (`policy`): a weighted sum."""
@@ -86,6 +92,13 @@ class CaseConfig(Frozen):
     tracking: TrackingConfig = TrackingConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     reference: ReferenceConfig = ReferenceConfig()
+
+    @property
+    def base_model(self) -> str:
+        """What training starts from, as a reader would name it."""
+        if self.task != "vqa":
+            return self.model.base
+        return f"{self.vqa.text_encoder} + {self.vqa.image_encoder} + {self.model.base}"
 
     @field_validator("strategies", "seeds")
     @classmethod
@@ -109,6 +122,11 @@ class CaseConfig(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _freezes_what_it_has(self) -> "CaseConfig":
+        check_task(self.strategies, self.task)
+        return self
+
+    @model_validator(mode="after")
     def _evaluates_classes(self) -> "CaseConfig":
         for field in ("calibrate", "ordered"):
             if self.task != "single_label" and getattr(self.evaluation, field):
@@ -117,6 +135,17 @@ class CaseConfig(Frozen):
                     f"evaluation.{field} is for cases whose rows have one label each, and this "
                     f"one {kind}: set it to false"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _stops_early_at_the_best(self) -> "CaseConfig":
+        keeps = {self.training.keep, *self.grid.training.get("keep", ())}
+        waits = {self.training.patience, *self.grid.training.get("patience", ())}
+        if "last" in keeps and waits != {None}:
+            raise ValueError(
+                "training.patience stops when the best epoch is some time ago, which says nothing "
+                "for training.keep=last: leave one of them"
+            )
         return self
 
     @model_validator(mode="after")

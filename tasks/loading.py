@@ -20,6 +20,10 @@ from tasks.paths import conf_dir
 DATA_SOURCES = ("sample", "path", "hub", "url")
 # Some of their fields have the names of training's, which are meant more often.
 SPECIAL = ("hosted", "rl", "vqa")
+CHAINS = ("sawyer",)
+"""Files of `conf/` that chain cases (`tasks/chains.py`) and are none themselves."""
+OTHER_NAMES = {"sawyer_sft": "sft"}
+"""Names under which a case is known beside its own."""
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # What is said of one source and holds for no other.
 BELONGINGS = (
@@ -55,18 +59,24 @@ def case_names() -> list[str]:
 
 
 def _is_case(path: Path) -> bool:
-    return path.stem not in {"base_models", "openai"}
+    return path.stem not in {"base_models", "openai", *CHAINS}
+
+
+def proper_name(case: str) -> str:
+    """A case's name, where another was given that it goes by too: `sawyer_sft` is `sft`."""
+    return OTHER_NAMES.get(case, case)
 
 
 def read_case_file(case: str) -> dict[str, Any]:
-    """The case's YAML as it stands.
+    """The YAML of a case or a chain as it stands.
 
     Raises:
         RequestError: there is no such case, or its file is not YAML.
     """
+    case = proper_name(case)
     path = conf_dir() / f"{case}.yaml"
-    if case not in case_names():
-        hint = nearest(case, case_names())
+    if case not in (*case_names(), *CHAINS):
+        hint = nearest(case, [*case_names(), *CHAINS])
         raise RequestError(
             f"There is no case {case!r}{hint}; the cases are {', '.join(case_names())}."
         )
@@ -95,6 +105,7 @@ def load_case(
         RequestError: an unknown case, profile or field (with the nearest valid name), or a
             value that does not fit its field.
     """
+    case = proper_name(case)
     fields = read_case_file(case)
     profiles = fields.pop("profiles", {})
     if profile not in profiles:

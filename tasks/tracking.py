@@ -187,6 +187,16 @@ class Tracker:
                 return str(run.info.run_id)
         raise RequestError(f"No sweep of {case} is finished yet: `thaw run {case}` makes one.")
 
+    def params(self, run_id: str) -> dict[str, str]:
+        """A run's parameters; none where the run is gone."""
+        run = self._run(run_id)
+        return {} if run is None else dict(run.data.params)
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """A run's tags; none where the run is gone."""
+        run = self._run(run_id)
+        return {} if run is None else dict(run.data.tags)
+
     def last_step(self, run_id: str, metric: str) -> int:
         """The last step at which `metric` was logged, or -1."""
         try:
@@ -261,6 +271,32 @@ class Tracker:
             return self.client.get_model_version_by_alias(name, alias)
         except MlflowException:
             return None
+
+    def version(self, name: str, number: str) -> ModelVersion | None:
+        """The version of that number, if any."""
+        try:
+            return self.client.get_model_version(name, number)
+        except MlflowException:
+            return None
+
+    def model_artifact(self, version: ModelVersion, artifact: str) -> Path:
+        """A local copy of a folder that was logged with a pyfunc model; read it, and no more.
+
+        Raises:
+            ThawError: the version has no such folder, or the store cannot be reached.
+        """
+        try:
+            return Path(
+                mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"models:/{version.name}/{version.version}/artifacts/{artifact}",
+                    tracking_uri=self.uri,
+                )
+            )
+        except (MlflowException, OSError) as error:
+            raise ThawError(
+                f"The files of {version.name} version {version.version} cannot be read "
+                f"({_first_line(error)})."
+            ) from error
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
         """Point an alias at a version."""

@@ -112,3 +112,17 @@ def test_a_grid_that_cannot_be_run_is_refused_before_anything_runs(
 ) -> None:
     with pytest.raises(RequestError, match=wanted):
         load_case("genre", "sample", [override])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["training.keep=last", "training.patience=2"],
+        ["grid.training.keep=[best,last]", "training.patience=2"],
+    ],
+)
+def test_stopping_early_and_keeping_the_last_epoch_contradict_each_other(
+    overrides: list[str],
+) -> None:
+    with pytest.raises(RequestError, match="says nothing for training"):
+        load_case("spam", "sample", overrides)

@@ -200,6 +200,37 @@ def tiny_writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a T5 of 2 x 4 blocks x 32 that reads and writes bytes."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    tokenizer = byte_tokenizer("gpt2")
+    tokenizer.pad_token = "<pad>"  # noqa: S105 - a token of text
+    folder = tmp_path_factory.mktemp("tiny-t5")
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=WIDTH,
+        d_kv=16,
+        d_ff=64,
+        num_layers=2,
+        num_decoder_layers=BLOCKS,
+        num_heads=2,
+        tie_word_embeddings=False,  # as in FLAN-T5
+        decoder_start_token_id=tokenizer.pad_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = T5ForConditionalGeneration(config)
+        model.lm_head.weight.data *= 0.2  # a new one is so sure that it always writes the same
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 FAMILIES = ("bert", "distilbert", "roberta", "gpt2", "llama")
 DECODERS = ("gpt2", "llama")
 

@@ -83,7 +83,12 @@ def confidence_bins(
     """
     answer = probabilities.argmax(1)
     each = np.arange(len(truth))
-    given, right = probabilities[each, answer].astype(np.float64), truth[each, answer]
+    return bins_of(probabilities[each, answer], truth[each, answer], bins)
+
+
+def bins_of(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> ConfidenceBins:
+    """The same from how sure each answer was and how right it is, 0 to 1; both (n,)."""
+    given = confidence.astype(np.float64)
     number = np.clip(np.ceil(given * bins - 1e-9).astype(int) - 1, 0, bins - 1)
     rows = np.bincount(number, minlength=bins)
     some = rows > 0

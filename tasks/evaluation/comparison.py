@@ -29,6 +29,7 @@ from tasks.evaluation.ordinal import OF_SCALE, scale_of
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
+from tasks.training.strategies import WHOLE
 
 COSTS = (
     "trainable_parameters",
@@ -77,7 +78,7 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
         case=config.case,
         title=config.title,
         data=config.data.source,
-        base_model=config.model.base,
+        base_model=config.base_model,
         task=config.task,
         positive=config.data.positive,
         primary=primary,
@@ -186,7 +187,7 @@ def _entry(name: str, groups: Groups, config: CaseConfig, metrics: dict[str, Int
         (
             others
             for others in groups.values()
-            if others[0].strategy == "full" and others[0].point == group[0].point
+            if others[0].strategy in WHOLE and others[0].point == group[0].point
         ),
         (),
     )

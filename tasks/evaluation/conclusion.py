@@ -9,6 +9,7 @@ from math import isnan
 from statistics import median
 
 from tasks.evaluation.findings import Comparison, Difference, Entry
+from tasks.evaluation.vqa import QUESTION_ONLY
 from tasks.evaluation.wording import (
     figure,
     lower_is_better,
@@ -32,6 +33,7 @@ def conclude(comparison: Comparison) -> str:
         *_equals(comparison),
         *_others(comparison),
         *_baseline(comparison),
+        *_looking(comparison),
         *_hosted(comparison),
         *_cautions(comparison),
     ]
@@ -121,6 +123,19 @@ def _baseline(comparison: Comparison) -> list[str]:
         return [f"It cannot be told apart from the strongest baseline, {rival.name} ({shown})."]
     verb = "beats" if _gain(gap) > 0 else "loses to"
     return [f"It {verb} the strongest baseline, {rival.name} ({shown})."]
+
+
+def _looking(comparison: Comparison) -> list[str]:
+    """Whether answers come from the pictures at all: the best arm against itself without them."""
+    if QUESTION_ONLY not in [entry.name for entry in comparison.baselines]:
+        return []
+    gap = comparison.difference(comparison.best, QUESTION_ONLY)
+    if gap.real and _gain(gap) > 0:
+        return [f"It uses the pictures: without them it answers worse ({_gap(gap)})."]
+    return [
+        "It does not use the pictures: the same arm trained without them answers "
+        f"{'better' if gap.real else 'as well'} ({_gap(gap)})."
+    ]
 
 
 def _hosted(comparison: Comparison) -> list[str]:

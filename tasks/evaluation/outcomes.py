@@ -40,6 +40,7 @@ class Outcome(BaseModel):
         folder: where the trained model lies (arms only).
         trunk: whether the frozen part ran once per example, and if not, why.
         fold: the fold that was the test part; None without cross-validation.
+        note: what else a reader has to know: a guard that ended the training, say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class Outcome(BaseModel):
     folder: str | None = None
     trunk: str = ""
     fold: int | None = None
+    note: str = ""
 
 
 class Predictions(BaseModel):

@@ -18,6 +18,10 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.prediction_plots import confusion_matrix, precision_recall, reliability
 from tasks.evaluation.wording import amount, lower_is_better, metric_title
 
+LOSSES = ("train/loss", "val/loss")
+OF_POLICIES = ("val/kl", "val/tokens")
+"""What is drawn beside the metric that selects."""
+
 
 def draw_all(
     comparison: Comparison, outcomes: Sequence[Outcome], best: Outcome, labels: Sequence[str]
@@ -33,19 +37,23 @@ def draw_all(
     positive = positive_index(labels, comparison.positive)
     pictures = {
         "quality_against_cost.png": quality_against_cost(comparison),
-        "learning_curves.png": learning_curves(outcomes, comparison.select_by),
+        "learning_curves.png": learning_curves(
+            outcomes,
+            comparison.select_by,
+            OF_POLICIES if comparison.task == "policy" else LOSSES,
+        ),
     }
     if comparison.task == "completion":
         answers = best.test.read()
         if "normalised_match" in answers:
             pictures["formulas.png"] = formulas(answers)
-    else:
+    elif comparison.task in ("multi_label", "single_label"):
         recall = precision_recall(best, labels, comparison.task, positive)
         pictures["precision_recall.png"] = recall
     if comparison.task == "single_label":
         pictures["confusion_matrix.png"] = confusion_matrix(best, labels, comparison.confidence)
         pictures["reliability.png"] = reliability(best, labels, comparison.confidence, positive)
-    if best.temperature != 1.0:
+    if best.temperature != 1.0 and comparison.task == "single_label":
         pictures["calibration.png"] = calibration(best)
     return {name: picture for name, picture in pictures.items() if picture}
 
@@ -96,8 +104,11 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
     return to_png(picture)
 
 
-def learning_curves(outcomes: Sequence[Outcome], select_by: str) -> bytes | None:
-    """Training loss, validation loss and the selecting metric over epochs, a line an arm.
+def learning_curves(
+    outcomes: Sequence[Outcome], select_by: str, beside: Sequence[str] = LOSSES
+) -> bytes | None:
+    """Training loss, validation loss (or what is named) and the selecting metric over epochs.
+    A line is an arm.
 
     Where there are several seeds each is a thin line and their mean the thick one. A grid with
     more arms than colours shows the best of them in colour and the rest in grey, unnamed.
@@ -107,7 +118,7 @@ def learning_curves(outcomes: Sequence[Outcome], select_by: str) -> bytes | None
     """
     arms = by_name([outcome for outcome in outcomes if outcome.kind == "arm"])
     logged = {name for arm in outcomes for point in arm.curve for name in point.metrics}
-    metrics = [m for m in dict.fromkeys(["train/loss", "val/loss", select_by]) if m in logged]
+    metrics = [m for m in dict.fromkeys([*beside, select_by]) if m in logged]
     if not metrics:
         return None
     colours = _colours(

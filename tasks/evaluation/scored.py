@@ -12,22 +12,39 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from tasks.evaluation.variety import DistinctGrams
 from tasks.evaluation.weighted_decisions import RowMeans
 from tasks.sections.base import Task
 from tasks.storage import TableRef, put_table
 
 METRICS: dict[Task, tuple[str, ...]] = {
     "preference": ("pair_accuracy", "pair_accuracy_matched", "margin", "loss"),
-    "policy": ("reward", "kl", "tokens", "words", "repetition_4", "stops", "overlap"),
+    "policy": (
+        "reward",
+        "greedy_reward",
+        "kl",
+        "tokens",
+        "words",
+        "repetition_4",
+        "distinct_1",
+        "distinct_2",
+        "stops",
+        "overlap",
+    ),
     "vqa": ("vqa_accuracy", "exact_match", "yes_no", "number", "other", "stops", "loss"),
 }
 """Of each task; `policy` also has `reward_<name>` for every part of the reward."""
 UNBOUNDED = ("loss", "tokens", "words")
 """Figures that may be above 1."""
-SIGNED = ("reward", "kl", "margin")
+SIGNED = ("reward", "greedy_reward", "kl", "margin")
 """Those that may be below 0 too, `reward_<name>` among them."""
 GROUP = "group"
 SCORE = "score:"
+TEXT = "generated"
+"""The column of what was written, where rows are answers: how varied they are, taken together, is
+a figure too."""
+GREEDY = "greedy"
+"""The column of greedy answers to the same prompts, where there are some."""
 
 
 class Scored(BaseModel):
@@ -99,17 +116,32 @@ def is_signed(metric: str) -> bool:
 
 
 def scored_metrics(scored: Scored) -> dict[str, float]:
-    """The mean of every score; none for a score that no row has."""
-    return {
+    """The mean of every score, none for a score that no row has; and how varied answers are."""
+    means = {
         name: float(np.nanmean(values))
         for name, values in scored.scores.items()
         if not np.isnan(values).all()
     }
+    once = np.ones((len(scored.ids), 1))
+    varied = {
+        name: float(values[0])
+        for part in _varied(scored, np.arange(len(scored.ids)))
+        for name, values in part.at(once).items()
+        if not np.isnan(values[0])
+    }
+    return means | varied
 
 
-def scored_parts(scored: Scored, order: np.ndarray) -> list[RowMeans]:
+def scored_parts(scored: Scored, order: np.ndarray) -> list[RowMeans | DistinctGrams]:
     """The metrics as functions of row weights, over rows in the given order."""
-    return [
+    means = [
         RowMeans({name: values[order]}, ~np.isnan(values[order]))
         for name, values in scored.scores.items()
     ]
+    return [*means, *_varied(scored, order)]
+
+
+def _varied(scored: Scored, order: np.ndarray) -> list[DistinctGrams]:
+    if TEXT not in scored.frame:
+        return []
+    return [DistinctGrams(scored.frame[TEXT].iloc[order].tolist())]

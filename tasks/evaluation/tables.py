@@ -18,6 +18,9 @@ from tasks.evaluation.wording import (
     signed_span,
     span,
 )
+from tasks.training.strategies import WHOLE
+
+Tone = Literal["", "better", "worse", "even"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Cell:
 
     main: str
     remark: str = ""
-    tone: Literal["", "better", "worse", "even"] = ""
+    tone: Tone = ""
 
 
 @dataclass(frozen=True)
@@ -92,15 +95,17 @@ def costs(comparison: Comparison) -> Sheet:
         cells = [_name(entry, comparison)]
         for cost, (_, form) in forms.items():
             known = entry.costs.get(cost)
-            compared = known.ratio if known and entry.strategy != "full" else None
+            compared = known.ratio if known and entry.strategy not in WHOLE else None
             cells.append(
                 Cell(form(known.value if known else None), ratio(compared) if compared else "")
             )
         rows.append(tuple(cells))
     ratios = any(cost.ratio for entry in comparison.entries for cost in entry.costs.values())
+    strategies = [entry.strategy for entry in comparison.entries]
+    whole = next((name for name in strategies if name in WHOLE), None)
     shared = any("trunk_seconds" in entry.costs for entry in comparison.entries)
     notes = [
-        "With each cost, how many times that of full it is." if ratios else "",
+        f"With each cost, how many times that of {whole} it is." if ratios else "",
         "The trunk pass runs the frozen part once; arms of a sweep share it." if shared else "",
     ]
     return Sheet(

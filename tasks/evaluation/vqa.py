@@ -20,6 +20,9 @@ import pandas as pd
 
 ENOUGH = 3
 """Annotators who must have given an answer for it to count whole."""
+QUESTION_ONLY, IMAGE_ONLY = "question only", "image only"
+MOST_FREQUENT = "most frequent answer by type"
+"""The baselines, as tables call them."""
 SCORES = ("vqa_accuracy", "vqa_accuracy_leave_one_out", "exact_match")
 
 _ARTICLES = {"a", "an", "the"}

@@ -22,6 +22,7 @@ _NAMES = {
     "tokens": "tokens an answer",
     "kl": "KL from the start, nats",
     "overlap": "words taken from the prompt",
+    "greedy_reward": "reward of the greedy answer",
     "pair_accuracy": "pairs ranked rightly",
     "pair_accuracy_matched": "of like length",
     "margin": "mean margin",

@@ -25,7 +25,8 @@ def text_column(
     Raises:
         RequestError: a value with no Unicode text, or a label that contains the separator.
     """
-    is_label = name == config.columns.get(config.label_role, config.label_role)
+    role = config.label_role
+    is_label = role is not None and name == config.columns.get(role, role)
     separator = config.label_separator if is_label else None
     cells: list[str | None] = []
     for record, value in enumerate(values, 1):

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.columnar import text_of_table
+from tasks.ingestion.comparisons import check_comparison_roles, read_comparisons
 from tasks.ingestion.instructions import check_dialogue_roles, read_instructions
 from tasks.ingestion.readers import read_file
 from tasks.ingestion.selection import keep_rows, sort_rows
@@ -48,8 +49,11 @@ def ingest(
     source = fetch(config)
     name = str(source) if isinstance(source, Path) else config.source
     notes = []
-    if config.layout == "dialogues":
-        table, note = read_instructions(source, config, turn_names)
+    if config.layout != "table":
+        if config.layout == "dialogues":
+            table, note = read_instructions(source, config, turn_names)
+        else:
+            table, note = read_comparisons(source, config)
         notes.append(note)
         roles = {role: table.column(role) for role in table.column_names}
         numbers = roles.pop("row")
@@ -92,7 +96,9 @@ def check_roles(config: DataConfig) -> None:
     """
     if config.layout == "dialogues":
         check_dialogue_roles(config)
-    columns = () if config.layout == "dialogues" else config.columns
+    elif config.layout == "comparisons":
+        check_comparison_roles(config)
+    columns = config.columns if config.layout == "table" else ()
     named = [(f"data.columns.{role}", role) for role in columns]
     named += [(f"data.keep.{role}", role) for role in config.keep]
     named += [("data.may_be_empty", role) for role in config.may_be_empty]

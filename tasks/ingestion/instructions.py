@@ -5,10 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from tasks.config import DataConfig
-from tasks.errors import RequestError
 from tasks.ingestion.dialogues import read_dialogues
+from tasks.ingestion.layout_roles import check_layout_roles
 from tasks.ingestion.layouts import COLUMNS
-from tasks.loading import nearest
 
 ROLES = ("prompt", "completion")
 OPTIONAL = ("source",)
@@ -36,9 +35,7 @@ def read_instructions(
     )
     table, repeated = found.without_repeats()
     notes = [f"{found.layout} layout"]
-    if found.skipped:
-        line, why = next(iter(found.skipped.items()))
-        notes.append(f"{len(found.skipped)} bad records left out, the first {line}: {why}")
+    notes += [found.note] if found.note else []
     if repeated:
         notes.append(f"{repeated} rows left out whose prompt an earlier row has")
     names = ["row", *ROLES, *OPTIONAL]
@@ -49,21 +46,5 @@ def read_instructions(
 
 
 def check_dialogue_roles(config: DataConfig) -> None:
-    """Refuse columns that no layout has, and roles other than those that dialogues come to.
-
-    Raises:
-        RequestError: the first of them, with the nearest name.
-    """
-    for name in config.columns:
-        if name not in COLUMNS:
-            raise RequestError(
-                f"data.columns.{name}: no layout of dialogues has {name}{nearest(name, COLUMNS)}; "
-                f"they have {', '.join(COLUMNS)}."
-            )
-    given = ("id", *ROLES, *OPTIONAL)
-    for role in config.roles:
-        if role not in given:
-            raise RequestError(
-                f"data.required or data.optional names {role!r}{nearest(role, given)}: dialogues "
-                f"come to {', '.join(ROLES)} and, where the data has it, {OPTIONAL[0]}."
-            )
+    """Refuse columns that no layout has, and roles other than those that dialogues come to."""
+    check_layout_roles(config, "dialogues", COLUMNS, ROLES, OPTIONAL)

@@ -3,11 +3,9 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tasks.errors import RequestError
-
-Record = dict[str, Any]
+from tasks.ingestion.numbered import BadRecordError, Record, text_of, with_input
 
 COLUMNS = (
     "instruction",
@@ -24,10 +22,6 @@ COLUMNS = (
 """Every column that a layout reads."""
 _MARK = re.compile(r"^<(human|bot)>:[ \t]*", re.MULTILINE)
 _ROLES = {"user": "user", "human": "user", "assistant": "assistant", "bot": "assistant"}
-
-
-class BadRecordError(Exception):
-    """Why one record cannot be used, as the end of a sentence."""
 
 
 def layout_of(path: Path | str, record: Record) -> str:
@@ -48,16 +42,6 @@ def layout_of(path: Path | str, record: Record) -> str:
     )
 
 
-def _text(record: Record, name: str) -> str:
-    """A field that must be there and hold text."""
-    value = record.get(name)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise BadRecordError(f"{name} is empty")
-    if not isinstance(value, str):
-        raise BadRecordError(f"{name} is not a text")
-    return value.strip()
-
-
 def source_of(record: Record) -> str | None:
     """Where the record came from; OIG keeps it in `metadata`."""
     metadata = record.get("metadata")
@@ -66,26 +50,23 @@ def source_of(record: Record) -> str | None:
 
 
 def _instruction(record: Record) -> list[str]:
-    prompt = _text(record, "instruction")
-    if isinstance(record.get("input"), str) and record["input"].strip():
-        prompt = f"{prompt}\n\n{record['input'].strip()}"
-    return [prompt, _text(record, "output")]
+    return [with_input(record), text_of(record, "output")]
 
 
 def _prompt(record: Record) -> list[str]:
     answer = "completion" if "completion" in record else "response"
-    return [_text(record, "prompt"), _text(record, answer)]
+    return [text_of(record, "prompt"), text_of(record, answer)]
 
 
 def _messages(record: Record) -> list[str]:
     messages = record.get("messages")
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         raise BadRecordError("messages is not a list of objects with role and content")
-    return _from_turns([(str(one.get("role")), _text(one, "content")) for one in messages])
+    return _from_turns([(str(one.get("role")), text_of(one, "content")) for one in messages])
 
 
 def _oig(record: Record) -> list[str]:
-    before, *rest = _MARK.split(_text(record, "text"))
+    before, *rest = _MARK.split(text_of(record, "text"))
     if not rest:
         raise BadRecordError("text has no line that begins with <human>: or <bot>:")
     turns = [("system", before.strip())] if before.strip() else []

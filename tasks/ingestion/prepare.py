@@ -41,7 +41,10 @@ def prepare(raw: TableRef, config: DataConfig) -> TableRef:
         values = {role: clean(cell, config) for role, cell in zip(named, cells, strict=True)}
         texts.append(render(lines, values) if all(values[role] for role in needed) else None)
     split = label_parser(config)
-    labels = [split(cell) for cell in _strings(rows, config.label_role).to_pylist()]
+    role = config.label_role
+    labels = (
+        [split(cell) for cell in _strings(rows, role).to_pylist()] if role else [[]] * len(rows)
+    )
     kept = [name for name in raw.columns if name not in {"row", "text", "labels"}]
     table = pa.table(
         {

@@ -1,6 +1,7 @@
 """Which prepared rows can be trained on, and which labels are left to learn."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -41,7 +42,7 @@ def usable_examples(prepared: TableRef, config: DataConfig) -> tuple[TableRef, U
     The rule for rare labels: count once over all rows that have a text; a label below
     `config.min_label_count` is left out. That is final, because a row goes only when no label is
     left on it, so no remaining label loses a row. With `config.labels` only these labels
-    are used; one that occurs nowhere counts as rare.
+    are used; one that occurs nowhere counts as rare. Where no role holds labels, none is needed.
 
     Returns:
         The kept rows, their `labels` reduced to those that are left, and the report.
@@ -56,7 +57,7 @@ def usable_examples(prepared: TableRef, config: DataConfig) -> tuple[TableRef, U
     chosen = {label for label in closed if counts[label] >= config.min_label_count}
     left = [[label for label in labels if label in chosen] for labels in found]
     fates = [
-        NO_TEXT if not has_text else NO_LABEL if not labels else None if rest else ONLY_RARE
+        _fate(has_text, labels, rest or config.label_role is None)
         for has_text, labels, rest in zip(texts, found, left, strict=True)
     ]
     kept = pa.array([i for i, fate in enumerate(fates) if fate is None], pa.int64())
@@ -80,6 +81,15 @@ def usable_examples(prepared: TableRef, config: DataConfig) -> tuple[TableRef, U
         }
     )
     return put_table(table, prepared.origin), report
+
+
+def _fate(has_text: bool, labels: Sequence[str], has_what_it_needs: object) -> str | None:
+    """Why a row is left out; None for one that is kept."""
+    if not has_text:
+        return NO_TEXT
+    if has_what_it_needs:
+        return None
+    return ONLY_RARE if labels else NO_LABEL
 
 
 def _by_count(counts: dict[str, int]) -> dict[str, int]:

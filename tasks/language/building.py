@@ -42,13 +42,27 @@ def load_trained_writer(
     """
     spec = read_spec(folder)
     base, tokenizer = load_arm_model(spec, locate(spec.model.base))
+    return spec, put_trained(base, spec, folder), tokenizer
+
+
+def put_trained(base: PreTrainedModel, spec: ArmSpec, folder: Path) -> PreTrainedModel:
+    """Give a model that writes what an arm has trained of it, in evaluation mode, LoRA merged.
+
+    Args:
+        base: as the arm's training found it, LoRA's matrices in place.
+        spec: the arm.
+        folder: its own.
+
+    Raises:
+        ThawError: the weights are not those of this arm.
+    """
     whole = WholeLanguageModel(base)
     strange = whole.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
     if strange:
         raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
     if spec.strategy.lora_rank:
         merge_lora(whole.backbone)
-    return spec, base.eval(), tokenizer
+    return base.eval()
 
 
 def encode_parts(spec: ArmSpec, located: LocatedModel, tokenizer: PreTrainedTokenizerBase) -> Parts:

@@ -50,6 +50,8 @@ def format_of(
     """
     if language.template == "chat":
         return ChatFormat(tokenizer, language.instruction)
+    if language.template == "bare":
+        return PairFormat("", "{}")
     head = f"{language.instruction}\n" if language.instruction else ""
     source, target = (_literal(name) for name in (language.source_name, language.target_name))
     return PairFormat(head, f"{source}: {{}}\n{target}:")

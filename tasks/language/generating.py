@@ -100,7 +100,7 @@ def generate(
                 for row, new in zip(
                     rows, _new_tokens(model, tokenizer, batch, room, decoding), strict=True
                 ):
-                    answers[row] = _answer(new, tokenizer, decoding)
+                    answers[row] = answer_of(new, tokenizer, decoding)
     finally:
         model.train(was_training)
     return answers
@@ -155,7 +155,8 @@ def _new_tokens(
             attention_mask=mask,
             generation_config=_beam_search(tokenizer, room, decoding),
         )
-        return [_until_end(row, end) for row in output[:, ids.shape[1] :].tolist()]
+        rows: list[list[int]] = output[:, ids.shape[1] :].tolist()
+        return rows
 
     def has_ended(row: list[int]) -> bool:
         if row[-1] == end:
@@ -234,7 +235,9 @@ def _until_end(row: list[int], end: int) -> list[int]:
     return row[: row.index(end) + 1] if end in row else row
 
 
-def _answer(new: list[int], tokenizer: PreTrainedTokenizerBase, decoding: Decoding) -> Generated:
+def answer_of(new: list[int], tokenizer: PreTrainedTokenizerBase, decoding: Decoding) -> Generated:
+    """The answer that new tokens make; what stands behind the end token is padding."""
+    new = _until_end(new, tokenizer.eos_token_id)
     stopped = bool(new) and new[-1] == tokenizer.eos_token_id
     shown = new[:-1] if stopped else new
     text: str = tokenizer.decode(

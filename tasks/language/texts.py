@@ -3,11 +3,13 @@
 Words are runs of characters between white space.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 _Gram = tuple[str, ...]
+_WORD = re.compile(r"\w+")
 
 
 def ngrams(text: str, n: int) -> Iterator[_Gram]:
@@ -42,6 +44,20 @@ def repetition(text: str, n: int = 4) -> float:
     """
     grams = list(ngrams(text, n))
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def overlap(source: str, text: str) -> float:
+    """Share of a text's words that stand in the text it was made from, 0 to 1.
+
+    Words here are letters and digits, whatever their case: a full stop behind a word makes it no
+    other. A summary that falls well below its kind has drifted from its article.
+
+    Returns:
+        0 for a text without words.
+    """
+    known = set(_WORD.findall(source.lower()))
+    words = _WORD.findall(text.lower())
+    return sum(word in known for word in words) / len(words) if words else 0.0
 
 
 def text_scores(texts: Sequence[str]) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from tasks.evaluation.completions import completion_metrics
 from tasks.evaluation.outcomes import Outcome
 from tasks.language.answering import answer_table
 from tasks.language.building import Parts, encode_parts, language_of, load_arm_model
-from tasks.language.completion_trainer import CompletionTrainer
+from tasks.language.completion_trainer import CompletionTrainer, figures_of
 from tasks.language.losses import Collate
 from tasks.language.pairs import IGNORED, PairCollator, pad_right
 from tasks.language.row_losses import RowLosses, row_losses
@@ -162,10 +162,10 @@ def _trainer(
     log: LogMetrics,
     logged_until: LastStep,
 ) -> ArmTrainer:
-    def measure() -> RowLosses:
+    def measure() -> dict[str, float]:
         losses = trainee.losses(parts, "validation")
         refuse_divergence(spec, np.array([losses.loss]))
-        return losses
+        return figures_of(losses)
 
     rows = len(parts["train"].ids)
     arguments = training_arguments(spec.training, spec.folder, spec.seed, rows)

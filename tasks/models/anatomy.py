@@ -93,6 +93,11 @@ FAMILIES = {
     ),
     "llama": Anatomy(("embed_tokens",), "layers", ("norm",)),
 }
+ENCODER_DECODERS = {
+    "t5": Anatomy(("shared", "encoder"), "decoder.block", ("decoder.final_layer_norm",)),
+}
+"""What strategies divide is the decoder; the encoder lies below its first block. They write, and
+nothing is stored of them."""
 
 
 def anatomy_of(backbone: nn.Module) -> Anatomy:
@@ -102,12 +107,13 @@ def anatomy_of(backbone: nn.Module) -> Anatomy:
         RequestError: Thaw does not know the family.
     """
     family = str(backbone.config.model_type)  # type: ignore[union-attr]
-    if family not in FAMILIES:
+    known = FAMILIES | ENCODER_DECODERS
+    if family not in known:
         raise RequestError(
             f"Base models of the family {family!r} cannot be frozen block by block yet: the known "
-            f"families are {', '.join(FAMILIES)}; use strategies=[full] or strategies=[head]."
+            f"families are {', '.join(known)}; use strategies=[full] or strategies=[head]."
         )
-    return FAMILIES[family]
+    return known[family]
 
 
 def blocks_of(backbone: nn.Module) -> nn.ModuleList:
@@ -124,6 +130,12 @@ def context_length(config: object) -> int | None:
     if rows is not None and getattr(config, "model_type", None) == "roberta":
         return rows - int(config.pad_token_id) - 1  # type: ignore[attr-defined]
     return rows
+
+
+def blocks_in(config: object) -> int:
+    """Transformer blocks that strategies divide; of an encoder-decoder, those of its decoder."""
+    own = getattr(config, "num_decoder_layers", None)
+    return int(config.num_hidden_layers if own is None else own)  # type: ignore[attr-defined]
 
 
 def frozen_modules(backbone: nn.Module, frozen_blocks: int) -> list[nn.Module]:

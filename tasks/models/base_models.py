@@ -24,7 +24,7 @@ from transformers import (
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError, ThawError
-from tasks.models.anatomy import context_length
+from tasks.models.anatomy import blocks_in, context_length
 from tasks.models.classifier import Pooling, loading_options
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
@@ -80,11 +80,12 @@ def known_base_models() -> dict[str, BaseModelSpec]:
         raise RequestError(f"{path} is not a readable list of base models: {error}") from error
 
 
-def locate(name: str) -> LocatedModel:
+def locate(name: str, field: str = "model.base") -> LocatedModel:
     """Find the base model `name` and fetch it if it is not on this machine yet.
 
     Args:
         name: an entry of base_models.yaml, a local folder, or a hub id (`owner/name`).
+        field: of the configuration that names it, for the message.
 
     Raises:
         RequestError: no such model, or a checksum that differs.
@@ -99,7 +100,7 @@ def locate(name: str) -> LocatedModel:
         else:
             known = ", ".join(known_base_models())
             raise RequestError(
-                f"model.base={name} is neither a name in conf/base_models.yaml ({known}), nor a "
+                f"{field}={name} is neither a name in conf/base_models.yaml ({known}), nor a "
                 "folder that exists, nor a hub id of the form owner/name."
             )
     if spec.wheel:
@@ -292,7 +293,7 @@ def context_of(located: LocatedModel) -> int | None:
 def block_count(located: LocatedModel) -> int:
     """Transformer blocks of a base model, read from its configuration alone."""
     try:
-        return int(AutoConfig.from_pretrained(located.folder).num_hidden_layers)
+        return blocks_in(AutoConfig.from_pretrained(located.folder))
     except (OSError, ValueError, AttributeError) as error:
         raise RequestError(
             f"The configuration of {located.origin} does not say how many blocks it has: {error}"

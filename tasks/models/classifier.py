@@ -33,7 +33,7 @@ class HeadConfig(BaseModel):
     pooling: Pooling
     kind: Literal["linear", "dense", "tokens"] = "linear"
     dropout: float = 0.1
-    task: Literal["multi_label", "single_label"] = "multi_label"
+    task: Literal["multi_label", "single_label", "preference"] = "multi_label"
 
 
 class ClassifierOutput(TypedDict, total=False):
@@ -55,6 +55,14 @@ def loading_options(config: object) -> dict[str, Any]:
     if getattr(config, "model_type", None) in {"bert", "roberta"}:
         options["add_pooling_layer"] = False
     return options
+
+
+def tells_texts_apart(config: object) -> bool:
+    """Whether a base model has an embedding of its own for the second text of a pair.
+
+    GPT-2 takes `token_type_ids` too, and would look them up among its words.
+    """
+    return int(getattr(config, "type_vocab_size", 0) or 0) > 1
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
@@ -109,7 +117,10 @@ class Head(nn.Sequential):
         layers: list[nn.Module] = []
         if config.kind == "dense":
             layers += [nn.Linear(width, width), nn.ReLU()]
-        last = nn.Linear(width, config.labels, bias=config.kind != "tokens")
+        # Of rewards only differences are learned: a bias would have no gradient but rounding,
+        # which Adam makes as large as any.
+        biased = config.kind != "tokens" and config.task != "preference"
+        last = nn.Linear(width, config.labels, bias=biased)
         super().__init__(*layers, nn.Dropout(config.dropout), last)
         generator = torch.Generator().manual_seed(seed)
         for layer in self:
@@ -184,7 +195,11 @@ class TextClassifier(nn.Module):
         return context - self.prompt.num_embeddings
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
     ) -> ClassifierOutput:
         """Logits, and the loss when labels are given.
 
@@ -192,31 +207,39 @@ class TextClassifier(nn.Module):
             input_ids: (batch, tokens).
             attention_mask: (batch, tokens), 1 for real tokens; padding may stand on either side.
             labels: as in `Head.classify`.
+            token_type_ids: (batch, tokens): 1 for tokens of a sentence pair's second text. A base
+                model that does not tell the two apart is not given them.
         """
+        types = token_type_ids if tells_texts_apart(self.backbone.config) else None
         if self.prompt is None:
             hidden = self.backbone(
                 input_ids=input_ids,
                 attention_mask=attention_mask,
+                **({} if types is None else {"token_type_ids": types}),
                 **position_arguments(self.backbone, attention_mask),
             )[0]
         else:
-            hidden = self._read_behind(self.prompt.weight, input_ids, attention_mask)
+            hidden = self._read_behind(self.prompt.weight, input_ids, attention_mask, types)
         return self.classify(pool(hidden, attention_mask, self.head_config.pooling), labels)
 
-    def _read_behind(self, prompt: Tensor, input_ids: Tensor, mask: Tensor) -> Tensor:
+    def _read_behind(
+        self, prompt: Tensor, input_ids: Tensor, mask: Tensor, types: Tensor | None = None
+    ) -> Tensor:
         """The last hidden states of the text's tokens, (batch, tokens, width), behind a prompt.
 
-        Word embeddings alone are put together: a model adds positions and token types itself.
+        Word embeddings alone are put together: a model adds positions and token types itself. The
+        prompt is of the type of a pair's first text.
         With padding on the left the prompt stands before the padding, which nothing attends to
         and positions do not count.
         """
         words = self.backbone.get_input_embeddings()(input_ids)
         virtual = prompt.to(words.dtype).expand(len(words), -1, -1)
         whole = torch.cat([mask.new_ones(virtual.shape[:2]), mask], 1)
+        arguments = position_arguments(self.backbone, whole, embedded=True)
+        if types is not None:
+            arguments["token_type_ids"] = torch.cat([types.new_zeros(virtual.shape[:2]), types], 1)
         hidden: Tensor = self.backbone(
-            inputs_embeds=torch.cat([virtual, words], 1),
-            attention_mask=whole,
-            **position_arguments(self.backbone, whole, embedded=True),
+            inputs_embeds=torch.cat([virtual, words], 1), attention_mask=whole, **arguments
         )[0]
         return hidden[:, len(prompt) :]
 

@@ -21,8 +21,7 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.models.base_models import load_backbone, locate
 from tasks.paths import store_dir
 from tasks.registry.package import Package
-from tasks.registry.promotion import build_package, package_of
-from tasks.registry.writer import Writer
+from tasks.registry.promotion import AnyPackage, build_package, package_of
 from tasks.tracking import Tracker
 from tasks.training.building import read_spec
 
@@ -80,7 +79,7 @@ class Prompts:
         return self.packages[name].predict(texts, rendered)
 
 
-def load_arm(case: str, strategy: str, tracking_uri: str | None = None) -> Package | Writer:
+def load_arm(case: str, strategy: str, tracking_uri: str | None = None) -> AnyPackage:
     """The arm of that strategy in the case's latest finished sweep, with any strategy's name.
 
     Of several (seeds, points of a grid) the one that validation chose.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tasks.answering.baselines import standing_figure
 from tasks.config import CaseConfig
 from tasks.errors import ThawError
 from tasks.evaluation.completions import (
@@ -18,6 +19,9 @@ from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.language.answering import answer_columns
 from tasks.language.generating import Generated
+from tasks.preferences.figures import pair_table
+from tasks.registry.reward_model import RewardModel
+from tasks.rl.untrained import writer_figure
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.building import read_spec
@@ -40,7 +44,8 @@ def judge(
     metric = config.evaluation.primary
     sign = 1 if higher_is_better(metric) else -1
     mine, floor = best.metrics[metric], base_rate.metrics[metric]
-    floors = f"{base_rate.name}'s" if config.task == "completion" else "the base rate's"
+    of_labels = config.task in ("multi_label", "single_label")
+    floors = "the base rate's" if of_labels else f"{base_rate.name}'s"
     if sign * (mine - floor) <= 0:
         return False, f"{metric} {mine:.4f} does not beat {floors} {floor:.4f}"
     standing = tracker.alias(name, "champion")
@@ -64,11 +69,22 @@ def champion_figure(
     name: str,
 ) -> float:
     """The standing champion's primary figure on this test part."""
-    rows = test.read(["text"])["text"].tolist()
     try:
         champion = tracker.load_pyfunc(f"models:/{name}/{version}")
         if config.task == "completion":
             return _figure_of_writer(champion, best, config)
+        if config.task == "vqa":
+            arm, metric = read_spec(Path(str(best.folder))), config.evaluation.primary
+            package = champion.unwrap_python_model().package
+            return standing_figure(package, arm, metric.removeprefix("test/"))
+        if config.task == "policy":
+            arm, metric = read_spec(Path(str(best.folder))), config.evaluation.primary
+            package = champion.unwrap_python_model().package
+            return writer_figure(package, arm, metric.removeprefix("test/"))
+        if config.task == "preference":
+            package = champion.unwrap_python_model().package
+            return reward_figure(package, test, config.evaluation.primary.removeprefix("test/"))
+        rows = test.read(["text"])["text"].tolist()
         answers = champion.predict(rows, params={"rendered": True})
     except Exception as error:  # a model of any origin may fail in any way
         raise ThawError(
@@ -113,6 +129,17 @@ def _figure_of_writer(champion: Any, best: Outcome, config: CaseConfig) -> float
     columns = answer_columns(frame["expected"].tolist(), given, config.language.scores)
     unread = dict.fromkeys(TOKEN_SUMS, 0.0)  # losses play no part here
     return completion_metrics(pd.DataFrame(columns | unread))[metric]
+
+
+def reward_figure(champion: RewardModel, test: TableRef, metric: str) -> float:
+    """The figure of the champion's own rewards on a test part of pairs."""
+    frame = test.read(["text", "chosen", "rejected"])
+    questions = frame["text"].tolist()
+    chosen, rejected = (
+        np.array(champion.rewards(questions, frame[end].tolist(), rendered=True))
+        for end in ("chosen", "rejected")
+    )
+    return pair_table(test, chosen, rejected, "the standing champion on test")[1][metric]
 
 
 def metric_is_tuned(metric: str) -> bool:

@@ -6,7 +6,7 @@
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -19,11 +19,12 @@ from tasks.ingestion.prepare import clean, parse_template, render
 from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.storage import write_text
 from tasks.training.batching import PaddingCollator, token_ids
+from tasks.training.predicting import device_of
 
 BATCH = 32
 
 
-class PackageInfo(BaseModel):
+class FolderInfo(BaseModel):
     """What a package knows about itself besides weights and tokenizer.
 
     `data` is the case's data configuration without its source: with it a bare text is cleaned
@@ -33,15 +34,23 @@ class PackageInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case: str
+    max_length: int
+    data: DataConfig
+    arm_key: str
+    strategy: str
+
+
+class PackageInfo(FolderInfo):
+    """The same of a classifier that gives labels."""
+
     task: Literal["multi_label", "single_label"]
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
     temperature: float = 1.0
-    max_length: int
     prompt_end: str = ""
-    data: DataConfig
-    arm_key: str
-    strategy: str
+
+
+Info = TypeVar("Info", bound=FolderInfo)
 
 
 def render_bare(text: str, data: DataConfig) -> str:
@@ -50,11 +59,13 @@ def render_bare(text: str, data: DataConfig) -> str:
     return render(parse_template(data), {data.text_role: cleaned}) or cleaned
 
 
-class Package:
-    """A loaded package, on the CPU."""
+class ModelFolder(Generic[Info]):
+    """A loaded package, on the CPU: a model on a base model, with its tokenizer."""
+
+    info_type: type[Info]
 
     def __init__(
-        self, info: PackageInfo, model: TextClassifier, tokenizer: PreTrainedTokenizerBase
+        self, info: Info, model: TextClassifier, tokenizer: PreTrainedTokenizerBase
     ) -> None:
         self.info = info
         self.model = model.eval()
@@ -68,18 +79,24 @@ class Package:
         return folder
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Package":
+    def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote."""
         folder = Path(folder)
-        info = PackageInfo.model_validate_json((folder / "package.json").read_text("utf-8"))
+        info = cls.info_type.model_validate_json((folder / "package.json").read_text("utf-8"))
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
         return cls(info, TextClassifier.load(folder), tokenizer)
 
     @property
-    def _text_length(self) -> int:
+    def text_length(self) -> int:
         """Tokens of a text: a soft prompt may leave fewer than `max_length`."""
         longest = self.model.longest_text
         return self.info.max_length if longest is None else min(self.info.max_length, longest)
+
+
+class Package(ModelFolder[PackageInfo]):
+    """A loaded classifier that gives labels."""
+
+    info_type = PackageInfo
 
     def probabilities(self, texts: list[str], rendered: bool = False) -> np.ndarray:
         """(n, labels) probabilities in float32 arithmetic, the same on every machine.
@@ -88,10 +105,17 @@ class Package:
             texts: raw texts, or whole model inputs when `rendered`.
             rendered: the template has been applied already.
         """
+        logits = self.logits(texts, rendered)
+        return to_probabilities(logits / self.info.temperature, self.info.task)
+
+    def logits(self, texts: list[str], rendered: bool = False) -> np.ndarray:
+        """(n, labels) of what the probabilities are made from; arguments are the same."""
         if not texts:
             return np.zeros((0, len(self.info.labels)))
         inputs = texts if rendered else [render_bare(text, self.info.data) for text in texts]
-        ids, _ = token_ids(inputs, self.tokenizer, self._text_length, self.info.prompt_end)
+        ids, _ = token_ids(inputs, self.tokenizer, self.text_length, self.info.prompt_end)
+        # A decoder's tokenizer adds nothing to an empty text.
+        ids = [row or [int(self.tokenizer.eos_token_id)] for row in ids]
         collate = PaddingCollator(int(self.tokenizer.pad_token_id))
         order = np.argsort([len(row) for row in ids], kind="stable")
         found = np.zeros((len(ids), len(self.info.labels)))
@@ -99,8 +123,8 @@ class Package:
             for start in range(0, len(ids), BATCH):
                 rows = order[start : start + BATCH]
                 batch = collate([{"input_ids": ids[row]} for row in rows])
-                logits = self.model(**batch)["logits"].numpy()
-                found[rows] = to_probabilities(logits / self.info.temperature, self.info.task)
+                batch = {name: values.to(device_of(self.model)) for name, values in batch.items()}
+                found[rows] = self.model(**batch)["logits"].cpu().numpy()
         return found
 
     def predict(self, texts: list[str], rendered: bool = False) -> list[dict[str, Any]]:

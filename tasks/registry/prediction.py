@@ -1,11 +1,12 @@
 """Prediction with the champion, from the command line or from Python."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import RequestError
+from tasks.loading import proper_name
 from tasks.tracking import Tracker
 
 
@@ -15,7 +16,7 @@ def load_champion(case: str, tracking_uri: str | None = None, alias: str = "cham
     Raises:
         RequestError: there is none yet; says which flow makes it.
     """
-    tracker = Tracker(tracking_uri)
+    tracker, case = Tracker(tracking_uri), proper_name(case)
     if tracker.alias(case, alias) is None:
         raise RequestError(
             f"There is no {alias} of {case} yet: `thaw run {case}` trains and registers one."
@@ -24,25 +25,25 @@ def load_champion(case: str, tracking_uri: str | None = None, alias: str = "cham
 
 
 def predict(
-    model: Any, texts: list[str], params: dict[str, Any] | None = None
+    model: Any, rows: Sequence[str | dict[str, str]], params: dict[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """Labels by falling probability for each text, or what a model that writes answers.
 
     Args:
         model: from `load_champion` or `load_arm`.
-        texts: what is asked.
+        rows: what is asked: texts, or records where a case takes more than a text.
         params: of a model that writes, see `Writer.predict`.
 
     Raises:
         RequestError: there is no text, or one is empty.
     """
-    if not texts:
+    if not rows:
         raise RequestError("There is nothing to predict: give a text or --file FILE.")
-    empty = [number for number, text in enumerate(texts, 1) if not text.strip()]
+    empty = [n for n, row in enumerate(rows, 1) if isinstance(row, str) and not row.strip()]
     if empty:
         raise RequestError(f"Text {empty[0]} is empty: give at least one word.")
     answers: list[dict[str, Any]] = (
-        model.predict(texts, params=params) if params else model.predict(texts)
+        model.predict(rows, params=params) if params else model.predict(rows)
     )
     return answers
 
@@ -53,6 +54,34 @@ def read_texts(path: Path) -> list[str]:
     Raises:
         RequestError: the file is missing, not UTF-8, empty, or a JSONL line does not fit.
     """
+    if path.suffix == ".jsonl":
+        return [record["text"] for record in read_fields(path, ("text",))]
+    return list(_lines(path).values())
+
+
+def read_fields(path: Path, names: tuple[str, ...]) -> list[dict[str, str]]:
+    """The fields of these names, all of them texts, of each JSONL record.
+
+    Raises:
+        RequestError: as `read_texts`.
+    """
+    found = []
+    for number, line in _lines(path).items():
+        try:
+            record = json.loads(line)
+            fields = {name: record[name] for name in names}
+        except (json.JSONDecodeError, KeyError, TypeError):
+            fields = {}
+        if not fields or not all(isinstance(value, str) for value in fields.values()):
+            quoted = " and ".join(f"`{name}`" for name in names)
+            wanted = f"a {quoted} field" if len(names) == 1 else f"the text fields {quoted}"
+            raise RequestError(f"{path} line {number} is no JSON record with {wanted}.")
+        found.append(fields)
+    return found
+
+
+def _lines(path: Path) -> dict[int, str]:
+    """The lines that hold something, by their numbers from 1."""
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -61,15 +90,4 @@ def read_texts(path: Path) -> list[str]:
     lines = {n: line for n, line in enumerate(content.split("\n"), 1) if line.strip()}
     if not lines:
         raise RequestError(f"{path} holds no text.")
-    return list(_jsonl_texts(lines, path)) if path.suffix == ".jsonl" else list(lines.values())
-
-
-def _jsonl_texts(lines: dict[int, str], path: Path) -> Iterator[str]:
-    for number, line in lines.items():
-        try:
-            text = json.loads(line)["text"]
-        except (json.JSONDecodeError, KeyError, TypeError):
-            text = None
-        if not isinstance(text, str):
-            raise RequestError(f"{path} line {number} is no JSON record with a `text` field.")
-        yield text
+    return lines

@@ -7,45 +7,32 @@ registry as it was.
 """
 
 import tempfile
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedModel
 
 import tasks
+from tasks.answering.building import load_trained_answerer, vqa_of
 from tasks.config import CaseConfig
 from tasks.errors import ThawError
 from tasks.evaluation.outcomes import Outcome
 from tasks.language.building import language_of, load_trained_writer
 from tasks.models.base_models import load_tokenizer, locate
 from tasks.registry.judging import judge
+from tasks.registry.kinds import KINDS, Kind
 from tasks.registry.package import Package, PackageInfo
+from tasks.registry.picture_package import PictureInfo, PicturePackage
+from tasks.registry.reward_model import RewardModel, RewardModelInfo
 from tasks.registry.verify import verify_in_fresh_process
 from tasks.registry.writer import Writer, WriterInfo
+from tasks.rl.building import load_trained_policy, settings_of
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.building import load_trained
 
-CHECKED_TEXTS = 8
-# What the packaged code imports, pinned to what it was trained with.
-REQUIREMENTS = (
-    "mlflow",
-    "torch",
-    "transformers",
-    "safetensors",
-    "tokenizers",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "pydantic",
-    "pyyaml",
-    "filelock",
-    "httpx",
-    "tqdm",
-)
-OF_WRITERS = ("datasets", "peft", "pylatexenc", "rapidfuzz", "scipy")
+AnyPackage = Package | Writer | PicturePackage | RewardModel
 
 
 class Promotion(BaseModel):
@@ -126,11 +113,9 @@ def register(tracker: Tracker, config: CaseConfig, best: Outcome, test: TableRef
     with tempfile.TemporaryDirectory(prefix="thaw-package-") as scratch:
         package = package_of(best, config)
         package.save(Path(scratch) / "package")
-        texts = test.read(["text"])["text"].tolist()
-        examples = sorted(texts, key=len)[:: max(1, len(texts) // CHECKED_TEXTS)][:CHECKED_TEXTS]
-        uri, model_id = log_model(
-            tracker, best, Path(scratch) / "package", examples[:2], config.task
-        )
+        kind = KINDS[config.task]
+        examples = kind.examples(test)
+        uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2], kind)
         verify_in_fresh_process(
             tracker.uri, uri, examples, package.predict(examples), Path(scratch)
         )
@@ -159,19 +144,52 @@ def restore_aliases(tracker: Tracker, name: str, before: dict[str, str]) -> None
             tracker.set_alias(name, alias, version)
 
 
-def package_of(best: Outcome, config: CaseConfig) -> Package | Writer:
+def package_of(best: Outcome, config: CaseConfig) -> AnyPackage:
     """The best arm's model with all that answering needs: labels, or text."""
-    if config.task != "completion":
+    if config.task == "vqa":
+        return _picture_package(best, config)
+    if config.task == "preference":
+        return _reward_model(best, config)
+    if config.task not in ("completion", "policy"):
         return build_package(best, config)
-    spec, model, tokenizer = load_trained_writer(_folder_of(best))
+    if config.task == "policy":
+        spec, model, tokenizer = load_trained_policy(_folder_of(best))
+        language = settings_of(spec)[1]
+    else:
+        spec, model, tokenizer = load_trained_writer(_folder_of(best))
+        language = language_of(spec)
     info = WriterInfo(
         case=config.case,
         data=config.data.without_source(),
-        language=language_of(spec),
+        language=language,
         arm_key=best.key,
         strategy=str(best.strategy),
     )
     return Writer(info, model, tokenizer)
+
+
+def _picture_package(best: Outcome, config: CaseConfig) -> PicturePackage:
+    spec, answerer, processor = load_trained_answerer(_folder_of(best))
+    info = PictureInfo(
+        case=config.case,
+        arm_key=best.key,
+        strategy=str(best.strategy),
+        vqa=vqa_of(spec),
+        temperature=best.temperature,
+    )
+    return PicturePackage(info, answerer, processor)
+
+
+def _reward_model(best: Outcome, config: CaseConfig) -> RewardModel:
+    spec, model = load_trained(_folder_of(best))
+    info = RewardModelInfo(
+        case=config.case,
+        max_length=spec.model.max_length,
+        data=config.data.without_source(),
+        arm_key=best.key,
+        strategy=str(best.strategy),
+    )
+    return RewardModel(info, model, load_tokenizer(locate(spec.model.base)))
 
 
 def _folder_of(best: Outcome) -> Path:
@@ -204,21 +222,17 @@ def build_package(
 
 
 def log_model(
-    tracker: Tracker, best: Outcome, package: Path, examples: list[str], task: str
+    tracker: Tracker, best: Outcome, package: Path, examples: list[Any], kind: Kind
 ) -> tuple[str, str]:
     """Log the package as a pyfunc under the arm's run; returns its URI and logged-model id."""
-    writes = task == "completion"
-    requirements = (*REQUIREMENTS, *(OF_WRITERS if writes else ()))
     return tracker.log_pyfunc(
         best.run_id,
         name="model",
-        python_model=str(
-            Path(__file__).with_name("packaged_writer.py" if writes else "packaged.py")
-        ),
+        python_model=str(Path(__file__).with_name(kind.file)),
         artifacts={"package": str(package)},
         code_paths=[str(Path(str(tasks.__file__)).parent)],
-        pip_requirements=[f"{name}=={installed_version(name)}" for name in requirements],
+        pip_requirements=kind.requirements,
         # With it MLflow infers the signature from the type hints of the packaged file; the values
         # given here become the parameters' defaults.
-        input_example=(examples, {"rendered": False} | ({"beams": 0} if writes else {})),
+        input_example=(examples, kind.params),
     )

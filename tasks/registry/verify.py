@@ -2,7 +2,7 @@
 
     python -m tasks.registry.verify TRACKING_URI MODEL_URI EXPECTED.json
 
-Exits 0 if the model gives the expected probabilities or texts, 1 with a sentence if not.
+Exits 0 if the model gives the expected probabilities, rewards or texts, 1 with a sentence if not.
 """
 
 import json
@@ -56,15 +56,15 @@ def verify_in_fresh_process(
 
 
 def largest_difference(answers: list[dict[str, Any]], expected: list[dict[str, Any]]) -> float:
-    """The largest absolute difference of any probability.
+    """The largest absolute difference of any probability, confidence or reward.
 
     Infinite if the label sets differ or a probability is not a number, or where a model writes
     and a text differs.
     """
     worst = 0.0
     for answer, wanted in zip(answers, expected, strict=True):
-        if "answer" in wanted:
-            worst = max(worst, 0.0 if answer == wanted else float("inf"))
+        if "probabilities" not in wanted:  # a text, an answer's confidence, a reward
+            worst = max(worst, _written_difference(answer, wanted))
             continue
         found, right = answer["probabilities"], wanted["probabilities"]
         if found.keys() != right.keys() or answer["labels"] != wanted["labels"]:
@@ -76,6 +76,17 @@ def largest_difference(answers: list[dict[str, Any]], expected: list[dict[str, A
     return worst
 
 
+def _written_difference(answer: dict[str, Any], wanted: dict[str, Any]) -> float:
+    """Of what a model gave: figures may differ by arithmetic, all else may not."""
+    sure = [name for name, value in wanted.items() if isinstance(value, float)]
+    if answer.keys() != wanted.keys() or any(
+        answer[name] != wanted[name] for name in wanted.keys() - sure
+    ):
+        return float("inf")
+    differences = [abs(answer[name] - wanted[name]) for name in sure]
+    return float("inf") if any(map(math.isnan, differences)) else max([0.0, *differences])
+
+
 def main(arguments: list[str]) -> int:
     """The fresh process."""
     tracking_uri, model_uri, expected_file = arguments
@@ -85,10 +96,8 @@ def main(arguments: list[str]) -> int:
     model = Tracker(tracking_uri).load_pyfunc(model_uri)
     worst = largest_difference(model.predict(expected["texts"]), expected["answers"])
     if worst > TOLERANCE:
-        writes = any("answer" in answer for answer in expected["answers"])
-        found = (
-            "it writes another text" if writes else f"its probabilities differ by up to {worst:.2g}"
-        )
+        writes = any("answer" in answer for answer in expected["answers"]) and math.isinf(worst)
+        found = "it writes another text" if writes else f"its figures differ by up to {worst:.2g}"
         print(found, file=sys.stderr)
         return 1
     return 0

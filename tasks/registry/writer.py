@@ -11,17 +11,23 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import DataConfig, LanguageConfig
 from tasks.errors import RequestError
 from tasks.language.answering import decoding_of
 from tasks.language.encoding import encode_examples, format_of
-from tasks.language.generating import generate
 from tasks.language.pairs import PairCollator
 from tasks.language.row_losses import row_losses
 from tasks.language.tail import WholeLanguageModel
+from tasks.language.writing import write
 from tasks.models.anatomy import context_length
 from tasks.models.classifier import loading_options
 from tasks.models.one_at_a_time import one_at_a_time
@@ -71,7 +77,9 @@ class Writer:
         folder = Path(folder)
         info = WriterInfo.model_validate_json((folder / "package.json").read_text("utf-8"))
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-        model = AutoModelForCausalLM.from_pretrained(
+        both = AutoConfig.from_pretrained(folder / "model").is_encoder_decoder
+        family = AutoModelForSeq2SeqLM if both else AutoModelForCausalLM
+        model = family.from_pretrained(
             folder / "model", dtype=torch.float32, **loading_options(None)
         )
         return cls(info, model, tokenizer)
@@ -97,7 +105,7 @@ class Writer:
         data, form = self.info.data, format_of(language, self.tokenizer)
         inputs = texts if given.get("rendered") else [render_bare(text, data) for text in texts]
         prompts = [form.prompt(text) for text in inputs]
-        answers = generate(self.model, self.tokenizer, prompts, decoding_of(language))
+        answers = write(self.model, self.tokenizer, prompts, decoding_of(language))
         return [
             {"answer": each.text, "stopped": each.stopped, "tokens": each.tokens}
             for each in answers
@@ -106,7 +114,8 @@ class Writer:
     def nats(self, pairs: list[tuple[str, str]]) -> np.ndarray:
         """-log p of each completion with its end token, summed over tokens: float64 (n,).
 
-        NaN for a pair that does not fit into the model's context.
+        NaN for a pair that does not fit into the model's context. For models that continue a
+        text; an encoder-decoder is judged by its answers.
 
         Args:
             pairs: prompts that went through the data template, and completions.

@@ -58,7 +58,7 @@ def fingerprint(
     sha = hashlib.sha256()
     sha.update(config.model_dump_json(exclude={"steps"}).encode())
     sha.update(repr([list(queries), list(held_out)]).encode())
-    sha.update(repr([(reward.name, reward.weight) for reward in rewards]).encode())
+    sha.update(repr([(reward.name, reward.weight, reward.identity) for reward in rewards]).encode())
     for name, value in policy.trained().items():
         sha.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
         sha.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())

@@ -17,6 +17,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError, ThawError
 from tasks.models.base_models import LocatedModel, load_tokenizer
 from tasks.models.one_at_a_time import one_at_a_time
+from tasks.preferences.reading import read_pairs
 from tasks.training.predicting import device_of
 
 Reads = Literal["answer", "pair"]
@@ -33,8 +34,9 @@ class ClassifierReward:
         labels: the names of the model's outputs, in their order.
         label: whose logit counts; None where there is only one.
         weight: factor in the sum.
+        identity: digest of the model.
         reads: the answer alone, or prompt and answer as a sentence pair (a reward model).
-        max_length: tokens; what is longer is cut.
+        max_length: tokens; what is longer is cut, of a pair the prompt before the answer.
         batch_size: texts at a time.
 
     Raises:
@@ -52,11 +54,12 @@ class ClassifierReward:
         reads: Reads = "answer",
         max_length: int = 512,
         batch_size: int = 32,
+        identity: str = "",
     ) -> None:
-        self.name, self.weight, self.reads = name, weight, reads
+        self.name, self.weight, self.reads, self.identity = name, weight, reads, identity
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
-        self.column = _column(name, labels, label)
+        self.column = label_column(name, labels, label)
         self.outputs = len(labels)
         self.max_length, self.batch_size = max_length, batch_size
         self._accepted = set(inspect.signature(model.forward).parameters)
@@ -69,8 +72,12 @@ class ClassifierReward:
         """
         if not answers:
             return []
-        texts = [list(answers)] if self.reads == "answer" else [list(prompts), list(answers)]
-        read = self.tokenizer(*texts, truncation=True, max_length=self.max_length, verbose=False)
+        if self.reads == "pair":
+            read = read_pairs(prompts, answers, self.tokenizer, self.max_length).columns
+        else:
+            read = self.tokenizer(
+                list(answers), truncation=True, max_length=self.max_length, verbose=False
+            )
         columns = {name: rows for name, rows in read.items() if name in self._accepted}
         for place, ids in enumerate(columns["input_ids"]):
             if not ids:  # a decoder's tokenizer adds nothing to an empty text
@@ -99,7 +106,12 @@ class ClassifierReward:
         return column
 
 
-def _column(name: str, labels: Sequence[str], label: str | None) -> int:
+def label_column(name: str, labels: Sequence[str], label: str | None) -> int:
+    """Which of a model's outputs counts.
+
+    Raises:
+        RequestError: it has no such label, or several and none was named.
+    """
     if label is None and len(labels) == 1:
         return 0
     if label is None:

@@ -105,3 +105,6 @@ class _DecoderStepper:
     def keep(self, rows: Tensor) -> None:
         self.cache.batch_select_indices(rows)
         self.states, self.mask = self.states[rows], self.mask[rows]
+
+    def with_states(self, prompts: Prompts, answers: Answers) -> tuple[Prompts, Answers]:
+        return prompts, answers  # the encoder's are the prompts' already

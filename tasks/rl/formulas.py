@@ -154,30 +154,29 @@ def value_loss(
     return 0.5 * masked_mean(torch.maximum(plain, clipped), mask), share
 
 
-def chosen_log_probs(logits: Tensor, ids: Tensor) -> Tensor:
-    """log pi of each token that stands there, in float32.
+def chosen_log_probs(log_probs: Tensor, ids: Tensor) -> Tensor:
+    """log pi of each token that stands there.
 
     Args:
-        logits: (answers, tokens, vocabulary).
+        log_probs: (answers, tokens, vocabulary), of every token that could.
         ids: (answers, tokens).
 
     Returns:
         (answers, tokens).
     """
-    logits = logits.float()
-    return logits.gather(2, ids.unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
+    return log_probs.gather(2, ids.unsqueeze(2)).squeeze(2)
 
 
-def entropy_of(logits: Tensor) -> Tensor:
+def entropy_of(log_probs: Tensor) -> Tensor:
     """Entropy of each next token's distribution in nats, without gradients.
 
     It is watched, not rewarded: a policy whose entropy falls to 0 has stopped exploring.
 
     Args:
-        logits: (answers, tokens, vocabulary).
+        log_probs: (answers, tokens, vocabulary).
 
     Returns:
-        (answers, tokens), float32.
+        (answers, tokens).
     """
-    logits = logits.detach().float()
-    return logits.logsumexp(2) - (logits.softmax(2) * logits).sum(2)
+    log_probs = log_probs.detach()
+    return -(log_probs.exp().mul_(log_probs)).sum(2)

@@ -20,12 +20,16 @@ class Measured:
         texts: its answers.
         scores: what they earned, KL penalty not included.
         kl: log pi - log pi_ref summed over each answer, float64 (prompts,).
+        tokens: of each answer, the end token included, (prompts,).
+        stopped: which ended by themselves, bool (prompts,).
         figures: means, under the names of `figures_of`.
     """
 
     texts: list[str]
     scores: Scores
     kl: np.ndarray
+    tokens: np.ndarray
+    stopped: np.ndarray
     figures: dict[str, float]
 
 
@@ -45,7 +49,7 @@ def measure(
         sample(policy, queries[start : start + config.batch_size], rewards, config, generator)
         for start in range(0, len(queries), config.batch_size)
     ]
-    names = parts[0].scores.parts
+    names, end = parts[0].scores.parts, policy.tokenizer.eos_token_id
     return Measured(
         texts=[text for part in parts for text in part.texts],
         scores=Scores(
@@ -55,5 +59,7 @@ def measure(
             },
         ),
         kl=torch.cat([part.kl for part in parts]).double().cpu().numpy(),
+        tokens=torch.cat([part.answers.lengths for part in parts]).cpu().numpy(),
+        stopped=np.array([row[-1:] == [end] for part in parts for row in part.answers.rows()]),
         figures=figures_of(parts),
     )

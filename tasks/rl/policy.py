@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.models.anatomy import context_length
-from tasks.rl.formulas import chosen_log_probs, entropy_of
+from tasks.rl.formulas import chosen_log_probs
 from tasks.rl.sampling import Stepper, draw
 from tasks.rl.tokens import Answers, Prompts, TokenFigures, pad_answers
 
@@ -61,6 +61,7 @@ class Policy(nn.Module, ABC):
         self.model = model
         self.tokenizer = tokenizer
         self.bf16 = bf16
+        self.end: int = tokenizer.eos_token_id
         self.value_head = ValueHead(model.config.hidden_size).to(model.device)
         self.adapted = any(isinstance(module, BaseTunerLayer) for module in model.modules())
         self.reference = None if self.adapted else frozen_copy(model)
@@ -96,19 +97,28 @@ class Policy(nn.Module, ABC):
         """Logits (answers, tokens, vocabulary) of each answer's token, and the hidden states
         (answers, tokens, width) that they come from."""
 
-    def sample(self, prompts: Prompts, most: int, generator: torch.Generator) -> Answers:
-        """Draw an answer to each prompt, of at most `most` tokens; see `sampling.draw`."""
-        end, pad = self.tokenizer.eos_token_id, self.tokenizer.pad_token_id
+    def sample(
+        self, prompts: Prompts, most: int, generator: torch.Generator
+    ) -> tuple[Prompts, Answers]:
+        """Draw an answer to each prompt, of at most `most` tokens; see `sampling.draw`.
+
+        Returns:
+            Prompts and answers, with the states of a frozen part that drawing has run: the other
+            methods go on from them.
+        """
         with torch.no_grad(), self._precision():
-            drawn = draw(self._stepper(prompts), len(prompts), most, end, generator)
-        return pad_answers(drawn, pad, self.device)
+            stepper = self._stepper(prompts)
+            drawn = draw(stepper, len(prompts), most, self.end, generator)
+        answers = pad_answers(drawn, self.tokenizer.pad_token_id, self.device)
+        return stepper.with_states(prompts, answers)
 
     def evaluate(self, prompts: Prompts, answers: Answers) -> TokenFigures:
         """Log-probabilities and values of given answers; gradients flow unless switched off."""
         with self._precision():
             logits, hidden = self._forward(self.model, prompts, answers)
+        log_probs = logits.float().log_softmax(2)
         return TokenFigures(
-            chosen_log_probs(logits, answers.ids), self.value_head(hidden), entropy_of(logits)
+            chosen_log_probs(log_probs, answers.ids), self.value_head(hidden), log_probs
         )
 
     @torch.no_grad()
@@ -116,7 +126,7 @@ class Policy(nn.Module, ABC):
         """Log-probabilities of given answers under the reference, (answers, tokens)."""
         with self._precision(), self._as_reference() as model:
             logits, _ = self._forward(model, prompts, answers)
-        return chosen_log_probs(logits, answers.ids)
+        return chosen_log_probs(logits.float().log_softmax(2), answers.ids)
 
     def texts(self, answers: Answers) -> list[str]:
         """The answers as a reader sees them: without special tokens and outer white space."""

@@ -5,6 +5,7 @@ A part is anything with a name, a weight and `score(prompts, answers)`: a classi
 answer is scored like any other.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,8 @@ import numpy as np
 from tasks.errors import RequestError, ThawError
 from tasks.language.texts import repetition
 
+# The end of a sentence, a closing bracket or quotation mark, or a figure.
+_FINISHED = re.compile(r"[.!?…:;)\]}\"'`”’»0-9]$")
 RewardFunction = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 """Prompts and answers, as a reader sees them, to one number an answer."""
 
@@ -31,6 +34,11 @@ class Reward(Protocol):
         """Its factor in the sum."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """Digest of the model that scores; empty where the name says all."""
+        ...
+
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> Sequence[float]:
         """One number an answer, not yet weighted."""
         ...
@@ -43,6 +51,7 @@ class FunctionReward:
     name: str
     function: RewardFunction
     weight: float = 1.0
+    identity: str = ""
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> Sequence[float]:
         """What the function says."""
@@ -59,14 +68,24 @@ def answer_repetition(prompts: Sequence[str], answers: Sequence[str]) -> list[fl
     return [repetition(answer) for answer in answers]
 
 
+def answer_finished(prompts: Sequence[str], answers: Sequence[str]) -> list[float]:
+    """1 for an answer that ends as texts do, 0 for one that breaks off (and for an empty one).
+
+    A reward model that likes long answers teaches a policy to write until it is cut; this part
+    makes the cut cost something.
+    """
+    return [float(_FINISHED.search(answer.rstrip()) is not None) for answer in answers]
+
+
 FUNCTIONS: dict[str, RewardFunction] = {
     "length": answer_length,
     "repetition": answer_repetition,
+    "finished": answer_finished,
 }
 
 
-def named_function(name: str, weight: float) -> FunctionReward:
-    """A function of `FUNCTIONS` as a part.
+def named_function(name: str, weight: float, title: str = "") -> FunctionReward:
+    """A function of `FUNCTIONS` as a part, which is logged under its title, or else its name.
 
     Raises:
         RequestError: there is none of that name.
@@ -75,7 +94,7 @@ def named_function(name: str, weight: float) -> FunctionReward:
         raise RequestError(
             f"There is no reward function {name!r}: there are {', '.join(FUNCTIONS)}."
         )
-    return FunctionReward(name, FUNCTIONS[name], weight)
+    return FunctionReward(title or name, FUNCTIONS[name], weight, name)
 
 
 @dataclass(frozen=True)

@@ -135,14 +135,14 @@ def sample(
         ThawError: a reward is not a number; see `score_answers`.
     """
     prompts = policy.read([query.ids for query in queries])
-    answers = policy.sample(prompts, config.max_new_tokens, generator)
+    prompts, answers = policy.sample(prompts, config.max_new_tokens, generator)
     texts = policy.texts(answers)
     scores = score_answers(
         rewards, [query.text for query in queries], texts, [query.name for query in queries]
     )
     log_probs, values, reference = torch.zeros((3, *answers.ids.shape), device=policy.device)
     with torch.no_grad():
-        for rows in torch.arange(len(queries)).split(config.mini_batch_size):
+        for rows in answers.by_length(config.answers_a_pass):
             asked, given = prompts.take(rows), answers.take(rows)
             width = given.ids.shape[1]
             found = policy.evaluate(asked, given)

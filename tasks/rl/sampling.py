@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tasks.errors import ThawError
+from tasks.rl.tokens import Answers, Prompts
 
 
 class Stepper(Protocol):
@@ -24,6 +25,10 @@ class Stepper(Protocol):
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows alone."""
+        ...
+
+    def with_states(self, prompts: Prompts, answers: Answers) -> tuple[Prompts, Answers]:
+        """What was read and written, with the states of it that were kept on the way, if any."""
         ...
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tasks.rl.formulas import entropy_of
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -14,8 +16,9 @@ class Prompts:
     Attributes:
         ids: (prompts, tokens), padded on the side that the policy wants.
         mask: (prompts, tokens), 1 for real tokens.
-        states: (prompts, tokens, width), an encoder's last hidden states of them, where they
-            hold for the old policy, the new one and the reference alike; None elsewhere.
+        states: (prompts, tokens, width), what the model's frozen part (an encoder, or a decoder's
+            bottom blocks) makes of them: it holds for the old policy, the new one and the
+            reference alike. None where nothing is frozen, or it has not been run yet.
     """
 
     ids: Tensor
@@ -41,10 +44,12 @@ class Answers:
     Attributes:
         ids: (answers, tokens), of at least one column.
         mask: (answers, tokens), 1 for real tokens.
+        states: (answers, tokens, width), of a decoder's frozen bottom blocks, as in `Prompts`.
     """
 
     ids: Tensor
     mask: Tensor
+    states: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,7 +63,12 @@ class Answers:
         """Some rows, without the columns behind the longest of them."""
         used = self.mask[rows].bool().any(0).nonzero()
         width = int(used[-1]) + 1 if len(used) else 1
-        return Answers(self.ids[rows, :width], self.mask[rows, :width])
+        states = None if self.states is None else self.states[rows, :width]
+        return Answers(self.ids[rows, :width], self.mask[rows, :width], states)
+
+    def by_length(self, batch_size: int) -> tuple[Tensor, ...]:
+        """Rows of like length together, so that little padding is computed."""
+        return self.lengths.argsort(stable=True).split(batch_size)
 
     def rows(self) -> list[list[int]]:
         """The tokens of each, without padding."""
@@ -73,12 +83,18 @@ class TokenFigures:
     Attributes:
         log_probs: log-probability of each token behind those before it.
         values: what the value head expected before the token was drawn.
-        entropy: of the distribution that the token was drawn from, without gradients.
+        all_log_probs: (answers, tokens, vocabulary), those of all other tokens too.
     """
 
     log_probs: Tensor
     values: Tensor
-    entropy: Tensor
+    all_log_probs: Tensor
+
+    @property
+    def entropy(self) -> Tensor:
+        """Of the distributions that the tokens are drawn from, without gradients: (answers,
+        tokens). It reads the whole vocabulary, so it is computed for whoever asks."""
+        return entropy_of(self.all_log_probs)
 
 
 def pad_answers(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> Answers:

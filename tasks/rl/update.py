@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tasks.config import RLConfig
 from tasks.errors import ThawError
@@ -20,6 +20,14 @@ def make_optimizer(policy: Policy, learning_rate: float) -> torch.optim.Optimize
     (an attention key's bias has no other) moves its parameter as far as a real one.
     """
     return torch.optim.Adam(list(policy.trained().values()), lr=learning_rate, eps=1e-5)
+
+
+def diverged(config: RLConfig) -> ThawError:
+    """What is said of a loss that is not a number."""
+    return ThawError(
+        f"The loss of {config.algorithm} is not a number any more: lower rl.learning_rate (now "
+        f"{config.learning_rate:g}) or set rl.precision=fp32."
+    )
 
 
 def learn(
@@ -50,46 +58,51 @@ def learn(
         ThawError: the loss is not a number any more.
     """
     parameters = list(policy.trained().values())
-    sampled = rollout.sampled
+    lengths = rollout.sampled.answers.lengths.cpu()
     seen: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(config.epochs):
-        order = torch.randperm(len(sampled.answers), generator=generator)
+        order = torch.randperm(len(lengths), generator=generator)
         for rows in order.split(config.mini_batch_size):
-            answers = sampled.answers.take(rows)
-            tokens = (rows, slice(answers.ids.shape[1]))
-            found = policy.evaluate(sampled.prompts.take(rows), answers)
-            old, mask = sampled.log_probs[tokens], answers.mask
-            loss, clipped = policy_loss(
-                found.log_probs, old, rollout.advantages[tokens], mask, config.clip
-            )
-            error, cut = value_loss(
-                found.values,
-                sampled.values[tokens],
-                rollout.returns[tokens],
-                mask,
-                config.value_clip,
-            )
-            total = loss + config.value_weight * error
-            if not math.isfinite(total.item()):
-                raise ThawError(
-                    "The loss of PPO is not a number any more: lower rl.learning_rate (now "
-                    f"{config.learning_rate:g}) or set rl.precision=fp32."
-                )
             optimizer.zero_grad()
-            total.backward()
+            figures: defaultdict[str, float] = defaultdict(float)
+            tokens = lengths[rows].sum().clamp(min=1)
+            # The parts of a mini-batch add up to it in whatever order, so those of like length go
+            # together; the mini-batches themselves stay drawn at random.
+            for part in rows[lengths[rows].argsort()].split(config.answers_a_pass):
+                share = float(lengths[part].sum() / tokens) if len(part) < len(rows) else 1.0
+                loss, found = _loss(policy, rollout, part, config)
+                if not math.isfinite(loss.item()):
+                    raise diverged(config)
+                (loss * share).backward()
+                for name, figure in found.items():
+                    figures[name] += figure.item() * share
             norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm or math.inf)
             optimizer.step()
-            with torch.no_grad():
-                moved = masked_mean((found.log_probs - old) ** 2, mask) / 2
-            figures = {
-                "loss/policy": loss,
-                "loss/value": error,
-                "clip/policy": clipped,
-                "clip/value": cut,
-                "entropy": masked_mean(found.entropy, mask),
-                "approximate_kl": moved,
-                "grad_norm": norm,
-            }
-            for name, value in figures.items():
-                seen[name].append(value.item())
+            for name, value in {**figures, "grad_norm": norm.item()}.items():
+                seen[name].append(value)
     return {name: sum(values) / len(values) for name, values in seen.items()}
+
+
+def _loss(
+    policy: Policy, rollout: Rollout, rows: Tensor, config: RLConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of some answers, with gradients, and its figures: means over their tokens."""
+    sampled = rollout.sampled
+    answers = sampled.answers.take(rows)
+    mask, tokens = answers.mask, (rows, slice(answers.ids.shape[1]))
+    found = policy.evaluate(sampled.prompts.take(rows), answers)
+    old, expected = sampled.log_probs[tokens], sampled.values[tokens]
+    loss, clipped = policy_loss(found.log_probs, old, rollout.advantages[tokens], mask, config.clip)
+    error, cut = value_loss(
+        found.values, expected, rollout.returns[tokens], mask, config.value_clip
+    )
+    with torch.no_grad():
+        moved = masked_mean((found.log_probs - old) ** 2, mask) / 2
+    return loss + config.value_weight * error, {
+        "loss/policy": loss,
+        "loss/value": error,
+        "clip/policy": clipped,
+        "clip/value": cut,
+        "entropy": masked_mean(found.entropy, mask),
+        "approximate_kl": moved,
+    }

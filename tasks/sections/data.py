@@ -12,9 +12,11 @@ class DataConfig(Frozen):
     """Where the examples come from and how a row becomes a text with labels."""
 
     sample: str | None = None
-    """A file that ships with Thaw (the default profile)."""
+    """A file that ships with Thaw (the default profile); in cases about pictures `scenes`, which
+    are drawn on first use."""
     path: Path | None = None
-    """A local CSV, TSV, JSON, JSONL or Parquet file."""
+    """A local CSV, TSV, JSON, JSONL or Parquet file; in cases about pictures a folder in the layout
+    of VQA v2."""
     hub: str | None = None
     """A dataset id on the Hugging Face hub."""
     hub_config: str | None = None
@@ -43,12 +45,15 @@ class DataConfig(Frozen):
     """Read quote characters as text (the UCI SMS file needs it)."""
     limit: Annotated[int, Field(gt=0)] | None = None
     """Take a seeded random sample of this many rows."""
-    layout: Literal["table", "dialogues"] = "table"
+    layout: Literal["table", "dialogues", "comparisons"] = "table"
     """`table`: a column a role; `dialogues`: instructions, prompts with completions, chat messages
-    or OIG text, told from the columns, whose roles are `prompt` and `completion`."""
+    or OIG text, told from the columns, whose roles are `prompt` and `completion`; `comparisons`:
+    scored responses to a query, or a chosen and a rejected answer, whose roles are `query`,
+    `chosen` and `rejected`."""
     on_bad_line: Literal["raise", "skip"] = "raise"
-    """What a record of dialogues that cannot be used does: end the run, naming its line, or be left
-    out and counted."""
+    """What a record of such a layout that cannot be used does, or a prompt that does not fit in
+    cases that learn from rewards: end the run, naming its line or row, or be left out and
+    counted."""
 
     columns: dict[str, str] = Field(default_factory=dict)
     """Role -> column name in the file; a role that is not listed is a column of its own name."""
@@ -60,8 +65,8 @@ class DataConfig(Frozen):
     """Required roles whose cells may be empty: the other lines of the template make the text."""
     text_role: str = "text"
     """The role that a bare text stands for when the champion predicts."""
-    label_role: str = "labels"
-    """The role that holds the label or labels."""
+    label_role: str | None = "labels"
+    """The role that holds the label or labels (none: rows are prompts, and have none)."""
     text: tuple[str, ...] = ("{text}",)
     """Template lines; a line is left out where one of its fields is missing or empty."""
     printable_only: bool = False

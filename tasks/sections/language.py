@@ -16,9 +16,10 @@ class LanguageConfig(Frozen):
     """Stands before what is given."""
     target_name: Annotated[str, Field(min_length=1)] = "Answer"
     """Stands before what is to be written."""
-    template: Literal["plain", "chat"] = "plain"
+    template: Literal["plain", "chat", "bare"] = "plain"
     """`plain`: the names above around the text; `chat`: the tokenizer's own chat template, with the
-    instruction as its system message where there is one."""
+    instruction as its system message where there is one; `bare`: the text alone, as `data.text`
+    makes it."""
     scores: Literal["text", "latex"] = "text"
     """How answers are measured: `text` (repetition, length) or `latex` (against the formula that
     was to be written)."""
@@ -44,4 +45,6 @@ class LanguageConfig(Frozen):
         """What the text of a prompt depends on."""
         if self.template == "chat":
             return self.template, self.instruction
+        if self.template == "bare":
+            return (self.template,)
         return self.instruction, self.source_name, self.target_name

@@ -1,5 +1,6 @@
 """Rewards, and learning from them."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -13,11 +14,13 @@ class RewardConfig(Frozen):
     name: str | None = None
     """Under which its figures are logged (default: the function, the label or the model)."""
     model: str | None = None
-    """A registered model, a hub id or a folder: a classifier of texts."""
+    """A registered model (`reviews@champion`), a hub id or a folder: a classifier of texts, or a
+    reward model, which reads prompt and answer."""
     label: str | None = None
     """Which label's logit counts; may be left out where the model has a single output."""
     function: str | None = None
-    """A plain function instead of a model: `length` (words) or `repetition` (0 to 1)."""
+    """A plain function instead of a model: `length` (words), `repetition` (0 to 1) or `finished`
+    (1 for an answer that does not break off)."""
     weight: float = 1.0
     """Factor of this part in the sum; a negative one penalises."""
     max_length: Annotated[int, Field(ge=4)] = 512
@@ -26,7 +29,8 @@ class RewardConfig(Frozen):
     @property
     def title(self) -> str:
         """Under which its figures are logged."""
-        return self.name or (self.function or str(self.label or self.model)).lower()
+        named = self.name or (self.function or str(self.label or self.model)).lower()
+        return re.sub(r"[^A-Za-z0-9_.-]+", "_", named)  # MLflow takes no other signs
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "RewardConfig":
@@ -38,14 +42,30 @@ class RewardConfig(Frozen):
 
 
 class RLConfig(Frozen):
-    """Learning from rewards with PPO (`tasks/rl`)."""
+    """Learning from rewards (`tasks/rl`).
 
+    PPO reads every field but `generations`. RLOO and GRPO have neither value head nor GAE: `gamma`,
+    `lam`, `value_clip`, `value_weight` and `whiten_rewards` are not read. The others mean the same,
+    with two differences: `clip` bounds the ratio of a token in PPO and GRPO and of a whole answer
+    in RLOO; and the KL penalty is taken off the reward in PPO and RLOO, while GRPO adds it to the
+    loss of each token, beside advantages of deviation 1.
+    """
+
+    algorithm: Literal["ppo", "rloo", "grpo"] = "ppo"
+    """`ppo` is Thaw's own; `rloo` and `grpo` are TRL's, for decoders alone."""
+    generations: Annotated[int, Field(ge=2)] = 4
+    """Answers to each prompt of a step, which RLOO and GRPO compare with each other; PPO gives
+    one."""
     steps: Annotated[int, Field(ge=1)] = 100
     """Rounds of drawing answers and learning from them."""
     batch_size: Annotated[int, Field(ge=1)] = 32
-    """Prompts a step, one answer each."""
+    """Answers a step: of as many prompts in PPO, of `batch_size / generations` in RLOO and
+    GRPO."""
     mini_batch_size: Annotated[int, Field(ge=1)] = 8
-    """Answers per update, and per forward pass."""
+    """Answers per update."""
+    forward_batch_size: Annotated[int, Field(ge=1)] | None = None
+    """Answers per forward pass, where fewer fit into memory than make an update; their gradients
+    add up to the same update (none: as many as make one)."""
     epochs: Annotated[int, Field(ge=1)] = 4
     """Passes over a step's answers."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-5
@@ -90,3 +110,26 @@ class RLConfig(Frozen):
     """`auto`: bf16 where the device has instructions for it."""
     seed: int = 42
     """Of the order of prompts, the draws and the mini-batches."""
+
+    @property
+    def answers_a_pass(self) -> int:
+        """Answers per forward pass."""
+        return min(self.forward_batch_size or self.mini_batch_size, self.mini_batch_size)
+
+    @model_validator(mode="after")
+    def _comes_out_even(self) -> "RLConfig":
+        """TRL's trainers take whole groups of answers, and mini-batches and passes of one size."""
+        if self.algorithm == "ppo":
+            return self
+        for whole, part in (
+            ("batch_size", "generations"),
+            ("batch_size", "mini_batch_size"),
+            ("mini_batch_size", "answers_a_pass"),
+        ):
+            if getattr(self, whole) % getattr(self, part):
+                name = part.replace("answers_a_pass", "forward_batch_size")
+                raise ValueError(
+                    f"{whole} is {getattr(self, whole)}, which {self.algorithm} cannot divide by "
+                    f"{name} ({getattr(self, part)}): make it a multiple"
+                )
+        return self

@@ -43,7 +43,8 @@ class TrainingConfig(Frozen):
     learning_rate: Annotated[float, Field(gt=0)] = 5e-5
     """Peak learning rate of the base model's parameters."""
     head_learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """Peak learning rate of the head (default: `learning_rate`)."""
+    """Peak learning rate of the head (default: `learning_rate`); in cases about pictures of all
+    that is new: projections, cross-attention, and parts built here."""
     prompt_learning_rate: Annotated[float, Field(gt=0)] = 1e-2
     """Peak learning rate of a soft prompt (`prompt_<n>`), which starts as words and has to move
     far; no weight decay pulls at it."""
@@ -60,7 +61,10 @@ class TrainingConfig(Frozen):
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after this many epochs without a better validation metric (none: never)."""
     select_by: str = "val/loss"
-    """The validation metric that chooses the best epoch and the best arm."""
+    """The validation metric that chooses the best arm, and its best epoch (see `keep`)."""
+    keep: Literal["best", "last"] = "best"
+    """The weights that an arm ends with: those of the epoch that validation finds best, or of the
+    last one, where validation has too few rows to tell epochs apart."""
     class_weights: bool = False
     """Weight each label's positives by the inverse of its frequency (square root)."""
     balance: bool = False

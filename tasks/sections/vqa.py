@@ -2,9 +2,36 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.sections.base import Fraction, Frozen
+
+
+class SmallConfig(Frozen):
+    """Sizes of the parts that are built here with random weights (`small`)."""
+
+    image_size: Annotated[int, Field(ge=8)] = 64
+    """Pixels of a side to which pictures are scaled."""
+    patch_size: Annotated[int, Field(ge=1)] = 8
+    """Pixels of a side of a patch."""
+    width: Annotated[int, Field(ge=8)] = 96
+    """Of the states of both parts."""
+    image_blocks: Annotated[int, Field(ge=1)] = 3
+    """Transformer blocks of the image encoder."""
+    decoder_blocks: Annotated[int, Field(ge=1)] = 3
+    """Of the decoder, each with self- and cross-attention."""
+    heads: Annotated[int, Field(ge=1)] = 4
+    """Of every attention."""
+
+    @model_validator(mode="after")
+    def _comes_out_even(self) -> "SmallConfig":
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} cannot be divided by {self.heads} heads")
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size {self.image_size} is no multiple of patch_size {self.patch_size}"
+            )
+        return self
 
 
 class VqaConfig(Frozen):
@@ -12,24 +39,45 @@ class VqaConfig(Frozen):
 
     text_encoder: str = "minilm"
     """Reads the question: a name of `conf/base_models.yaml`, a hub id or a folder. The decoder is
-    `model.base`."""
+    `model.base`: the same, or `small`, a GPT-2 of the training answers' words, built here."""
     image_encoder: str = "small"
     """Reads the picture: the same, or `small`, a vision transformer built here and trained from
     nothing."""
+    small: SmallConfig = SmallConfig()
+    """Sizes of what is built here."""
     fusion: Literal["sequence", "mean"] = "sequence"
     """What the decoder attends to: every token and patch, or their mean (the chapter's one
     token)."""
+    sees: Literal["both", "question", "image"] = "both"
+    """What the decoder sees of the two; the other's features are zero (two of the baselines)."""
+    batches: Literal["images", "questions"] = "images"
+    """`images`: the questions about a picture go into one batch, so that an encoder that trains
+    reads it once for all of them; `questions`: in random order, as in the chapter."""
+    max_question: Annotated[int, Field(ge=4)] = 32
+    """Most tokens of a question; longer ones are cut and counted."""
     max_answer: Annotated[int, Field(ge=2)] = 8
     """Most tokens of an answer, its end token included."""
     consensus: Fraction | None = None
     """Share of the annotators who have to agree on an answer for it to be learned from; the test
     part keeps every question (none: learn from all)."""
+    parts: tuple[str, ...] = ()
+    """Parts of the data that are used, by name: `train2014` (default: all with annotations)."""
+    test_part: str | None = None
+    """The part that is the test part (default: of several parts the one whose name begins with
+    `val` or `test`; else it is cut by its share)."""
+    shared_images: Literal["resplit", "refuse"] = "resplit"
+    """What is done where the test part shares pictures with others: split all anew by picture, or
+    end the run."""
     max_images: Annotated[int, Field(ge=1)] | None = None
     """Take a seeded sample of this many pictures."""
     max_questions: Annotated[int, Field(ge=1)] | None = None
     """Take at most this many questions a picture."""
-    shared_images: Literal["resplit", "refuse"] = "resplit"
-    """What is done where two parts of the data share pictures: split anew by picture, or end the
-    run."""
-    store_gb: Annotated[float, Field(gt=0)] = 4.0
-    """Most that the stored output of frozen encoders may take."""
+    on_unmatched: Literal["raise", "skip"] = "raise"
+    """What a question without annotation, or an annotation without question, does: end the run, or
+    be left out and counted."""
+    unusable_images: Fraction = 0.05
+    """Share of the pictures that may be missing or damaged; they are left out and counted."""
+    scenes: Annotated[int, Field(ge=10)] = 2500
+    """Pictures that `data.sample=scenes` draws."""
+    scene_questions: Annotated[int, Field(ge=1, le=15)] = 6
+    """Questions about each."""

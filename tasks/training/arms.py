@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tasks.config import (
     CaseConfig,
     LanguageConfig,
     ModelConfig,
+    PreferenceConfig,
     RewardConfig,
     RLConfig,
     TrainingConfig,
@@ -37,6 +38,13 @@ CODE_OF_AN_ARM = (
     "evaluation/calibration.py",
     "language",
     "evaluation/completions.py",
+    "preferences",
+    "evaluation/scored.py",
+    "rl",
+    "registry/stages.py",
+    "answering",
+    "evaluation/vqa.py",
+    "evaluation/answer_confidence.py",
 )
 SHORTEST_ROOM = 8  # tokens; a text of fewer says nothing
 
@@ -49,7 +57,9 @@ class ArmSpec(BaseModel):
         scale: the number that each label of an ordered case stands for.
         calibrate: whether the logits are divided by a temperature fitted on validation.
         language: how pairs become text, in cases that write.
+        preference: how a reward model learns from comparisons.
         rl, rewards: how a policy learns from what, in cases that learn from rewards.
+        reward_digests: of the model behind each reward, empty for a plain function.
         vqa: how questions about pictures are answered, in cases that do.
         fold: number of the fold that is the test part; None without cross-validation.
     """
@@ -69,8 +79,10 @@ class ArmSpec(BaseModel):
     scale: Scale | None = None
     calibrate: bool = False
     language: LanguageConfig | None = None
+    preference: PreferenceConfig | None = None
     rl: RLConfig | None = None
     rewards: tuple[RewardConfig, ...] = ()
+    reward_digests: tuple[str, ...] = ()
     vqa: VqaConfig | None = None
     fold: int | None = None
     train: TableRef
@@ -176,6 +188,7 @@ def plan_arms(
     labels: list[str],
     parts: Mapping[str, TableRef],
     fold: int | None = None,
+    reward_digests: Sequence[str] = (),
 ) -> list[ArmSpec]:
     """All arms of a sweep: strategies x seeds x grid, in that order.
 
@@ -185,6 +198,7 @@ def plan_arms(
         labels: the labels in column order; none in cases that write.
         parts: `train`, `validation` and `test`.
         fold: the number of the fold, where the parts are those of one.
+        reward_digests: of the model behind each reward.
 
     Raises:
         RequestError: `data.positive` is not one of two labels, or the labels of an ordered case
@@ -207,8 +221,10 @@ def plan_arms(
             scale=scale,
             calibrate=config.evaluation.calibrate,
             language=config.language if config.task in ("completion", "policy") else None,
+            preference=made.preference if config.task == "preference" else None,
             rl=made.rl if config.task == "policy" else None,
             rewards=config.rewards,
+            reward_digests=tuple(reward_digests),
             vqa=made.vqa if config.task == "vqa" else None,
             fold=fold,
             **parts,

@@ -37,6 +37,10 @@ def token_ids(
     return [(found or [filler]) + ending for found in ids], len(longer)
 
 
+INPUTS = ("input_ids", "token_type_ids")
+"""The columns of encoded rows that a model reads."""
+
+
 @dataclass(frozen=True)
 class PaddingCollator:
     """Batches of padded ids: to the longest text of the batch, or always to `to_length`."""
@@ -45,15 +49,26 @@ class PaddingCollator:
     to_length: int | None = None
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Tensor]:
-        """`input_ids` and `attention_mask` of (batch, tokens), padded on the right; `labels`."""
+        """`input_ids` and `attention_mask` of (batch, tokens), padded on the right.
+
+        `token_type_ids` and `labels` where the examples have them.
+        """
         width = self.to_length or max(len(example["input_ids"]) for example in examples)
-        input_ids = torch.full((len(examples), width), self.pad_id, dtype=torch.long)
-        mask = torch.zeros((len(examples), width), dtype=torch.long)
+        batch = {
+            "input_ids": self._padded(examples, "input_ids", width, self.pad_id),
+            "attention_mask": torch.zeros((len(examples), width), dtype=torch.long),
+        }
         for row, example in enumerate(examples):
-            length = len(example["input_ids"])
-            input_ids[row, :length] = torch.tensor(example["input_ids"])
-            mask[row, :length] = 1
-        batch = {"input_ids": input_ids, "attention_mask": mask}
+            batch["attention_mask"][row, : len(example["input_ids"])] = 1
+        if "token_type_ids" in examples[0]:
+            batch["token_type_ids"] = self._padded(examples, "token_type_ids", width, 0)
         if "labels" in examples[0]:
             batch["labels"] = torch.tensor([example["labels"] for example in examples])
         return batch
+
+    @staticmethod
+    def _padded(examples: list[dict[str, Any]], name: str, width: int, filler: int) -> Tensor:
+        padded = torch.full((len(examples), width), filler, dtype=torch.long)
+        for row, example in enumerate(examples):
+            padded[row, : len(example[name])] = torch.tensor(example[name])
+        return padded

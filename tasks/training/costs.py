@@ -2,6 +2,8 @@
 
 from transformers import TrainerState
 
+from tasks.evaluation.outcomes import Outcome
+from tasks.training.callbacks import curve_of
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import Freezing
 from tasks.training.trunk import Trunk
@@ -31,6 +33,19 @@ def costs(
         "cost/epochs": float(epochs),
         "cost/truncated_texts": float(train.truncated),
     }
+
+
+def with_costs(
+    outcome: Outcome, figures: dict[str, float], trunk: Trunk | str, state: TrainerState
+) -> Outcome:
+    """The outcome with what training cost, its curve, and why it ran with or without a trunk."""
+    return outcome.model_copy(
+        update={
+            "metrics": outcome.metrics | figures | trunk_costs(trunk),
+            "curve": curve_of(state),
+            "trunk": trunk if isinstance(trunk, str) else trunk.description,
+        }
+    )
 
 
 def trunk_costs(trunk: Trunk | str) -> dict[str, float]:

@@ -30,9 +30,9 @@ def wants_bf16(precision: str) -> bool:
     return has_fast_bf16() if precision == "auto" else precision == "bf16"
 
 
-def _return_freed_memory() -> None:
-    """Give back what the allocator holds of earlier work, where it is glibc's: it is not the
-    arm's."""
+def return_freed_memory() -> None:
+    """Give back to the system what is held of earlier work: glibc's allocator keeps gigabytes."""
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -52,12 +52,11 @@ class PeakMemory:
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def __enter__(self) -> "PeakMemory":
-        gc.collect()
+        return_freed_memory()
         if uses_gpu():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         else:
-            _return_freed_memory()
             self._thread.start()
         return self
 

@@ -1,7 +1,9 @@
 """From a stored part to token ids and targets: tokenised once a run, shared by its arms."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -88,3 +90,11 @@ def _targets(truth: np.ndarray, task: str) -> pa.Array:
         return pa.array(truth.argmax(1), pa.int64())
     offsets = pa.array(np.arange(len(truth) + 1) * truth.shape[1], pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.array(truth.astype(np.float32).ravel()))
+
+
+def rows_at(rows: Dataset, places: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows as the collators take them: those of these columns that there are."""
+    columns = rows[list(places)]
+    present = [name for name in names if name in columns]
+    cells = zip(*(columns[name] for name in present), strict=True)
+    return [dict(zip(present, each, strict=True)) for each in cells]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from tasks.models.adapting import kind_of
-from tasks.models.anatomy import OnBackbone, blocks_of, frozen_modules
+from tasks.models.anatomy import OnBackbone, blocks_in, blocks_of, frozen_modules
 from tasks.training.strategies import Strategy
 
 
@@ -59,7 +59,7 @@ def freeze(model: OnBackbone, strategy: Strategy) -> Freezing:
 
 def count_blocks(backbone: nn.Module) -> int:
     """Number of transformer blocks, by the configuration every family has."""
-    return int(backbone.config.num_hidden_layers)  # type: ignore[union-attr, arg-type]
+    return blocks_in(backbone.config)
 
 
 def _switch_off(module: nn.Module) -> None:

@@ -28,6 +28,7 @@ INDEX, STATES = "index.json", "states.bin"
 DTYPES: dict[str, tuple[torch.dtype, type[np.generic]]] = {
     "float32": (torch.float32, np.float32),
     "bfloat16": (torch.bfloat16, np.int16),  # numpy has no bfloat16: its bits are kept
+    "uint8": (torch.uint8, np.uint8),  # pictures
 }
 READ_BLOCK = 1 << 24
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.training.encoding import EncodedPart
+from tasks.training.encoding import EncodedPart, rows_at
 
 Collator = Callable[[list[dict[str, Any]]], dict[str, Tensor]]
 """Examples to a batch of what the model's forward takes."""
@@ -31,17 +31,13 @@ def predict_logits(
     """
     order = np.argsort(np.asarray(part.rows["length"]), kind="stable")
     device = device_of(model)
+    names = [name for name in part.rows.column_names if name != "labels"]
     found: list[np.ndarray] = []
     was_training = model.training
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         for start in range(0, len(order), batch_size):
-            columns = part.rows[order[start : start + batch_size].tolist()]
-            columns.pop("labels")
-            names = list(columns)
-            batch = collator(
-                [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-            )
+            batch = collator(rows_at(part.rows, order[start : start + batch_size].tolist(), names))
             logits = model(**{name: value.to(device) for name, value in batch.items()})["logits"]
             found.append(logits.float().cpu().numpy())
     model.train(was_training)

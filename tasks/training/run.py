@@ -31,10 +31,9 @@ from tasks.training.callbacks import (
     LastStep,
     LogMetrics,
     arm_callbacks,
-    curve_of,
     train_seconds,
 )
-from tasks.training.costs import costs, trunk_costs
+from tasks.training.costs import costs, with_costs
 from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
 from tasks.training.divergence import refuse_divergence
 from tasks.training.encoding import EncodedPart
@@ -101,17 +100,9 @@ def train_arm(
             train_or_resume(trainer, spec)
         seconds = train_seconds(trainer)
         outcome = _evaluate(spec, run_id, trainee, read, batches)
-    saved_bytes = save_trained(spec, model)
-    outcome = outcome.model_copy(
-        update={
-            "metrics": outcome.metrics
-            | costs(freezing, seconds, trainer.state, parts["train"], memory.megabytes)
-            | {"cost/saved_bytes": float(saved_bytes)}
-            | trunk_costs(trunk),
-            "curve": curve_of(trainer.state),
-            "trunk": trunk if isinstance(trunk, str) else trunk.description,
-        }
-    )
+    figures = costs(freezing, seconds, trainer.state, parts["train"], memory.megabytes)
+    figures["cost/saved_bytes"] = float(save_trained(spec, model))
+    outcome = with_costs(outcome, figures, trunk, trainer.state)
     keep_outcome(spec, outcome)
     return outcome
 

@@ -8,18 +8,29 @@ output can be stored, only where everything below is frozen too.
 Two more leave the whole base model as it is and train something new beside the head:
 `prompt_<n>` a soft prompt of n virtual tokens before the text, `lora_<r>` low-rank updates of
 rank r to every linear layer. What they add is built in `tasks/models/adapting.py`.
+
+Models joined by cross-attention (`vqa`) are frozen by part instead: a strategy names what is
+frozen, `encoders` for both. `tasks/models/multimodal/freezing.py` says what that means.
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 from pydantic.json_schema import WithJsonSchema
 
 from tasks.errors import RequestError
+from tasks.sections.base import Task
 
-_FORM = re.compile(r"(full|head)|(freeze|last|prompt|lora)_([1-9]\d*)")
-KNOWN_FORMS = "full, freeze_<n>, last_<n>, head, prompt_<n>, lora_<r>"
+FrozenParts = Literal["nothing", "text_encoder", "image_encoder", "encoders", "decoder", "all"]
+FROZEN_PARTS: tuple[FrozenParts, ...] = get_args(FrozenParts)
+"""The strategies of models joined by cross-attention."""
+WHOLE = ("full", "nothing")
+"""The strategies under which everything trains: costs are told as multiples of theirs."""
+_FORM = re.compile(r"(full|head)|(freeze|last|prompt|lora)_([1-9]\d*)|" + "|".join(FROZEN_PARTS))
+OF_BLOCKS = "full, freeze_<n>, last_<n>, head, prompt_<n>, lora_<r>"
+OF_PARTS = ", ".join(FROZEN_PARTS)
+KNOWN_FORMS = f"{OF_BLOCKS}; in vqa {OF_PARTS}"
 
 
 class _Strategy(BaseModel):
@@ -59,7 +70,7 @@ class _Strategy(BaseModel):
         Raises:
             RequestError: the model has fewer blocks than the strategy names.
         """
-        if self.name == "full" or self.trunk_obstacle:
+        if self.name == "full" or self.trunk_obstacle or self.is_of_parts:
             return None
         if self.name == "head":
             return blocks
@@ -70,6 +81,11 @@ class _Strategy(BaseModel):
                 f"use {kind}_1 to {kind}_{blocks}, or `head` to freeze them all."
             )
         return int(count) if kind == "freeze" else blocks - int(count)
+
+    @property
+    def is_of_parts(self) -> bool:
+        """Whether it freezes whole parts of a model joined by cross-attention."""
+        return self.name in FROZEN_PARTS
 
     @property
     def prompt_tokens(self) -> int:
@@ -116,3 +132,15 @@ def strategy(name: str) -> _Strategy:
         pydantic.ValidationError: there is none.
     """
     return _Strategy.model_validate(name)
+
+
+def check_task(strategies: tuple[_Strategy, ...], task: Task) -> None:
+    """Refuse strategies of other tasks.
+
+    Raises:
+        ValueError: the first of them, and those that there are.
+    """
+    for each in strategies:
+        if each.is_of_parts != (task == "vqa"):
+            known = OF_PARTS if task == "vqa" else OF_BLOCKS
+            raise ValueError(f"strategy {each} does not go with task {task}: use {known}")

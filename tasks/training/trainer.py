@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ RESERVED = {
     "seed",
     "data_seed",
     "report_to",
-    "load_best_model_at_end",
     "metric_for_best_model",
     "save_strategy",
     "eval_strategy",
@@ -43,6 +43,7 @@ NAMED = {
     "lr_scheduler_type": "schedule",
     "max_grad_norm": "max_grad_norm",
     "greater_is_better": "select_by",
+    "load_best_model_at_end": "keep",
     "bf16": "precision",
 }
 
@@ -111,7 +112,7 @@ def training_arguments(
         # The best and the last; with 1, Trainer would delete the last at its end, and an arm that
         # is killed before its outcome is written would train again from the best.
         "save_total_limit": 2,
-        "load_best_model_at_end": True,
+        "load_best_model_at_end": config.keep == "best",
         "metric_for_best_model": config.select_by.removeprefix("val/"),
         "greater_is_better": higher_is_better(config.select_by),
         "restore_callback_states_from_checkpoint": True,
@@ -142,14 +143,18 @@ def higher_is_better(metric: str) -> bool:
 
 
 def optimizer(
-    model: nn.Module, config: TrainingConfig, arguments: TrainingArguments
+    model: nn.Module,
+    config: TrainingConfig,
+    arguments: TrainingArguments,
+    kind_of: Callable[[str], Kind] = kind_of,
 ) -> torch.optim.AdamW:
     """AdamW with learning rates of their own for head, soft prompt and LoRA.
 
     Decay acts on matrices only, and not on a soft prompt: its rows are points among the word
     embeddings, and zero is not a better one.
 
-    Its betas and epsilon are TrainingArguments' (`training.extra.adam_beta2=0.98`).
+    Its betas and epsilon are TrainingArguments' (`training.extra.adam_beta2=0.98`). `kind_of`
+    says by its name what a parameter belongs to.
     """
     groups: dict[tuple[Kind, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -185,6 +190,7 @@ def build_trainer(
     config: TrainingConfig,
     callbacks: list[Any],
     kind: type[ArmTrainer] = ArmTrainer,
+    kind_of: Callable[[str], Kind] = kind_of,
     **parts: Any,
 ) -> ArmTrainer:
     """The Trainer of an arm, with early stopping if configured; `parts` are its own arguments."""
@@ -193,7 +199,7 @@ def build_trainer(
     trainer = kind(
         model=model,
         args=arguments,
-        optimizers=(optimizer(model, config, arguments), None),
+        optimizers=(optimizer(model, config, arguments, kind_of), None),
         callbacks=callbacks,
         **parts,
     )

@@ -214,7 +214,8 @@ def _refuse_too_large(
 
 def with_places(part: EncodedPart, name: str) -> EncodedPart:
     """The part with rows that name their place in the store instead of token ids."""
-    rows: Dataset = part.rows.select_columns(["labels", "length"])
+    kept = [column for column in ("labels", "length") if column in part.rows.column_names]
+    rows: Dataset = part.rows.select_columns(kept)
     rows = rows.add_column("row", list(range(len(rows))))
     rows = rows.add_column("part", [PARTS.index(name)] * len(rows))
     return replace(part, rows=rows)

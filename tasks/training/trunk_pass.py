@@ -16,9 +16,9 @@ from tasks.models.anatomy import FAMILIES, OnBackbone, blocks_of
 from tasks.models.classifier import TextClassifier, pool
 from tasks.models.cutting import tail_of, trunk_of
 from tasks.models.positions import position_arguments
-from tasks.training.batching import PaddingCollator
+from tasks.training.batching import INPUTS, PaddingCollator
 from tasks.training.device import uses_gpu
-from tasks.training.encoding import EncodedPart
+from tasks.training.encoding import EncodedPart, rows_at
 from tasks.training.hidden_store import HiddenStates, StatesWriter, open_states, storage_order
 
 Depth = int | Literal["pooled"]
@@ -123,8 +123,7 @@ def _batches(
                 if below:
                     batch = stack([below[1].row(int(row)) for row in rows])
                 else:
-                    ids = task.part.rows[rows.tolist()]["input_ids"]
-                    batch = task.collator([{"input_ids": row} for row in ids])
+                    batch = task.collator(rows_at(task.part.rows, rows.tolist(), INPUTS))
                 mask = batch["attention_mask"].bool()
                 states = forward({name: value.to(device) for name, value in batch.items()})
                 yield {

@@ -37,6 +37,8 @@ def validate(examples: pd.DataFrame, config: CaseConfig) -> ValidationReport:
 
     name = config.validation.suite or config.case
     suite = load_suite(name)
+    if config.data.label_role is None:
+        examples = examples.drop(columns="labels", errors="ignore")
     tables = {
         "examples": example_table(examples, config),
         "labels": label_table(examples, config),

@@ -9,7 +9,7 @@ import pytest
 from genre_runs import ROOT
 
 from flows.cli import cli
-from tasks.loading import load_case
+from tasks.chains import load_any
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(?:bash|console|sh|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -41,7 +41,7 @@ def parse(line: str) -> None:
         with command.make_context(name, rest, parent=context) as inner:
             fields = {"profile": "sample", "overrides": ()} | inner.params
             if "case" in fields:
-                load_case(fields["case"], fields["profile"], fields["overrides"])
+                load_any(fields["case"], fields["profile"], fields["overrides"])
 
 
 @pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")

@@ -77,7 +77,7 @@ def test_a_model_that_answers_as_expected_passes(model: str, store: str, tmp_pat
 def test_a_tampered_expectation_fails_with_the_difference(
     model: str, store: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ThawError, match=r"not registered: its probabilities differ by up to 0\.1"):
+    with pytest.raises(ThawError, match=r"not registered: its figures differ by up to 0\.1"):
         verify_in_fresh_process(store, model, TEXTS, answers(0.3, 0.7), tmp_path)
 
 

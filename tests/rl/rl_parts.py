@@ -108,3 +108,17 @@ def small_config(**changes: object) -> RLConfig:
         "precision": "fp32",
     }
     return RLConfig.model_validate(fields | changes)
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing of the run is left but its folder."""
+
+
+def killed_at(step: int) -> Callable[[dict[str, float], int], None]:
+    """A `log` that kills the run while it logs a step."""
+
+    def log(figures: dict[str, float], at: int) -> None:
+        if at == step and "train/kl" in figures:
+            raise KilledError
+
+    return log

@@ -132,7 +132,7 @@ def test_the_value_loss_takes_the_worse_of_clipped_and_not() -> None:
 
 def test_log_probabilities_and_entropy_of_a_known_distribution() -> None:
     chances = torch.tensor([0.5, 0.25, 0.25])
-    logits = (chances.log() + 3).expand(1, 2, 3)
-    found = chosen_log_probs(logits, torch.tensor([[0, 2]]))
+    log_probs = chances.log().expand(1, 2, 3)
+    found = chosen_log_probs(log_probs, torch.tensor([[0, 2]]))
     assert torch.allclose(found, torch.tensor([[0.5, 0.25]]).log())
-    assert torch.allclose(entropy_of(logits), torch.full((1, 2), 1.5 * math.log(2)))
+    assert torch.allclose(entropy_of(log_probs), torch.full((1, 2), 1.5 * math.log(2)))

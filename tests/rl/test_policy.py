@@ -63,7 +63,7 @@ def test_some_rows_of_a_batch_are_evaluated_without_its_padding(
 def test_draws_follow_the_policys_own_distribution(kind: str, make_policy: MakePolicy) -> None:
     policy = make_policy(kind)
     prompts = policy.read([PROMPTS[0]] * 4000)
-    answers = policy.sample(prompts, 2, torch.Generator().manual_seed(0))
+    _, answers = policy.sample(prompts, 2, torch.Generator().manual_seed(0))
     one = policy.read([PROMPTS[0]])
     singles = [pad_answers([[token]], 0, CPU) for token in range(12)]
     with torch.no_grad():
@@ -86,7 +86,7 @@ def test_an_answer_ends_at_its_end_token_or_at_the_limit(
     kind: str, make_policy: MakePolicy
 ) -> None:
     policy = make_policy(kind)
-    answers = policy.sample(policy.read(PROMPTS * 8), 6, torch.Generator().manual_seed(1))
+    _, answers = policy.sample(policy.read(PROMPTS * 8), 6, torch.Generator().manual_seed(1))
     lengths = set()
     for row in answers.rows():
         assert 1 not in row[:-1]
@@ -102,7 +102,7 @@ def test_a_row_that_has_ended_is_no_longer_computed(kind: str, make_policy: Make
     policy.model.get_output_embeddings().register_forward_hook(
         lambda _m, _i, output: rows.append(len(output))
     )
-    answers = policy.sample(policy.read(PROMPTS * 8), 6, torch.Generator().manual_seed(1))
+    _, answers = policy.sample(policy.read(PROMPTS * 8), 6, torch.Generator().manual_seed(1))
     assert sum(rows) == int(answers.lengths.sum())
 
 
@@ -112,7 +112,7 @@ def test_each_prompt_is_encoded_once_for_all_three(make_policy: MakePolicy) -> N
     for model in (policy.model, policy.reference):
         model.get_encoder().register_forward_hook(lambda *_: passes.append(1))
     prompts = policy.read(PROMPTS)
-    answers = policy.sample(prompts, 4, torch.Generator().manual_seed(0))
+    _, answers = policy.sample(prompts, 4, torch.Generator().manual_seed(0))
     for _ in range(3):
         policy.evaluate(prompts, answers)
         policy.reference_log_probs(prompts, answers)

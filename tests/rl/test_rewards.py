@@ -66,3 +66,12 @@ def test_the_shipped_functions_are_finite_for_any_text(answers: list[str]) -> No
     prompts = ["p"] * len(answers)
     assert np.isfinite(answer_length(prompts, answers)).all()
     assert all(0 <= share < 1 for share in answer_repetition(prompts, answers))
+
+
+def test_an_answer_that_breaks_off_is_not_finished() -> None:
+    whole = ["Yes.", "Is it?", 'She said "no"', "1. a\n2. b)", "It is 12", "done. \n"]
+    broken = ["", "and then the", "a, b,", "the man’s -"]
+    reward = named_function("finished", 1.0, "whole")
+    assert reward.name == "whole"
+    assert reward.score([""] * 6, whole) == [1] * 6
+    assert reward.score([""] * 4, broken) == [0] * 4

@@ -5,25 +5,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from rl.rl_parts import KINDS, PROMPTS, MakePolicy, make_queries, many_b, small_config
+from rl.rl_parts import (
+    KINDS,
+    PROMPTS,
+    KilledError,
+    MakePolicy,
+    killed_at,
+    make_queries,
+    many_b,
+    small_config,
+)
 
 from tasks.errors import RequestError, ThawError
+from tasks.rl.course import rows_of_step
 from tasks.rl.held_out import measure
 from tasks.rl.rewards import FunctionReward
 from tasks.rl.rollout import Query
-from tasks.rl.training import rows_of_step, train
-
-
-class KilledError(Exception):
-    """Stands for a kill: nothing of the run is left but its folder."""
-
-
-def killed_at(step: int):
-    def log(figures: dict[str, float], at: int) -> None:
-        if at == step and "train/kl" in figures:
-            raise KilledError
-
-    return log
+from tasks.rl.training import train
 
 
 @pytest.fixture
@@ -229,3 +227,26 @@ def test_a_loss_that_is_no_number_says_what_to_lower(
     huge = FunctionReward("huge", lambda _, answers: [1e300] * len(answers))
     with pytest.raises(ThawError, match=r"lower rl.learning_rate \(now 0.003\)"):
         train(policy, queries[:8], queries[8:], [huge], small_config(), tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_smaller_passes_make_the_same_update(
+    kind: str, make_policy: MakePolicy, queries: list[Query]
+) -> None:
+    from tasks.rl.rollout import collect, sample
+    from tasks.rl.update import learn, make_optimizer
+
+    after, figures = [], []
+    for size in (None, 3, 1):
+        policy = make_policy(kind)
+        config = small_config(mini_batch_size=8, epochs=3, forward_batch_size=size)
+        draws, order = (torch.Generator().manual_seed(5) for _ in range(2))
+        rollout = collect(sample(policy, queries[:8], [many_b()], config, draws), 0.1, config)
+        assert len(set(rollout.sampled.answers.lengths.tolist())) > 1
+        optimizer = make_optimizer(policy, config.learning_rate)
+        figures.append(learn(policy, optimizer, rollout, config, order))
+        after.append(policy.trained())
+    for found, said in zip(after[1:], figures[1:], strict=True):
+        assert said == pytest.approx(figures[0], rel=1e-4, abs=1e-5)
+        for name, value in after[0].items():
+            assert torch.allclose(value, found[name], atol=2e-5), name

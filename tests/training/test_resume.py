@@ -156,6 +156,24 @@ def test_training_stops_when_validation_gets_worse(make_spec: MakeSpec) -> None:
     assert outcome.metrics["cost/epochs"] == len(losses)
 
 
+def test_an_arm_that_keeps_its_last_epoch_does_so_after_a_kill_too(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = {"epochs": 6, "learning_rate": 1e-2, "keep": "last"}
+    spec = make_spec(strategy="full", training=training)
+    wanted, _ = undisturbed(spec)
+    interrupt(spec, after=2)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_evaluate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(spec)
+    assert figures(train(spec)) == wanted
+
+
 @pytest.mark.parametrize("moment", ["at the end of training", "before the test part is read"])
 @pytest.mark.parametrize("early", [True, False])
 def test_an_arm_that_was_killed_after_its_last_epoch_only_evaluates(

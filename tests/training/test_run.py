@@ -167,6 +167,14 @@ def test_the_best_epoch_is_kept_and_not_the_last(make_spec: MakeSpec) -> None:
     assert outcome.metrics["val/loss"] == pytest.approx(min(losses), abs=1e-4)
 
 
+def test_the_last_epoch_is_kept_where_that_is_asked(make_spec: MakeSpec) -> None:
+    training = {"epochs": 10, "learning_rate": 1e-2, "keep": "last"}
+    outcome = train(make_spec(strategy="full", training=training))
+    losses = [p.metrics["val/loss"] for p in outcome.curve if "val/loss" in p.metrics]
+    assert min(losses) < losses[-1] - 0.01
+    assert outcome.metrics["val/loss"] == pytest.approx(losses[-1], abs=1e-4)
+
+
 def test_class_weights_are_the_root_of_negatives_over_positives(make_spec: MakeSpec) -> None:
     truth = np.array(
         [[1, 1, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]]

@@ -79,6 +79,11 @@ def read_picture(path: Path, longest: int = LONGEST) -> Picture:
         raise PictureError("missing", "no such file") from error
     except OSError as error:
         raise PictureError("no picture", error.strerror or str(error)) from error
+    return decode_picture(content, longest)
+
+
+def decode_picture(content: bytes, longest: int = LONGEST) -> Picture:
+    """The same from a file's content."""
     try:
         with Image.open(io.BytesIO(content)) as opened:
             width, height, mode = *opened.size, opened.mode
@@ -94,16 +99,32 @@ def read_picture(path: Path, longest: int = LONGEST) -> Picture:
     return Picture(image, width, height, mode, rotated, digest)
 
 
-def picture_to_ask(path: Path) -> Image.Image:
-    """The picture that a user asks about.
+def picture_to_ask(source: Path | bytes | Image.Image, name: str = "") -> Image.Image:
+    """The picture that a user asks about: upright, RGB, of bounded size.
+
+    Args:
+        source: a file, the content of one, or an open picture, which stays as it is.
+        name: how errors call it; by default the file's path.
 
     Raises:
         RequestError: it cannot be used, and why.
     """
     try:
-        return read_picture(path).image
+        if isinstance(source, Image.Image):
+            return _from_open(source)
+        read = decode_picture(source) if isinstance(source, bytes) else read_picture(source)
+        return read.image
     except PictureError as error:
-        raise RequestError(f"{path} cannot be asked about: {error}.") from error
+        called = name or (str(source) if isinstance(source, Path) else "The picture")
+        raise RequestError(f"{called} cannot be asked about: {error}.") from error
+
+
+def _from_open(image: Image.Image) -> Image.Image:
+    _check_size(*image.size)
+    try:
+        return _upright(image.copy(), LONGEST)[0]
+    except (*_DAMAGE, *_MORE_DAMAGE) as error:  # its file is read only now
+        raise PictureError("damaged", str(error) or type(error).__name__) from error
 
 
 def _check_size(width: int, height: int) -> None:

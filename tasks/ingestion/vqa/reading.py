@@ -49,6 +49,12 @@ class LeftOut:
             if len(first) < 5:
                 first.append(str(name))
 
+    def take_over(self, other: "LeftOut") -> None:
+        """Count what another count has, too."""
+        for reason, count in other.count.items():
+            self.add(reason, other.first[reason])
+            self.count[reason] += count - len(other.first[reason])
+
     def sentences(self) -> list[str]:
         """`3 no answer: 12, 15, 19`, a line a reason."""
         return [

@@ -64,7 +64,7 @@ def invent_scene(random: random.Random) -> Scene:
 
 
 def _invent_thing(random: random.Random, cell: int) -> Thing:
-    radius = random.uniform(0.1, 0.15)
+    radius = random.uniform(0.13, 0.155)  # small things would take more pictures to learn
     row, column = divmod(cell, CELLS)
     room = 0.5 / CELLS - radius
 
@@ -76,7 +76,7 @@ def _invent_thing(random: random.Random, cell: int) -> Thing:
     if colour in HUES:
         hue = (HUES[colour] + random.gauss(0, _HUE_SPREAD[colour])) % 360
     x, y = within(column), within(row)
-    return Thing(random.choice(SHAPES), colour, hue, x, y, radius, random.uniform(-18, 18))
+    return Thing(random.choice(SHAPES), colour, hue, x, y, radius, random.uniform(-12, 12))
 
 
 def named_colour(hue: float) -> str:

@@ -9,23 +9,22 @@
 | `decoder` | the decoder, but for its cross-attention | projections, cross-attention, encoders |
 | `all` | both encoders, and the decoder as above | projections, cross-attention |
 
-With its cross-attention the layer norms train that feed it: they are as new. (The chapter froze
+Projections train with the norms before them. With cross-attention the layer norms train that
+feed it: they are as new. (The chapter froze
 them, because "ln_cross_attn" does not contain the word that it looked for.)
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from tasks.errors import RequestError
 from tasks.loading import nearest
+from tasks.training.strategies import FROZEN_PARTS, FrozenParts
 
 if TYPE_CHECKING:
     from tasks.models.multimodal.model import MultimodalModel
 
-Frozen = Literal["nothing", "text_encoder", "image_encoder", "encoders", "decoder", "all"]
-FROZEN: tuple[Frozen, ...] = get_args(Frozen)
-
-_PARTS: dict[Frozen, tuple[str, ...]] = {
+_PARTS: dict[FrozenParts, tuple[str, ...]] = {
     "nothing": (),
     "text_encoder": ("text_encoder",),
     "image_encoder": ("image_encoder",),
@@ -69,7 +68,7 @@ def freeze_parts(model: "MultimodalModel", strategy: str) -> PartFreezing:
     if strategy not in _PARTS:
         raise RequestError(
             f"{strategy!r} is no strategy of models joined by cross-attention"
-            f"{nearest(strategy, FROZEN)}: use {', '.join(FROZEN)}."
+            f"{nearest(strategy, FROZEN_PARTS)}: use {', '.join(FROZEN_PARTS)}."
         )
     parts = _PARTS[strategy]
     for name, parameter in model.named_parameters():

@@ -65,6 +65,10 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         for encoder in (self.text_encoder, self.image_encoder):
             if getattr(encoder, "pooler", None) is not None:
                 encoder.pooler = None  # nothing reads it, so it could not learn
+        # Encoders' states differ in scale (DINOv2's are four times MiniLM's): unless both are
+        # brought to one, attention lies on the larger alone.
+        self.text_norm = nn.LayerNorm(config.text_encoder.hidden_size)
+        self.image_norm = nn.LayerNorm(config.image_encoder.hidden_size)
         width = config.decoder.hidden_size
         self.text_projection = nn.Linear(config.text_encoder.hidden_size, width)
         self.image_projection = nn.Linear(config.image_encoder.hidden_size, width)
@@ -117,6 +121,7 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         pixel_values: Tensor | None = None,
         text_states: Tensor | None = None,
         image_states: Tensor | None = None,
+        image_rows: Tensor | None = None,
     ) -> Memory:
         """What the decoder attends over, from questions and pictures or from their features.
 
@@ -126,6 +131,8 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
             pixel_values: (batch, channels, height, width), unless `image_states` are given.
             text_states: (batch, tokens, width) of `text_features`, of any precision.
             image_states: (batch, patches, width) of `image_features`, of any precision.
+            image_rows: (batch,) where several questions are about one picture: the place of each
+                question's among `pixel_values` or `image_states`, which then hold it once.
         """
         if attention_mask is None:
             given = input_ids if text_states is None else text_states
@@ -140,15 +147,17 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
             if pixel_values is None:
                 raise ValueError("encode needs pixel_values or image_states")
             image_states = self.image_features(pixel_values)
-        text_states = text_states.to(self.text_projection.weight.dtype)
-        image_states = image_states.to(self.image_projection.weight.dtype)
+        text_states = self.text_norm(text_states.to(self.text_norm.weight.dtype))
+        image_states = self.image_norm(image_states.to(self.image_norm.weight.dtype))
         if self.config.fusion == "mean":
             # A projection of a mean is the mean of projections, so the means come first.
             text = self.text_projection(masked_mean(text_states, attention_mask))
             image = self.image_projection(image_states.mean(1))
+            image = image if image_rows is None else image[image_rows]
             states = ((text + image) / 2).unsqueeze(1)
             return Memory(states, attention_mask.new_ones(states.shape[:2]))
         text, image = self.text_projection(text_states), self.image_projection(image_states)
+        image = image if image_rows is None else image[image_rows]
         seen = attention_mask.new_ones(image.shape[:2])
         return Memory(torch.cat([text, image], 1), torch.cat([attention_mask, seen], 1))
 
@@ -161,6 +170,7 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         decoder_input_ids: Tensor | None = None,
         text_states: Tensor | None = None,
         image_states: Tensor | None = None,
+        image_rows: Tensor | None = None,
         encoder_outputs: BaseModelOutput | None = None,
         memory_mask: Tensor | None = None,
         past_key_values: Any = None,
@@ -171,7 +181,7 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         """Logits of the answers' tokens, and the loss where labels are given.
 
         Args:
-            input_ids: this and the four below as in `encode`.
+            input_ids: this and the others that are not named here as in `encode`.
             attention_mask: see there.
             pixel_values: see there.
             labels: (batch, tokens) of the answers with their end token, -100 for padding.
@@ -179,6 +189,7 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
                 moved one place to the right.
             text_states: see there.
             image_states: see there.
+            image_rows: see there.
             encoder_outputs: a `Memory`'s states, where it is there already; `memory_mask` with it.
             memory_mask: the `Memory`'s mask.
             past_key_values: the cache of earlier tokens' keys and values.
@@ -188,7 +199,9 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
             kwargs: for the decoder (`output_attentions`).
         """
         if encoder_outputs is None:
-            memory = self.encode(input_ids, attention_mask, pixel_values, text_states, image_states)
+            memory = self.encode(
+                input_ids, attention_mask, pixel_values, text_states, image_states, image_rows
+            )
         else:
             states = encoder_outputs[0]
             mask = memory_mask if memory_mask is not None else states.new_ones(states.shape[:2])
@@ -240,17 +253,19 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         pixel_values: Tensor | None = None,
         text_states: Tensor | None = None,
         image_states: Tensor | None = None,
+        image_rows: Tensor | None = None,
         memory: Memory | None = None,
         **options: Any,
     ) -> Any:
         """As the library's `generate`, on inputs as in `encode`, which runs once.
 
         Args:
-            input_ids: this and the four below as in `encode`.
+            input_ids: this and the five below as in `encode`.
             attention_mask: see there.
             pixel_values: see there.
             text_states: see there.
             image_states: see there.
+            image_rows: see there.
             memory: what `encode` made of them, in their place.
             options: the library's (`max_new_tokens`, `num_beams`, …).
 
@@ -258,7 +273,9 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
             (batch, tokens) that begin with the begin token; after the end token, pad tokens.
         """
         if memory is None:
-            memory = self.encode(input_ids, attention_mask, pixel_values, text_states, image_states)
+            memory = self.encode(
+                input_ids, attention_mask, pixel_values, text_states, image_states, image_rows
+            )
         return super().generate(
             encoder_outputs=BaseModelOutput(last_hidden_state=memory.states),
             memory_mask=memory.mask,

@@ -15,6 +15,8 @@ from tasks.errors import RequestError, ThawError
 from tasks.models.multimodal.model import IGNORED
 
 _FOLDERS = ("questions", "images", "answers")
+# torchvision, where it is installed, would be taken instead, and scales pictures differently.
+_BACKEND = "pil"
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class MultimodalProcessor:
         """
         try:
             questions = AutoTokenizer.from_pretrained(folder / "questions")
-            images = AutoImageProcessor.from_pretrained(folder / "images")
+            images = AutoImageProcessor.from_pretrained(folder / "images", backend=_BACKEND)
             answers = AutoTokenizer.from_pretrained(folder / "answers")
         except (OSError, ValueError) as error:
             raise ThawError(f"The processor in {folder} cannot be loaded: {error}") from error
@@ -118,7 +120,7 @@ def image_processor(part: Path | PreTrainedConfig) -> BaseImageProcessor:
     """
     if isinstance(part, Path):
         try:
-            return AutoImageProcessor.from_pretrained(part)
+            return AutoImageProcessor.from_pretrained(part, backend=_BACKEND)
         except (OSError, ValueError) as error:
             raise RequestError(
                 f"The image encoder {part.name} does not say how its pictures are prepared "

@@ -7,7 +7,8 @@ import torch
 from models.multimodal.joined_parts import Joined
 
 from tasks.errors import RequestError
-from tasks.models.multimodal.freezing import FROZEN, freeze_parts, is_cross_attention
+from tasks.models.multimodal.freezing import freeze_parts, is_cross_attention
+from tasks.training.strategies import FROZEN_PARTS
 
 Join = Callable[..., Joined]
 # Which groups of parameters train under each strategy.
@@ -24,10 +25,11 @@ TRAINS = {
 def group(name: str) -> str:
     if ".crossattention." in name or ".ln_cross_attn." in name:
         return "cross"
-    return name.split(".")[0] if "projection" not in name else "projections"
+    part = name.split(".")[0]
+    return "projections" if part.endswith(("_projection", "_norm")) else part
 
 
-@pytest.mark.parametrize("strategy", FROZEN)
+@pytest.mark.parametrize("strategy", FROZEN_PARTS)
 def test_what_trains_moves_and_nothing_else(join: Join, strategy: str) -> None:
     joined = join()
     model = joined.model

@@ -90,6 +90,7 @@ def test_the_mean_is_that_of_the_real_tokens_and_the_patches(join: Join) -> None
     memory = model.encode(**batch)
     text = model.text_encoder(batch["input_ids"], attention_mask=batch["attention_mask"])[0]
     image = model.image_encoder(batch["pixel_values"])[0]
+    text, image = model.text_norm(text), model.image_norm(image)
     for row in range(3):
         length = int(batch["attention_mask"][row].sum())
         of_text = torch.stack([model.text_projection(state) for state in text[row, :length]])
@@ -98,6 +99,21 @@ def test_the_mean_is_that_of_the_real_tokens_and_the_patches(join: Join) -> None
         assert torch.allclose(memory.states[row, 0], by_hand, atol=1e-5)
     assert memory.states.shape == (3, 1, 40)
     assert masked_mean(torch.ones(1, 2, 3), torch.zeros(1, 2)).tolist() == [[0, 0, 0]]
+
+
+def test_encoders_of_other_scales_weigh_the_same(joined: Joined) -> None:
+    """DINOv2's states are four times MiniLM's: attention would lie on the larger alone."""
+    model, batch = joined.model, joined.batch
+    states = {
+        "text_states": model.text_features(batch["input_ids"], batch["attention_mask"]),
+        "image_states": model.image_features(batch["pixel_values"]),
+    }
+    mask = batch["attention_mask"]
+    memory = model.encode(**states, attention_mask=mask).states
+    louder = model.encode(
+        **states | {"image_states": states["image_states"] * 100}, attention_mask=mask
+    ).states
+    assert torch.allclose(memory, louder, atol=1e-3)
 
 
 def test_the_decoder_sees_every_token_and_patch(joined: Joined) -> None:

@@ -1,0 +1,81 @@
+"""What a model that answers about pictures has to beat: no look at one of the two, or at neither.
+
+`question only` and `image only` are the chosen arm trained once more, with the features of the
+other encoder at zero: the same strategy, seed and size. Only what an arm gains over the first
+comes from the pictures.
+"""
+
+from pathlib import Path
+
+from tasks.answering.evaluating import answer_table
+from tasks.answering.questions import read_questions
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.scored import read_scored, scored_metrics
+from tasks.evaluation.vqa import IMAGE_ONLY, MOST_FREQUENT, QUESTION_ONLY, MostFrequentAnswer
+from tasks.registry.picture_package import PicturePackage
+from tasks.training.arms import ArmSpec
+
+_SEES = {QUESTION_ONLY: "question", IMAGE_ONLY: "image"}
+BASELINES = (QUESTION_ONLY, IMAGE_ONLY, MOST_FREQUENT)
+
+
+def blind_spec(spec: ArmSpec, name: str) -> ArmSpec:
+    """The arm with one of its encoders' features at zero."""
+    assert spec.vqa is not None  # noqa: S101 - only arms of this task have baselines of it
+    sees = {"sees": _SEES[name]}
+    point = spec.point | {"vqa.sees": _SEES[name]}
+    return spec.model_copy(update={"vqa": spec.vqa.model_copy(update=sees), "point": point})
+
+
+def most_frequent_outcome(spec: ArmSpec, run_id: str) -> Outcome:
+    """The most frequent training answer of each question type.
+
+    Args:
+        spec: any arm: it names the parts.
+        run_id: the tracking run that will hold the evidence.
+    """
+    asked = read_questions(spec)
+    train = asked.parts["train"].frame
+    rule = MostFrequentAnswer.of(train["question_type"].tolist(), train["answer"].tolist())
+    metrics: dict[str, float] = {}
+    tables = {}
+    for name, short in (("validation", "val"), ("test", "test")):
+        part = asked.parts[name]
+        given = rule.answers(part.frame["question_type"].tolist())
+        tables[name] = answer_table(part, given, f"{MOST_FREQUENT} on {name}")
+        figures = scored_metrics(read_scored(tables[name]))
+        metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
+    return Outcome(
+        name=MOST_FREQUENT,
+        kind="baseline",
+        run_id=run_id,
+        metrics=metrics,
+        validation=tables["validation"],
+        test=tables["test"],
+    )
+
+
+def as_baseline(outcome: Outcome, name: str) -> Outcome:
+    """A blind arm's outcome as tables show it: never chosen, never registered."""
+    return outcome.model_copy(
+        update={"name": name, "kind": "baseline", "strategy": None, "seed": None, "point": {}}
+    )
+
+
+def standing_figure(package: PicturePackage, spec: ArmSpec, metric: str) -> float:
+    """A figure of a packaged model's own answers to an arm's test questions.
+
+    Args:
+        package: a standing champion's.
+        spec: the arm that wants to take its place.
+        metric: by short name, of those that answers alone decide.
+    """
+    part = read_questions(spec).parts["test"]
+    answers = package.predict(
+        [
+            {"question": question, "image": Path(path)}
+            for question, path in part.frame[["question", "path"]].itertuples(index=False)
+        ]
+    )
+    table = answer_table(part, [each["answer"] for each in answers], "the standing champion's")
+    return scored_metrics(read_scored(table))[metric]

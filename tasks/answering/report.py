@@ -1,0 +1,50 @@
+"""The page of pictures, questions and answers of a finished arm."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tasks.answering.building import load_trained_answerer
+from tasks.answering.questions import Asked, read_questions
+from tasks.config import CaseConfig
+from tasks.errors import ThawError
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.picture_attention import look
+from tasks.evaluation.picture_page import choose_rows, picture_page
+from tasks.evaluation.scored import read_scored
+from tasks.ingestion.vqa.pictures import picture_to_ask
+
+LOOKS = 6
+"""Rows for which attention is drawn."""
+
+
+def pictures_of(best: Outcome, config: CaseConfig) -> str:
+    """One HTML page: test questions with their pictures, answers, confidences and truths.
+
+    Args:
+        best: a finished arm.
+        config: its case.
+    """
+    if best.folder is None:
+        raise ThawError(f"{best.name} is no trained arm, so it has no pictures to show.")
+    folder = Path(best.folder)
+    spec, model, processor = load_trained_answerer(folder)
+    asked = read_questions(spec)
+    places = _places(asked)
+    frame = read_scored(best.test).frame
+    few = choose_rows(frame, LOOKS)
+    looks = look(
+        model,
+        processor,
+        few["question"].tolist(),
+        [picture_to_ask(places[image]) for image in few["image"]],
+        few["given"].tolist(),
+    )
+    title = f"{config.case}: {config.title}; {best.name}, seed {best.seed}"
+    return picture_page(frame, places, title, best.temperature, looks)
+
+
+def _places(asked: Asked) -> dict[str, Path]:
+    """Where the test part's pictures lie, by key."""
+    of_test = np.unique(asked.parts["test"].pictures)
+    return {asked.pictures[place]: asked.paths[place] for place in of_test}

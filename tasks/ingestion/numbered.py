@@ -1,0 +1,159 @@
+"""Records of a file one by one, each with its line, so that a bad one can be named or left out."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.config import DataConfig
+from tasks.errors import RequestError
+from tasks.ingestion.encoding import UTF8, not_utf8, refuse_wide_encodings
+from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
+from tasks.ingestion.records import DECODER, json_list
+
+Record = dict[str, Any]
+OnBadLine = Literal["raise", "skip"]
+T = TypeVar("T")
+
+
+class BadRecordError(Exception):
+    """Why one record cannot be used, as the end of a sentence."""
+
+
+def text_of(record: Record, name: str) -> str:
+    """A field that must be there and hold text, without white space around it."""
+    value = record.get(name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise BadRecordError(f"{name} is empty")
+    if not isinstance(value, str):
+        raise BadRecordError(f"{name} is not a text")
+    return value.strip()
+
+
+def with_input(record: Record) -> str:
+    """An instruction, with the text that it is about where it has one."""
+    asked = text_of(record, "instruction")
+    if isinstance(record.get("input"), str) and record["input"].strip():
+        return f"{asked}\n\n{record['input'].strip()}"
+    return asked
+
+
+@dataclass(frozen=True)
+class Numbered(Generic[T]):
+    """What was made of a file's records.
+
+    Attributes:
+        found: the line (of JSON lines) or number of each usable record, with what it came to.
+        skipped: line -> why it was left out.
+    """
+
+    found: list[tuple[int, T]]
+    skipped: dict[int, str]
+
+    @property
+    def note(self) -> str:
+        """What was left out, in words (empty: nothing)."""
+        if not self.skipped:
+            return ""
+        line, why = next(iter(self.skipped.items()))
+        return f"{len(self.skipped)} bad records left out, the first {line}: {why}"
+
+
+def usable_records(
+    source: Path | pa.Table,
+    read: Callable[[Record], T],
+    on_bad_line: OnBadLine,
+    form: DataConfig | None = None,
+    name: str = "",
+) -> Numbered[T]:
+    """Make something of each record of a file or table.
+
+    Args:
+        source: a CSV, TSV, JSON, JSONL or Parquet file, or its rows.
+        read: makes it; raises `BadRecordError` where it cannot.
+        on_bad_line: `raise` at the first record that cannot be used, or `skip` and count them.
+        form: its `format` (by default told from the extension), and how a CSV file is read.
+        name: what messages call a table.
+
+    Raises:
+        RequestError: unreadable, a bad record (with its line), no good one.
+    """
+    kind = form.format if form and form.format else _told_format(source)
+    path = source if isinstance(source, Path) else name
+    unit = "line" if kind == "jsonl" else "record"
+    found: list[tuple[int, T]] = []
+    skipped: dict[int, str] = {}
+    for number, record in _records(source, kind, form):
+        try:
+            if isinstance(record, BadRecordError):
+                raise record
+            found.append((number, read(record)))
+        except BadRecordError as fault:
+            if on_bad_line == "raise":
+                raise RequestError(
+                    f"{path}, {unit} {number}: {fault}; correct it, or leave such records "
+                    "out with data.on_bad_line=skip."
+                ) from fault
+            skipped[number] = str(fault)
+    if not found:
+        reasons = "; ".join(f"{why} ({n})" for why, n in Counter(skipped.values()).most_common(3))
+        raise RequestError(f"{path} holds no usable record{f': {reasons}' if reasons else ''}.")
+    return Numbered(found, skipped)
+
+
+def _told_format(source: Path | pa.Table) -> str | None:
+    return FORMAT_OF_SUFFIX.get(source.suffix.lower()) if isinstance(source, Path) else None
+
+
+def _records(
+    source: Path | pa.Table, kind: str | None, form: DataConfig | None
+) -> Iterator[tuple[int, Record | BadRecordError]]:
+    """Each record with its line (JSON lines) or number, counted from 1."""
+    if isinstance(source, pa.Table):
+        yield from enumerate(source.to_pylist(), 1)
+        return
+    path = source
+    match kind:
+        case "jsonl" if path.is_file():
+            yield from _lines(path)
+        case "json" if path.is_file():
+            yield from enumerate(_list(path), 1)
+        case "parquet" if path.is_file():
+            try:
+                yield from enumerate(pq.read_table(path).to_pylist(), 1)
+            except pa.ArrowException as error:
+                raise RequestError(f"{path} is not a readable Parquet file: {error}.") from error
+        case _:  # CSV, and the sentences for a file that is not there or of no known format
+            form = form or DataConfig(path=path)
+            yield from enumerate(read_file(path, form, list).to_pylist(), 1)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Record | BadRecordError]]:
+    refuse_wide_encodings(path)
+    with path.open(encoding=UTF8) as stream:
+        try:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield number, _decoded(line)
+        except UnicodeDecodeError as error:
+            raise not_utf8(path) from error
+
+
+def _decoded(line: str) -> Record | BadRecordError:
+    try:
+        record = DECODER.decode(line.strip())
+    except json.JSONDecodeError as error:
+        return BadRecordError(f"not JSON ({error.msg}, column {error.colno})")
+    except RecursionError:
+        return BadRecordError("nested too deeply")
+    return record if isinstance(record, dict) else BadRecordError("not a JSON object")
+
+
+def _list(path: Path) -> list[Record | BadRecordError]:
+    found = json_list(path)
+    return [x if isinstance(x, dict) else BadRecordError("not a JSON object") for x in found]

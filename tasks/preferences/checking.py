@@ -1,0 +1,48 @@
+"""What a ranking case cannot do is refused before anything is read or trained."""
+
+from tasks.config import CaseConfig
+from tasks.errors import RequestError
+from tasks.models.base_models import LocatedModel, load_tokenizer
+
+JUDGED = ("pair_accuracy", "pair_accuracy_matched", "loss")
+"""Figures by which two reward models compare; margins do not, each has a scale of its own."""
+
+
+def check_ranking(config: CaseConfig, located: LocatedModel) -> None:
+    """Refuse fields that mean nothing where a model ranks, and base models that read no pairs.
+
+    Raises:
+        RequestError: the first of them.
+    """
+    training, model = config.training, config.model
+    no_effect = {
+        "training.backend": (training.backend != "local", "local", "it trains here"),
+        "training.balance": (training.balance, "false", "there are no classes"),
+        "training.class_weights": (training.class_weights, "false", "there are no labels"),
+        "model.head": (model.head == "tokens", "linear", "a reward is no word"),
+        "model.prompt_end": (bool(model.prompt_end), '""', "the answer comes last"),
+        "data.layout": (
+            config.data.layout != "comparisons",
+            "comparisons",
+            "it learns from pairs of answers",
+        ),
+    }
+    for field, (given, instead, reason) in no_effect.items():
+        if given:
+            section, _, name = field.partition(".")
+            value = getattr(getattr(config, section), name)
+            raise RequestError(
+                f"{field}={str(value).lower()} does not go with {config.case}, since {reason}: "
+                f"use {instead}."
+            )
+    if config.registry.enabled and config.evaluation.primary.removeprefix("test/") not in JUDGED:
+        known = ", ".join(f"test/{name}" for name in JUDGED)
+        raise RequestError(
+            f"evaluation.primary={config.evaluation.primary} cannot decide which model stands: use "
+            f"one of {known}, or set registry.enabled=false."
+        )
+    if not load_tokenizer(located).num_special_tokens_to_add(pair=True):
+        raise RequestError(
+            f"model.base={config.model.base} reads no sentence pairs, since its tokenizer puts "
+            "nothing between a question and an answer: use an encoder (minilm, roberta-base)."
+        )

@@ -1,0 +1,12 @@
+"""Arms on a tiny text encoder: see `answering_parts.py`."""
+
+from pathlib import Path
+
+import pytest
+from answering.answering_parts import MakeVqaSpec, build_spec
+
+
+@pytest.fixture
+def make_vqa_spec(tiny_bert: Path, isolated_store: Path) -> MakeVqaSpec:
+    """`build_spec` with overrides."""
+    return lambda *overrides: build_spec(tiny_bert, *overrides)

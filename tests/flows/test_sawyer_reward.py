@@ -1,0 +1,288 @@
+"""The reward model through the command line: run, compare, predict, and the stage after it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from genre_runs import Answer, Store, Swept, home, options, thaw
+
+GOOD = ("the girl is good", "it is the other name", "a friend of the girl")
+BAD = ("and then of", "never and of that", "of of and")
+QUESTION = "what is number 3"
+
+
+def records(number: int = 24) -> list[dict[str, Any]]:
+    """Queries with three scored answers each, the best of which stands first, second or third."""
+    rows = []
+    for query in range(number):
+        good, bad = GOOD[query % 3], BAD[query % 3]
+        answers = [(good, 9, "a"), (f"{bad} {good}", 5, "b"), (bad, 2, "c")]
+        answers = answers[query % 3 :] + answers[: query % 3]
+        rows.append(
+            {
+                "user_input": f"### Instruction:\nwhat is number {query}\n\n### Response:",
+                "responses_and_scores": [
+                    {"response": text, "score": score, "source": source}
+                    for text, score, source in answers
+                ],
+            }
+        )
+    return rows
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def run_reward(*overrides: str) -> Answer:
+    return thaw("run", "sawyer_reward", *options(*overrides))
+
+
+@pytest.fixture(scope="session")
+def tiny_reward(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """72 pairs, and settings with which the tiny model learns them in seconds."""
+    return (
+        f"data.path={write(tmp_path_factory.mktemp('pairs') / 'pairs.jsonl', records())}",
+        f"model.base={tiny_bert}",
+        "model.max_length=32",
+        "model.dropout=0",
+        "model.backbone_dropout=0",
+        "strategies=[full,freeze_2]",
+        "training.epochs=10",
+        "training.batch_size=8",
+        "training.learning_rate=2e-3",
+        "training.head_learning_rate=1e-2",
+        "evaluation.bootstrap=100",
+        "evaluation.baseline_c=[1.0]",
+        "registry.enabled=false",
+    )
+
+
+@pytest.fixture(scope="session")
+def session_reward(
+    tiny_reward: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Swept:
+    """One run with a champion for all tests that only look at it."""
+    overrides = (*tiny_reward, "registry.enabled=true")
+    with home(tmp_path_factory.mktemp("reward"), migrated_store) as folder:
+        return Swept(folder, overrides, run_reward(*overrides))
+
+
+@pytest.fixture
+def judge(own_home: Path, session_reward: Swept, migrated_store: Path) -> Iterator[Swept]:
+    """The finished sweep, with its store in the environment instead of an empty one."""
+    assert session_reward.answer.code == 0, session_reward.answer.err
+    with home(session_reward.folder, migrated_store):
+        yield session_reward
+
+
+def test_a_run_ends_with_a_champion_and_a_table_of_baselines(judge: Swept) -> None:
+    out = judge.answer.out
+    for name in ("untrained head", "a coin", "longer answer", "shorter answer", "TF-IDF"):
+        assert name in out
+    assert "champion" in out
+    store = Store()
+    sweep = store.sweeps()[0].info.run_id
+    figures = store.table(sweep)
+    assert figures["a coin pair_accuracy"] == 0.5
+    best = store.client.get_run(sweep).data
+    assert best.metrics["test/pair_accuracy"] > 0.9
+    assert {"test/ece", "test/length_correlation"} <= set(best.metrics)
+    for arm in store.children(sweep).values():
+        assert {"val/pair_accuracy", "val/loss", "train/loss"} <= set(arm.data.metrics)
+        assert arm.data.params["preference.margin"] == "none"
+
+
+def test_the_report_says_where_it_is_right(judge: Swept) -> None:
+    store = Store()
+    sweep = store.sweeps()[0].info.run_id
+    kept = store.artifacts(sweep, "comparison")
+    assert {
+        f"comparison/{name}"
+        for name in (
+            "by_gap.csv",
+            "by_source.csv",
+            "by_length.csv",
+            "wrongly_ranked.csv",
+            "pair_calibration.png",
+            "reward_by_length.png",
+            "learning_curves.png",
+            "report.html",
+        )
+    } <= kept
+    assert "a and c," in store.text(sweep, "comparison/by_source.csv")
+    page = store.text(sweep, "comparison/report.html")
+    assert "Ranked rightly, by difference of the scores" in page
+    assert "as often as its margins say" in page
+
+
+def test_no_query_is_in_two_parts(judge: Swept) -> None:
+    store = Store()
+    report = json.loads(store.text(store.sweeps()[0].info.run_id, "split/report.json"))
+    (parts,) = report["parts"]
+    assert sum(parts.values()) == 72
+    assert all(rows % 3 == 0 for rows in parts.values())
+
+
+def test_answers_are_ranked_with_their_rewards(judge: Swept) -> None:
+    answer = thaw("predict", "sawyer_reward", QUESTION, BAD[0], GOOD[0], "")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].endswith(GOOD[0])
+    assert "Warning" not in answer.err
+    rewards = [float(line.split()[0]) for line in lines]
+    assert rewards == sorted(rewards, reverse=True)
+
+
+def test_a_file_of_answers_is_ranked_by_question(judge: Swept, tmp_path: Path) -> None:
+    rows = [
+        {"question": QUESTION, "answer": BAD[1]},
+        {"question": "what is number 4", "answer": GOOD[0]},
+        {"question": QUESTION, "answer": GOOD[1]},
+    ]
+    path = write(tmp_path / "rows.jsonl", rows)
+    answer = thaw("predict", "sawyer_reward", "--file", str(path), "--json")
+    assert answer.code == 0, answer.err
+    found = [json.loads(line) for line in answer.out.splitlines()]
+    assert [row["answer"] for row in found] == [GOOD[1], BAD[1], GOOD[0]]
+    assert set(found[0]) == {"question", "answer", "reward"}
+
+
+def test_any_arm_of_the_sweep_can_be_asked(judge: Swept) -> None:
+    asked = ("--strategy", "freeze_2", "--json", QUESTION, *GOOD[:2])
+    answer = thaw("predict", "sawyer_reward", *asked)
+    assert answer.code == 0, answer.err
+    assert [set(json.loads(line)) for line in answer.out.splitlines()] == [
+        {"question", "answer", "reward"}
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [((QUESTION,), "give QUESTION ANSWER"), ((), "nothing to rank"), ((" ", "x"), "is empty")],
+)
+def test_a_question_alone_cannot_be_ranked(
+    given: tuple[str, ...], sentence: str, judge: Swept
+) -> None:
+    answer = thaw("predict", "sawyer_reward", *given)
+    assert answer.code == 2
+    assert sentence in answer.sentence
+
+
+def test_the_stage_after_it_gets_the_same_rewards_by_alias(judge: Swept) -> None:
+    from tasks.registry.prediction import load_champion, predict
+    from tasks.registry.reward_model import load_reward_model
+    from tasks.registry.stages import fetch, package_folder
+    from tasks.rl.classifier_reward import ClassifierReward
+    from tasks.tracking import Tracker
+
+    champion = load_champion("sawyer_reward")
+    rows = [{"question": QUESTION, "answer": answer} for answer in (*GOOD, *BAD)]
+    wanted = [each["reward"] for each in predict(champion, rows)]
+    texts = champion.predict([*GOOD, *BAD], params={"question": QUESTION})
+    assert [each["reward"] for each in texts] == wanted
+    found = fetch("sawyer_reward@champion", Tracker())
+    model, tokenizer, max_length = load_reward_model(package_folder(found.digest))
+    reward = ClassifierReward(
+        "reward", model, tokenizer, ("reward",), reads="pair", max_length=max_length
+    )
+    assert reward.score([QUESTION] * 6, [*GOOD, *BAD]) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_champion_is_judged_on_the_new_test_rows(judge: Swept) -> None:
+    weaker = run_reward(*judge.overrides, "training.epochs=1", "strategies=[head]")
+    assert weaker.code == 0, weaker.err
+    assert "does not beat" in " ".join(weaker.out.split())
+
+
+def test_margins_are_a_point_of_the_grid(tiny_reward: tuple[str, ...], own_home: Path) -> None:
+    grid = ("strategies=[head]", "grid.preference.margin=[none,score]", "training.epochs=1")
+    answer = run_reward(*tiny_reward, *grid)
+    assert answer.code == 0, answer.err
+    assert "margin=score" in answer.out
+    assert "margin=none" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        (
+            {"user_input": "why", "responses_and_scores": [{"response": "x", "score": "good"}]},
+            "line 25: the score of response 1 is 'good', which is no number",
+        ),
+        (
+            {"user_input": "why", "responses_and_scores": [{"response": "x", "score": 1}]},
+            "line 25: the query has one response",
+        ),
+    ],
+)
+def test_bad_comparisons_are_a_sentence_and_leave_no_run(
+    record: dict[str, Any],
+    sentence: str,
+    tiny_reward: tuple[str, ...],
+    own_home: Path,
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "rows.jsonl", [*records(), record])
+    answer = run_reward(*tiny_reward, f"data.path={path}")
+    assert answer.code == 2
+    assert sentence in answer.sentence
+    assert Store().sweeps() == []
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("model.head=tokens", "model.head=tokens does not go with sawyer_reward"),
+        ("training.balance=true", "there are no classes"),
+        ("data.layout=table", "it learns from pairs of answers: use comparisons"),
+        ("preference.margn=score", "did you mean preference.margin?"),
+        ("evaluation.primary=test/accuracy", "did you mean test/pair_accuracy"),
+    ],
+)
+def test_what_means_nothing_here_is_refused(
+    override: str, sentence: str, tiny_reward: tuple[str, ...], own_home: Path
+) -> None:
+    answer = run_reward(*tiny_reward, override)
+    assert answer.code == 2
+    assert sentence in answer.sentence
+
+
+def test_margins_do_not_decide_which_model_stands(
+    tiny_reward: tuple[str, ...], own_home: Path
+) -> None:
+    overrides = ("evaluation.primary=test/margin", "registry.enabled=true")
+    answer = run_reward(*tiny_reward, *overrides)
+    assert answer.code == 2
+    assert "cannot decide which model stands" in answer.sentence
+
+
+def test_a_base_model_that_reads_no_pairs_is_refused(
+    tiny_reward: tuple[str, ...], tiny_gpt2: Path, own_home: Path
+) -> None:
+    answer = run_reward(*tiny_reward, f"model.base={tiny_gpt2}")
+    assert answer.code == 2
+    assert "reads no sentence pairs" in answer.sentence
+
+
+def test_equal_answers_are_named_and_can_be_left_out(
+    tiny_reward: tuple[str, ...], own_home: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {"instruction": f"what is number {n}", "chosen": GOOD[n % 3], "rejected": BAD[n % 3]}
+        for n in range(20)
+    ]
+    rows.insert(4, {"instruction": "why", "chosen": "a friend", "rejected": "A  friend"})
+    path = write(tmp_path / "rows.jsonl", rows)
+    quick = (*tiny_reward, f"data.path={path}", "strategies=[head]", "training.epochs=1")
+    answer = run_reward(*quick)
+    assert answer.code == 2
+    assert "line 5: chosen and rejected are the same answer" in answer.sentence
+    answer = run_reward(*quick, "data.on_bad_line=skip")
+    assert answer.code == 0, answer.err
+    sweep = Store().sweeps()[-1].info.run_id
+    assert "comparison/by_gap.csv" not in Store().artifacts(sweep, "comparison")
