@@ -50,9 +50,10 @@ class VqaConfig(Frozen):
     token)."""
     sees: Literal["both", "question", "image"] = "both"
     """What the decoder sees of the two; the other's features are zero (two of the baselines)."""
-    batches: Literal["images", "questions"] = "images"
-    """`images`: the questions about a picture go into one batch, so that an encoder that trains
-    reads it once for all of them; `questions`: in random order, as in the chapter."""
+    batches: Literal["questions", "images"] = "questions"
+    """`questions`: in random order, as in the chapter; `images`: the questions about a picture go
+    into one batch, so that an encoder that trains reads it once for all of them. That needs large
+    batches: a step that has seen few pictures teaches little about pictures."""
     max_question: Annotated[int, Field(ge=4)] = 32
     """Most tokens of a question; longer ones are cut and counted."""
     max_answer: Annotated[int, Field(ge=2)] = 8
