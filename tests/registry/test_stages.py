@@ -185,9 +185,9 @@ def test_a_case_is_pinned_to_versions_and_takes_over_the_prompt(
     config = pinned.config
     assert config.model.base == pinned.base.name == "sft@v1"
     assert config.language.source_name == "Q"
-    (reward,) = config.rewards
+    reward, _ = config.rewards
     assert (reward.model, reward.title) == ("sawyer_reward@v1", "preference")
-    assert pinned.reward_digests == (fetch("sawyer_reward@champion", tracker).digest,)
+    assert pinned.reward_digests[0] == fetch("sawyer_reward@champion", tracker).digest
     assert pinned.untouched is not None
     assert pinned.untouched[0] == str(tiny_writer)
     assert pinned.params["start"].startswith("sft@v1 ")
