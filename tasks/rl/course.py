@@ -27,7 +27,7 @@ from tasks.rl.kl_control import KLControl
 from tasks.rl.policy import Policy
 from tasks.rl.rewards import Reward, check_rewards
 from tasks.rl.rollout import Query, Sampled, check_queries, figures_of
-from tasks.rl.update import make_optimizer
+from tasks.rl.update import make_optimizer, set_learning_rates
 
 LogStep = Callable[[dict[str, float], int], None]
 """Named figures and the step that they belong to, counted from 1; 0 is before training."""
@@ -71,7 +71,9 @@ class Course:
         config = self.config
         self._check()
         self.policy.eval()
-        self.optimizer = make_optimizer(self.policy, config.learning_rate)
+        self.optimizer = make_optimizer(
+            self.policy, config.learning_rate, config.value_learning_rate
+        )
         self.draws = torch.Generator(self.policy.device).manual_seed(config.seed)
         self.order = torch.Generator().manual_seed(config.seed)
         self._key = fingerprint(self.policy, self.queries, self.held_out, self.rewards, config)
@@ -81,6 +83,7 @@ class Course:
             self._hold_out()
             self._save()
         progress = self.progress
+        set_learning_rates(self.optimizer, config, progress.step)
         self.control = KLControl(progress.coefficient, config.kl_target, config.kl_horizon)
         self._guard = Guard(config, progress.held_out[0], dict(progress.exceeded))
 
@@ -102,14 +105,18 @@ class Course:
 
     def figures(self, sampled: Sampled) -> dict[str, float]:
         """What is logged of a step's answers, whatever learns from them."""
-        return figures_of([sampled]) | {"kl_coefficient": self.control.coefficient}
+        return figures_of([sampled]) | {
+            "kl_coefficient": self.control.coefficient,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
 
     def end_step(self, figures: dict[str, float]) -> None:
-        """Steer the KL penalty, watch, log; measure and save where it is time."""
+        """Steer the penalty and the learning rate, watch, log; measure and save when it is time."""
         progress, config = self.progress, self.config
         self.control.update(figures["kl"], config.batch_size)
         progress.curve.append(figures)
         progress.step += 1
+        set_learning_rates(self.optimizer, config, progress.step)
         progress.coefficient = self.control.coefficient
         progress.stopped = self._guard.look(progress.step, figures)
         progress.exceeded = self._guard.exceeded

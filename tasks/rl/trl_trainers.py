@@ -24,6 +24,7 @@ import torch
 import trl
 from datasets import Dataset
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 from transformers import (
     PrinterCallback,
     ProgressCallback,
@@ -68,7 +69,7 @@ class PolicyTrainer(Trainer):
             reward_funcs=[self._part(reward.name) for reward in course.rewards],
             train_dataset=_prompts(course),
             processing_class=course.policy.tokenizer,
-            optimizers=(course.optimizer, None),
+            optimizers=(course.optimizer, _RatesOfCourse(course.optimizer)),
         )
         course.policy.model.__dict__.pop("forward", None)  # TRL's detour, which is not used here
         # TRL asks whether there is one, and passes it to the method below, which knows the answer.
@@ -165,6 +166,14 @@ class GRPO(PolicyTrainer, trl.GRPOTrainer):
 
 
 TRAINERS: dict[str, type[PolicyTrainer]] = {"rloo": RLOO, "grpo": GRPO}
+
+
+class _RatesOfCourse(LRScheduler):
+    """No schedule of its own: `Course` sets the learning rates, step by step."""
+
+    def get_lr(self) -> list[float | Tensor]:
+        """Those that stand."""
+        return [group["lr"] for group in self.optimizer.param_groups]
 
 
 class _EndOfStep(TrainerCallback):

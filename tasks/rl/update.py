@@ -13,13 +13,36 @@ from tasks.rl.policy import Policy
 from tasks.rl.rollout import Rollout
 
 
-def make_optimizer(policy: Policy, learning_rate: float) -> torch.optim.Optimizer:
-    """Adam over what trains.
+def make_optimizer(
+    policy: Policy, learning_rate: float, value_learning_rate: float | None = None
+) -> torch.optim.Optimizer:
+    """Adam over what trains: one group for the model's parameters, one for the value head's.
 
     Its epsilon is that of OpenAI's PPO, 1e-5: at torch's 1e-8 a gradient that is only rounding
     (an attention key's bias has no other) moves its parameter as far as a real one.
     """
-    return torch.optim.Adam(list(policy.trained().values()), lr=learning_rate, eps=1e-5)
+    head = list(policy.value_head.parameters())
+    ours = {id(value) for value in head}
+    model = [value for value in policy.trained().values() if id(value) not in ours]
+    groups = [
+        {"params": model, "lr": learning_rate},
+        {"params": head, "lr": value_learning_rate or learning_rate},
+    ]
+    return torch.optim.Adam(groups, eps=1e-5)
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, config: RLConfig, step: int) -> None:
+    """Those of a step: the first `warmup` ones rise in a line to the full rate.
+
+    Args:
+        optimizer: of `make_optimizer`.
+        config: the full rates, and `warmup`.
+        step: how many are done.
+    """
+    share = min(1.0, (step + 1) / (config.warmup + 1))
+    full = config.learning_rate, config.value_learning_rate or config.learning_rate
+    for group, rate in zip(optimizer.param_groups, full, strict=True):
+        group["lr"] = rate * share
 
 
 def diverged(config: RLConfig) -> ThawError:

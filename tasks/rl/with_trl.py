@@ -93,7 +93,6 @@ def _settings(course: Course) -> dict[str, Any]:
         "beta": 0.0,  # else TRL would look for a reference of its own; set before each step
         "reward_weights": [reward.weight for reward in course.rewards],
         "max_grad_norm": config.max_grad_norm,
-        "lr_scheduler_type": "constant",
         "shuffle_dataset": False,  # the rows come in the order of the steps
         "activation_checkpointing": False,
         "bf16": False,  # the policy's own business

@@ -45,10 +45,10 @@ class RLConfig(Frozen):
     """Learning from rewards (`tasks/rl`).
 
     PPO reads every field but `generations`. RLOO and GRPO have neither value head nor GAE: `gamma`,
-    `lam`, `value_clip`, `value_weight` and `whiten_rewards` are not read. The others mean the same,
-    with two differences: `clip` bounds the ratio of a token in PPO and GRPO and of a whole answer
-    in RLOO; and the KL penalty is taken off the reward in PPO and RLOO, while GRPO adds it to the
-    loss of each token, beside advantages of deviation 1.
+    `lam`, `value_clip`, `value_weight`, `value_learning_rate` and `whiten_rewards` are not read.
+    The others mean the same, with two differences: `clip` bounds the ratio of a token in PPO and
+    GRPO and of a whole answer in RLOO; and the KL penalty is taken off the reward in PPO and RLOO,
+    while GRPO adds it to the loss of each token, beside advantages of deviation 1.
     """
 
     algorithm: Literal["ppo", "rloo", "grpo"] = "ppo"
@@ -69,7 +69,13 @@ class RLConfig(Frozen):
     epochs: Annotated[int, Field(ge=1)] = 4
     """Passes over a step's answers."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-5
-    """Adam's learning rate, the same throughout."""
+    """Adam's learning rate."""
+    value_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """That of the value head, which starts from nothing (none: the same)."""
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Steps over which both rise in a line to what they are. Adam's first updates move every
+    weight by a whole learning rate, whatever its gradient: they leave the reference and teach
+    little."""
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
     """Gradient clipping (0: none)."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 64

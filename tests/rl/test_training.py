@@ -33,7 +33,7 @@ def queries() -> list[Query]:
 def test_a_killed_run_resumes_to_the_same_curve_and_weights(
     kind: str, make_policy: MakePolicy, queries: list[Query], tmp_path: Path
 ) -> None:
-    config = small_config(steps=5, save_every=2, kl_target=3.0, kl_horizon=50)
+    config = small_config(steps=5, save_every=2, kl_target=3.0, kl_horizon=50, warmup=3)
     whole, resumed = make_policy(kind), make_policy(kind)
     wanted = train(whole, queries[:8], queries[8:], [many_b()], config, tmp_path / "whole")
     folder = tmp_path / "killed"
@@ -52,6 +52,8 @@ def test_a_killed_run_resumes_to_the_same_curve_and_weights(
     assert found == wanted
     assert len(found.curve) == 5
     assert found.curve[0]["kl_coefficient"] != found.curve[-1]["kl_coefficient"]
+    rates = [figures["learning_rate"] / config.learning_rate for figures in found.curve]
+    assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1])
     for (name, value), other in zip(
         whole.trained().items(), resumed.trained().values(), strict=True
     ):
@@ -227,6 +229,22 @@ def test_a_loss_that_is_no_number_says_what_to_lower(
     huge = FunctionReward("huge", lambda _, answers: [1e300] * len(answers))
     with pytest.raises(ThawError, match=r"lower rl.learning_rate \(now 0.003\)"):
         train(policy, queries[:8], queries[8:], [huge], small_config(), tmp_path)
+
+
+def test_the_value_head_has_a_learning_rate_of_its_own(
+    make_policy: MakePolicy, queries: list[Query], tmp_path: Path
+) -> None:
+    """Adam's first update moves a parameter by its learning rate, but for epsilon."""
+    policy = make_policy("causal")
+    before = {name: value.detach().clone() for name, value in policy.trained().items()}
+    once = {"steps": 1, "epochs": 1, "mini_batch_size": 8, "warmup": 1, "held_out_every": 9}
+    config = small_config(learning_rate=1e-3, value_learning_rate=1e-1, max_grad_norm=0.0, **once)
+    train(policy, queries[:8], queries[8:], [many_b()], config, tmp_path)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)["trained"]
+    moved = {name: (state[name] - value).abs().max() for name, value in before.items()}
+    head = [float(moved.pop(name)) for name in list(moved) if name.startswith("value_head")]
+    assert head == pytest.approx([5e-2, 5e-2], rel=0.05)  # half of it: one step of warm-up
+    assert max(moved.values()) == pytest.approx(5e-4, rel=0.05)
 
 
 @pytest.mark.parametrize("kind", KINDS)

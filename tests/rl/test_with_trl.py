@@ -74,7 +74,7 @@ def test_it_learns_to_write_one_word(
 def test_a_killed_run_resumes_to_the_same_curve_and_weights(
     algorithm: str, make_policy: MakePolicy, tmp_path: Path
 ) -> None:
-    config = config_of(algorithm, steps=5, save_every=2, kl_target=3.0, kl_horizon=50)
+    config = config_of(algorithm, steps=5, save_every=2, kl_target=3.0, kl_horizon=50, warmup=3)
     whole, resumed = make_policy("causal"), make_policy("causal")
     wanted = start(whole, tmp_path / "whole", config)
     folder = tmp_path / "killed"
@@ -86,12 +86,14 @@ def test_a_killed_run_resumes_to_the_same_curve_and_weights(
     assert found == wanted
     assert [len(found.curve), found.curve[0]["kl_coefficient"]] == [5, 0.01]
     assert found.curve[-1]["kl_coefficient"] != 0.01
+    rates = [figures["learning_rate"] / config.learning_rate for figures in found.curve]
+    assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1])
     for (name, value), other in zip(
         whole.trained().items(), resumed.trained().values(), strict=True
     ):
         assert torch.equal(value, other), name
     assert start(make_policy("causal"), folder, config) == wanted  # not trained again
-    longer = config_of(algorithm, steps=6, save_every=2, kl_target=3.0, kl_horizon=50)
+    longer = config.model_copy(update={"steps": 6})
     assert start(make_policy("causal"), folder, longer).curve[:5] == wanted.curve
 
 
