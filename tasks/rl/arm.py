@@ -71,7 +71,7 @@ def train_policy_arm(
         whole = WholeLanguageModel(model)
         freezing = freeze(whole, spec.strategy)
         require_disk(spec, freezing)
-        policy = policy_on(whole.plain, tokenizer, config.precision)
+        policy = policy_on(whole.plain, tokenizer, config)
         (spec.folder / STATE).mkdir(parents=True, exist_ok=True)
         with full_disk_explained(spec):
             watch = Watch(

@@ -88,19 +88,23 @@ def load_trained_policy(folder: Path) -> tuple[ArmSpec, PreTrainedModel, PreTrai
     return spec, put_trained(model, spec, folder), tokenizer
 
 
-def policy_on(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, precision: str) -> Policy:
+def policy_on(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: RLConfig
+) -> Policy:
     """The model as a policy, on the GPU where there is one.
 
     Args:
         model: what of it requires gradients is what trains.
         tokenizer: its own.
-        precision: `rl.precision`.
+        config: its precision and temperature.
     """
-    bf16 = wants_bf16(precision)
+    bf16 = wants_bf16(config.precision)
     model = model.cuda() if uses_gpu() else model
     if model.config.is_encoder_decoder:
-        return EncoderDecoderPolicy(model, tokenizer, bf16, freeze_encoder=False)
-    return CausalPolicy(model, tokenizer, bf16)
+        return EncoderDecoderPolicy(
+            model, tokenizer, bf16, freeze_encoder=False, temperature=config.temperature
+        )
+    return CausalPolicy(model, tokenizer, bf16, config.temperature)
 
 
 def settings_of(spec: ArmSpec) -> tuple[RLConfig, LanguageConfig]:

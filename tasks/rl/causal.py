@@ -33,9 +33,13 @@ class CausalPolicy(Policy):
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bf16: bool = False
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        bf16: bool = False,
+        temperature: float = 1.0,
     ) -> None:
-        super().__init__(model, tokenizer, bf16)
+        super().__init__(model, tokenizer, bf16, temperature)
         self.depth = frozen_depth(model)
 
     @property

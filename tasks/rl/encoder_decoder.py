@@ -32,11 +32,12 @@ class EncoderDecoderPolicy(Policy):
         tokenizer: PreTrainedTokenizerBase,
         bf16: bool = False,
         freeze_encoder: bool = True,
+        temperature: float = 1.0,
     ) -> None:
         encoder = model.get_encoder()
         if freeze_encoder:
             encoder.requires_grad_(False)
-        super().__init__(model, tokenizer, bf16)
+        super().__init__(model, tokenizer, bf16, temperature)
         self.encodes_once = not any(value.requires_grad for value in encoder.parameters())
 
     @property

@@ -49,15 +49,22 @@ class Policy(nn.Module, ABC):
         model: with its output layer. What of it requires gradients is what trains.
         tokenizer: with an end and a pad token.
         bf16: compute in bf16 autocast; log-probabilities, values and losses stay in float32.
+        temperature: of the policy itself and of its reference: what their logits are divided by,
+            in draws and in probabilities alike, so that what is drawn is what is learnt.
 
     The reference is the model with its LoRA adapter off where it has one, and else a copy. The
     copy shares every parameter that does not train, so that it costs what trains and no more.
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bf16: bool = False
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        bf16: bool = False,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
+        self.temperature = temperature
         self.model = model
         self.tokenizer = tokenizer
         self.bf16 = bf16
@@ -108,7 +115,7 @@ class Policy(nn.Module, ABC):
         """
         with torch.no_grad(), self._precision():
             stepper = self._stepper(prompts)
-            drawn = draw(stepper, len(prompts), most, self.end, generator)
+            drawn = draw(stepper, len(prompts), most, self.end, generator, self.temperature)
         answers = pad_answers(drawn, self.tokenizer.pad_token_id, self.device)
         return stepper.with_states(prompts, answers)
 
@@ -116,7 +123,7 @@ class Policy(nn.Module, ABC):
         """Log-probabilities and values of given answers; gradients flow unless switched off."""
         with self._precision():
             logits, hidden = self._forward(self.model, prompts, answers)
-        log_probs = logits.float().log_softmax(2)
+        log_probs = self._log_probs(logits)
         return TokenFigures(
             chosen_log_probs(log_probs, answers.ids), self.value_head(hidden), log_probs
         )
@@ -126,7 +133,10 @@ class Policy(nn.Module, ABC):
         """Log-probabilities of given answers under the reference, (answers, tokens)."""
         with self._precision(), self._as_reference() as model:
             logits, _ = self._forward(model, prompts, answers)
-        return chosen_log_probs(logits.float().log_softmax(2), answers.ids)
+        return chosen_log_probs(self._log_probs(logits), answers.ids)
+
+    def _log_probs(self, logits: Tensor) -> Tensor:
+        return (logits.float() / self.temperature).log_softmax(2)
 
     def texts(self, answers: Answers) -> list[str]:
         """The answers as a reader sees them: without special tokens and outer white space."""

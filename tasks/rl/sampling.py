@@ -1,10 +1,10 @@
 """Drawing answers token by token; a row that has ended is no longer computed.
 
-Pure sampling from the policy's own distribution: temperature 1, every token allowed. PPO weighs
-each token by its probability now over its probability when it was drawn, so that whatever else
-shapes the draw (beams, top-k, a least length, a ban on repetition, all of them in the chapters)
-makes the answers those of another policy: the KL estimate then goes negative, and what is learnt
-is not what is written.
+Pure sampling from the policy's own distribution: every token allowed, at the temperature that its
+probabilities are taken at too. PPO weighs each token by its probability now over its probability
+when it was drawn, so that whatever else shapes the draw (beams, top-k, a least length, a ban on
+repetition, all of them in the chapters) makes the answers those of another policy: the KL estimate
+then goes negative, and what is learnt is not what is written.
 """
 
 from typing import Protocol
@@ -33,7 +33,12 @@ class Stepper(Protocol):
 
 
 def draw(
-    stepper: Stepper, rows: int, most: int, end: int, generator: torch.Generator
+    stepper: Stepper,
+    rows: int,
+    most: int,
+    end: int,
+    generator: torch.Generator,
+    temperature: float = 1.0,
 ) -> list[list[int]]:
     """The tokens of each row, up to and with its end token.
 
@@ -43,6 +48,7 @@ def draw(
         most: tokens after which a row is cut.
         end: the end token.
         generator: on the logits' device; the draws depend on it alone.
+        temperature: what the logits are divided by.
 
     Raises:
         ThawError: an update has broken the policy.
@@ -51,7 +57,7 @@ def draw(
     going = list(range(rows))  # those that still write, in the order of the tensors
     drawn: Tensor | None = None
     for _ in range(most):
-        chances = torch.softmax(stepper.step(drawn).float(), -1)
+        chances = torch.softmax(stepper.step(drawn).float() / temperature, -1)
         if not torch.isfinite(chances).all():
             raise ThawError(
                 "The policy's probabilities are not numbers any more: lower rl.learning_rate or "

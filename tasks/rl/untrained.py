@@ -40,7 +40,7 @@ def untrained_policy_outcome(
     config, language = settings_of(spec)
     rewards = build_rewards(spec.rewards, spec.reward_digests)
     model, tokenizer = load_writing(locate_start(base, digest))
-    policy = policy_on(model.requires_grad_(False), tokenizer, config.precision)
+    policy = policy_on(model.requires_grad_(False), tokenizer, config)
     is_start = (base, digest) == (spec.model.base, spec.base_digest)
     metrics, tables = {"cost/trainable_parameters": 0.0}, {}
     for part, short in (("validation", "val"), ("test", "test")):
@@ -76,7 +76,7 @@ def writer_figure(writer: Writer, spec: ArmSpec, metric: str) -> float:
     )
     rewards = build_rewards(spec.rewards, spec.reward_digests)
     model = writer.model.requires_grad_(False)
-    policy = policy_on(model, writer.tokenizer, config.precision)
+    policy = policy_on(model, writer.tokenizer, config)
     prompts = read_prompts(
         spec.test, spoken, writer.tokenizer, bool(model.config.is_encoder_decoder)
     )

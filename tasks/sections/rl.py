@@ -80,6 +80,9 @@ class RLConfig(Frozen):
     """Gradient clipping (0: none)."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
     """Most tokens of an answer, its end token included."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Of the policy itself: what its logits are divided by, in draws and in probabilities alike.
+    Below 1 a small model, whose rare tokens are many, writes more of what it means."""
     gamma: Fraction = 1.0
     """Discount of later rewards."""
     lam: Fraction = 0.95

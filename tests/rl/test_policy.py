@@ -23,15 +23,16 @@ def plain_log_probs(policy, prompt: list[int], answer: list[int]) -> list[float]
         else:
             ids = torch.tensor([[0, *answer[:place]]])
             logits = policy.model(input_ids=torch.tensor([prompt]), decoder_input_ids=ids).logits
-        found.append(logits[0, -1].log_softmax(-1)[token].item())
+        found.append((logits[0, -1] / policy.temperature).log_softmax(-1)[token].item())
     return found
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_of_a_batch_have_the_log_probabilities_that_they_have_alone(
-    kind: str, make_policy: MakePolicy
+    kind: str, temperature: float, make_policy: MakePolicy
 ) -> None:
-    policy = make_policy(kind)
+    policy = make_policy(kind, temperature=temperature)
     prompts, answers = policy.read(PROMPTS), pad_answers(ANSWERS, 0, CPU)
     with torch.no_grad():
         found = policy.evaluate(prompts, answers)
@@ -59,9 +60,12 @@ def test_some_rows_of_a_batch_are_evaluated_without_its_padding(
         assert torch.allclose(getattr(part, name)[real], wanted[real], atol=1e-5), name
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
 @pytest.mark.parametrize("kind", KINDS)
-def test_draws_follow_the_policys_own_distribution(kind: str, make_policy: MakePolicy) -> None:
-    policy = make_policy(kind)
+def test_draws_follow_the_policys_own_distribution(
+    kind: str, temperature: float, make_policy: MakePolicy
+) -> None:
+    policy = make_policy(kind, temperature=temperature)
     prompts = policy.read([PROMPTS[0]] * 4000)
     _, answers = policy.sample(prompts, 2, torch.Generator().manual_seed(0))
     one = policy.read([PROMPTS[0]])
