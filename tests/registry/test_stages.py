@@ -185,7 +185,7 @@ def test_a_case_is_pinned_to_versions_and_takes_over_the_prompt(
     config = pinned.config
     assert config.model.base == pinned.base.name == "sft@v1"
     assert config.language.source_name == "Q"
-    reward, _ = config.rewards
+    reward, *_ = config.rewards
     assert (reward.model, reward.title) == ("sawyer_reward@v1", "preference")
     assert pinned.reward_digests[0] == fetch("sawyer_reward@champion", tracker).digest
     assert pinned.untouched is not None
