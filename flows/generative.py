@@ -5,7 +5,7 @@
 Its steps are those of `flows/supervised.py` wherever labels play no part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -84,8 +84,7 @@ def run_generative(config: CaseConfig, force: bool = False) -> SweepResult:
         comparison = compare_answers(outcomes, arms, config, first[0], sweep)
         promotion = None
         if config.registry.enabled and config.split.folds:
-            get_run_logger().warning(NOT_REGISTERED)
-            sweep.tracker.set_tags(sweep.run_id, {"thaw.verdict": NOT_REGISTERED})
+            warn_not_registered(sweep)
         elif config.registry.enabled:
             promotion = register_writer(outcomes, comparison, config, first[0], usable, sweep)
     return SweepResult(
@@ -118,12 +117,18 @@ def split_into_folds(examples: TableRef, config: CaseConfig, sweep: Sweep) -> li
     return folds
 
 
-def log_parts(folds: list[Parts], config: CaseConfig, sweep: Sweep) -> None:
+def log_parts(folds: Sequence[Parts], config: CaseConfig, sweep: Sweep) -> None:
     """Log each part as a dataset of the sweep."""
     for number, parts in enumerate(folds):
         fold = f"-fold-{number}" if config.split.folds else ""
         for name, table in parts.items():
             sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}{fold}")
+
+
+def warn_not_registered(sweep: Sweep) -> None:
+    """Say that a cross-validation registers nothing, and why."""
+    get_run_logger().warning(NOT_REGISTERED)
+    sweep.tracker.set_tags(sweep.run_id, {"thaw.verdict": NOT_REGISTERED})
 
 
 def keep_pooled(pooled: Outcome, config: CaseConfig, sweep: Sweep) -> Outcome:

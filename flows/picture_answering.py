@@ -1,12 +1,11 @@
 """The chain of a case that answers questions about pictures.
 
-    ingest -> validate -> split by picture -> train the arms -> compare -> register
+    ingest -> validate -> split (or fold) by picture -> train the arms -> compare -> register
 
 Its steps are those of `flows/supervised.py` wherever neither labels nor texts play a part.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from filelock import FileLock
 from prefect import task
@@ -15,6 +14,7 @@ from prefect.logging import get_run_logger
 
 from flows.arms import run_arms
 from flows.baselines import in_own_run
+from flows.generative import keep_pooled, log_parts, warn_not_registered
 from flows.supervised import (
     SweepResult,
     keep_comparison,
@@ -33,6 +33,7 @@ from tasks.evaluation.comparison import best_outcome, check_metric_names, compar
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_all
+from tasks.evaluation.pooling import figures_of_scored, pool_folds
 from tasks.evaluation.report import html
 from tasks.evaluation.vqa import MOST_FREQUENT
 from tasks.ingestion.vqa.ingest import IngestedPictures, ingest_pictures
@@ -42,7 +43,6 @@ from tasks.registry.card import picture_card
 from tasks.registry.promotion import Promotion, promote
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec, plan_arms
-from tasks.training.building import read_spec
 from tasks.validation.validate import validate
 
 
@@ -59,16 +59,25 @@ def run_pictures(config: CaseConfig, force: bool = False) -> SweepResult:
     found = ingest_questions(config)
     with open_sweep(config, found.questions.digest, force) as sweep:
         validate_questions(found, config, sweep)
-        parts, report = split_by_picture(found, config, sweep)
-        specs = plan_arms(config, digest, [], parts)
+        folds, report = split_by_picture(found, config, sweep)
+        specs = [
+            spec
+            for number, parts in enumerate(folds)
+            for spec in plan_arms(config, digest, [], parts, number if config.split.folds else None)
+        ]
         anew = force and not sweep.finished
-        outcomes = run_arms(specs, sweep, config.execution, anew, blocks=0)
-        spec = read_spec(Path(str(best_outcome(outcomes, config).folder)))
-        outcomes += [run_blind(name, spec, anew, config, sweep) for name in BASELINES]
-        comparison = compare_answers(outcomes, config, spec, sweep)
+        arms = run_arms(specs, sweep, config.execution, anew, blocks=0)
+        pooled = pool_folds(arms, figures_of_scored)
+        outcomes = [keep_pooled(outcome, config, sweep) for outcome in pooled]
+        best = best_outcome(outcomes, config)
+        chosen = [spec for spec in specs if (spec.name, spec.seed) == (best.name, best.seed)]
+        outcomes += [run_blind(name, chosen, anew, config, sweep) for name in BASELINES]
+        comparison = compare_answers(outcomes, arms, config, chosen[0], sweep)
         promotion = None
-        if config.registry.enabled:
-            promotion = register_answerer(outcomes, comparison, config, spec, report, sweep)
+        if config.registry.enabled and config.split.folds:
+            warn_not_registered(sweep)
+        elif config.registry.enabled:
+            promotion = register_answerer(outcomes, comparison, config, chosen[0], report, sweep)
     return SweepResult(
         case=config.case,
         run_id=sweep.run_id,
@@ -118,72 +127,96 @@ def validate_questions(found: IngestedPictures, config: CaseConfig, sweep: Sweep
 @task(name="split", cache_policy=NO_CACHE)
 def split_by_picture(
     found: IngestedPictures, config: CaseConfig, sweep: Sweep
-) -> tuple[dict[str, TableRef], PictureSplitReport]:
-    """Deal the pictures out to three parts, each with all its questions.
+) -> tuple[list[dict[str, TableRef]], PictureSplitReport]:
+    """Deal the pictures out to three parts, each with all its questions; or to those of each fold.
 
     Raises:
         RequestError: too few pictures, or parts that share some where that is refused.
     """
-    parts, report = split_questions(found.questions, config, found.left_out)
+    folds, report = split_questions(found.questions, config, found.left_out)
     if not sweep.finished:
         sweep.tracker.log_text(sweep.run_id, report.model_dump_json(indent=2), "split/report.json")
-        for name, table in parts.items():
-            sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}")
+        log_parts(folds, config, sweep)
     logger = get_run_logger()
-    sizes = (
-        f"{name} {rows:,} questions about {report.images[name]:,} pictures"
-        for name, rows in report.questions.items()
-    )
-    logger.info(", ".join(sizes))
+    for number, questions in enumerate(report.questions):
+        images = report.images[number]
+        sizes = (
+            f"{name} {rows:,} questions about {images[name]:,} pictures"
+            for name, rows in questions.items()
+        )
+        where = f"fold {number}: " if config.split.folds else ""
+        logger.info("%s%s", where, ", ".join(sizes))
     for note in report.notes:
         logger.info("%s", note)
-    return parts, report
+    return folds, report
 
 
 @task(name="baseline", task_run_name="{name}", cache_policy=NO_CACHE)
-def run_blind(name: str, spec: ArmSpec, force: bool, config: CaseConfig, sweep: Sweep) -> Outcome:
+def run_blind(
+    name: str, chosen: list[ArmSpec], force: bool, config: CaseConfig, sweep: Sweep
+) -> Outcome:
     """Measure a baseline under a child run of the sweep; two of them are trained.
 
     Args:
         name: of `baselines.BASELINES`.
-        spec: the chosen arm.
+        chosen: the chosen arm; with cross-validation, that of each fold.
         force: train a finished one anew.
         config: the case.
         sweep: the open sweep.
     """
     tracker = sweep.tracker
 
-    def measure(run_id: str) -> Outcome:
+    def measure_fold(spec: ArmSpec, run_id: str) -> Outcome:
         if name == MOST_FREQUENT:
             return most_frequent_outcome(spec, run_id)
         blind = blind_spec(spec, name)
+        whole = spec.fold is None  # the folds' curves would be one in another's way
+
+        def log(metrics: dict[str, float], step: int) -> None:
+            if whole:
+                tracker.log_metrics(run_id, metrics, step)
+
         blind.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{blind.folder}.lock"):  # another sweep may hold the same arm
             outcome = train_vqa_arm(
                 blind,
                 run_id,
-                log=lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
-                logged_until=lambda metric: tracker.last_step(run_id, metric),
+                log=log,
+                logged_until=lambda metric: tracker.last_step(run_id, metric) if whole else -1,
                 force=force,
             )
-        return as_baseline(outcome, name).model_copy(update={"run_id": run_id})
+        return as_baseline(outcome, name)
+
+    def measure(run_id: str) -> Outcome:
+        folds = [measure_fold(spec, run_id) for spec in chosen]
+        (pooled,) = pool_folds(folds, figures_of_scored)
+        return pooled.model_copy(update={"run_id": run_id})
 
     return in_own_run(name, "baseline", config.case, sweep, measure)
 
 
 @task(name="compare", cache_policy=NO_CACHE)
 def compare_answers(
-    outcomes: list[Outcome], config: CaseConfig, spec: ArmSpec, sweep: Sweep
+    outcomes: list[Outcome], arms: list[Outcome], config: CaseConfig, spec: ArmSpec, sweep: Sweep
 ) -> Comparison:
-    """Compare arms and baselines; keep table, pages and plots on the parent run."""
+    """Compare arms and baselines; keep table, pages and plots on the parent run.
+
+    Args:
+        outcomes: arms and baselines, folds pooled.
+        arms: every arm by itself, with its curve and its model.
+        config: the case.
+        spec: an arm, for what the figures rest on.
+        sweep: the open sweep.
+    """
     comparison = compare(outcomes, config, [])
     if sweep.finished:
         return comparison
     best = best_outcome(outcomes, config)
-    plots: Mapping[str, bytes] = draw_all(comparison, outcomes, best, [])
+    plots: Mapping[str, bytes] = draw_all(comparison, arms, best, [])
     about = provenance(config, spec, sweep)
     page = html(comparison, plots, None, f"{config.case}: {config.title}", about)
-    sweep.tracker.log_text(sweep.run_id, pictures_of(best, config), "comparison/pictures.html")
+    shown = next(arm for arm in arms if (arm.name, arm.seed) == (best.name, best.seed))
+    sweep.tracker.log_text(sweep.run_id, pictures_of(shown, config), "comparison/pictures.html")
     keep_comparison(comparison, page, plots, best, config, sweep)
     return comparison
 

@@ -160,9 +160,9 @@ class CaseConfig(Frozen):
 
     @model_validator(mode="after")
     def _has_folds_where_it_writes(self) -> "CaseConfig":
-        if self.split.folds is not None and self.task != "completion":
+        if self.split.folds is not None and self.task not in ("completion", "vqa"):
             raise ValueError(
-                "split.folds is for cases that write text (task: completion), and this one does "
-                "not: set split.folds=null"
+                "split.folds is for cases that write text (task: completion) or answer about "
+                "pictures (task: vqa), and this one does neither: set split.folds=null"
             )
         return self

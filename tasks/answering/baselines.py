@@ -52,6 +52,7 @@ def most_frequent_outcome(spec: ArmSpec, run_id: str) -> Outcome:
         metrics=metrics,
         validation=tables["validation"],
         test=tables["test"],
+        fold=spec.fold,
     )
 
 

@@ -192,6 +192,7 @@ def _evaluate(
         validation=tables["validation"],
         test=tables["test"],
         folder=str(spec.folder),
+        fold=spec.fold,
     )
 
 

@@ -5,7 +5,7 @@ table has a row a pair, and its interval is one over rows, as in every compariso
 the way of training, not any one of the k models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean, stdev
 
 import pandas as pd
@@ -14,20 +14,42 @@ from tasks.errors import ThawError
 from tasks.evaluation.completions import completion_metrics
 from tasks.evaluation.findings import Spread
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.scored import read_scored, scored_metrics
 from tasks.storage import TableRef, put_table
 
+Figures = Callable[[TableRef], dict[str, float]]
+"""The metrics of a test table."""
 
-def pool_folds(outcomes: Sequence[Outcome]) -> list[Outcome]:
+
+def figures_of_completions(table: TableRef) -> dict[str, float]:
+    """Those of cases that write."""
+    return completion_metrics(table.read())
+
+
+def figures_of_scored(table: TableRef) -> dict[str, float]:
+    """Those of cases whose figures are means over scored rows."""
+    return scored_metrics(read_scored(table))
+
+
+def pool_folds(
+    outcomes: Sequence[Outcome], figures: Figures = figures_of_completions
+) -> list[Outcome]:
     """One outcome for each arm and seed, in the order of their first folds.
 
     Test figures are those of the pooled rows; validation figures and costs are means over the
     folds, and `test/<metric>_fold_mean` and `test/<metric>_fold_std` say how the folds differ. An
     outcome without a fold is handed on as it is.
+
+    Args:
+        outcomes: of arms, or of a baseline.
+        figures: of the pooled rows.
     """
     groups: dict[tuple[str, int | None], list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault((outcome.name, outcome.seed), []).append(outcome)
-    return [group[0] if group[0].fold is None else _pooled(group) for group in groups.values()]
+    return [
+        group[0] if group[0].fold is None else _pooled(group, figures) for group in groups.values()
+    ]
 
 
 def fold_spread(group: Sequence[Outcome], metric: str) -> Spread:
@@ -49,7 +71,7 @@ def concatenated(tables: Sequence[TableRef], origin: str) -> TableRef:
     return put_table(frame, origin)
 
 
-def _pooled(group: list[Outcome]) -> Outcome:
+def _pooled(group: list[Outcome], figures: Figures) -> Outcome:
     first = group[0]
     test = concatenated([outcome.test for outcome in group], f"{first.name} on all folds")
     common = set.intersection(*(set(each.metrics) for each in group))
@@ -58,7 +80,7 @@ def _pooled(group: list[Outcome]) -> Outcome:
         for name in first.metrics
         if name in common
     }
-    for name, value in completion_metrics(test.read()).items():
+    for name, value in figures(test).items():
         if f"test/{name}" not in common:  # a fold of which nothing fits has no loss
             continue
         spread = fold_spread(group, f"test/{name}")

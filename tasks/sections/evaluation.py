@@ -22,8 +22,8 @@ class SplitConfig(Frozen):
     rows: dict[Part, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     """Part -> at most so many of its rows: a seeded sample that keeps the labels' shares."""
     folds: Annotated[int, Field(ge=2)] | None = None
-    """Cross-validation for small data (cases that write): each of so many folds is the test part
-    once, for every strategy; `validation` is then a share of the other rows."""
+    """Cross-validation for small data (cases that write, and `vqa`): each of so many folds is the
+    test part once, for every strategy; `validation` is then a share of the other rows."""
     seed: int = 42
     """Seed of the assignment."""
     group_by: Literal["none", "franchise", "column"] = "none"

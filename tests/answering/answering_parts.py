@@ -42,5 +42,5 @@ def build_spec(text_encoder: Path, *overrides: str) -> "ArmSpec":
     given = [*OVERRIDES, f"vqa.text_encoder={text_encoder}", *overrides]
     config = load_case("vqa", "sample", given)
     found = ingest_pictures(config)
-    parts, _ = split_questions(found.questions, config, found.left_out)
+    (parts,), _ = split_questions(found.questions, config, found.left_out)
     return plan_arms(config, parts_digest(config), [], parts)[0]

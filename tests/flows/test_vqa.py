@@ -136,6 +136,33 @@ def test_fusion_is_a_point_of_the_grid_on_the_same_kept_states(
     assert len([*(own_home / "store" / "trunk").glob("*/index.json")]) == 2
 
 
+def test_folds_test_every_question_once_beside_blind_models_of_the_same_folds(
+    tiny_vqa: tuple[str, ...], own_home: Path, tmp_path: Path
+) -> None:
+    data = coloured(tmp_path / "data", images=24)
+    folds = (f"data.path={data}", "split.folds=2", "strategies=[encoders]", "training.epochs=1")
+    answer = run_vqa(*tiny_vqa, *folds, "registry.enabled=true")
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = (run.info.run_id for run in store.sweeps())
+    assert {"encoders seed=42 fold=0", "encoders seed=42 fold=1"} == set(store.children(sweep))
+    (pooled,) = store.children(sweep, "folds").values()
+    blind = store.children(sweep, "baseline")
+    assert set(blind) == {QUESTION_ONLY, IMAGE_ONLY, MOST_FREQUENT}
+    for run in (pooled, *blind.values()):
+        rows = store.text(run.info.run_id, "predictions/test.csv").splitlines()
+        assert len(rows) == 1 + 48
+        figures = run.data.metrics
+        mean, deviation = (figures[f"test/vqa_accuracy_fold_{what}"] for what in ("mean", "std"))
+        assert mean == pytest.approx(figures["test/vqa_accuracy"], abs=deviation + 0.05)
+    assert "Over the folds" in answer.out
+    assert "Nothing is registered" in store.sweeps()[0].data.tags["thaw.verdict"]
+    assert not store.aliases("vqa")
+    refused = run_vqa(*tiny_vqa, *folds, "vqa.test_part=val2014")
+    assert refused.code == 2
+    assert "vqa.test_part=val2014 names the test part" in refused.sentence
+
+
 def test_an_annotation_without_its_question_is_named_or_left_out(
     tiny_vqa: tuple[str, ...], own_home: Path, tmp_path: Path
 ) -> None:

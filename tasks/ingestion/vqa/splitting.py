@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import csr_array
 
 from tasks.errors import RequestError
 from tasks.splitting.stratify import count_labels, divide
@@ -88,20 +89,61 @@ def split_by_image(
         raise RequestError(
             f"{len(free)} pictures are too few for {len(shares)} parts that share none."
         )
-    types = table["answer_type"].to_pylist()
-    counts, _ = count_labels([[kind] for kind in types], image)
-    sizes = np.bincount(image)
+    counts, sizes = _by_type(table, image)
     division[free] = divide(counts[free], sizes[free], shares, seed)
+    return _split(table, image, division, shared, tuple(notes))
+
+
+def fold_by_image(table: pa.Table, folds: int, validation: float, seed: int) -> list[PictureSplit]:
+    """Cross-validation: every picture, with all its questions, is in one test part.
+
+    Given parts are put together and divided anew. Folds have equal shares of the questions and of
+    each answer type, as parts do in `split_by_image`.
+
+    Args:
+        table: as in `split_by_image`.
+        folds: how many.
+        validation: share of the questions that are not in the fold's test part.
+        seed: of the assignment.
+
+    Raises:
+        RequestError: there are too few pictures.
+    """
+    keys = table["image"].to_numpy(zero_copy_only=False)
+    names, image = np.unique(keys, return_inverse=True)
+    if len(names) < folds:
+        raise RequestError(f"{len(names)} pictures are too few for split.folds={folds}.")
+    counts, sizes = _by_type(table, image)
+    fold = divide(counts, sizes, [1 / folds] * folds, seed)
+    splits = []
+    for number in range(folds):
+        division = np.full(len(names), PARTS.index("test"))
+        free = np.flatnonzero(fold != number)
+        division[free] = divide(counts[free], sizes[free], (1 - validation, validation), seed)
+        splits.append(_split(table, image, division, 0, ()))
+    return splits
+
+
+def _by_type(table: pa.Table, image: np.ndarray) -> tuple[csr_array, np.ndarray]:
+    """Questions of each picture: by answer type, and all."""
+    counts, _ = count_labels([[kind] for kind in table["answer_type"].to_pylist()], image)
+    return counts, np.bincount(image)
+
+
+def _split(
+    table: pa.Table, image: np.ndarray, division: np.ndarray, shared: int, notes: tuple[str, ...]
+) -> PictureSplit:
+    """The parts, given the part of each picture."""
     tables = {
         name: table.filter(pa.array(division[image] == number)) for number, name in enumerate(PARTS)
     }
     if empty := [name for name in PARTS if not len(tables[name])]:
         raise RequestError(
-            f"{len(names)} pictures leave the part {empty[0]} empty: add pictures, or raise its "
+            f"{len(division)} pictures leave the part {empty[0]} empty: add pictures, or raise its "
             "share."
         )
     images = {name: int((division == number).sum()) for number, name in enumerate(PARTS)}
-    return PictureSplit(tables, images, shared, tuple(notes))
+    return PictureSplit(tables, images, shared, notes)
 
 
 def _shares(validation: float, test: float, cut_test: bool) -> Sequence[float]:

@@ -14,7 +14,7 @@ from tasks.ingestion.vqa.audit import audit_pictures, with_image_ids
 from tasks.ingestion.vqa.layout import find_parts
 from tasks.ingestion.vqa.reading import SCHEMA, LeftOut, read_part
 from tasks.ingestion.vqa.selecting import agreement, keep_agreed, limit_rows, vocabulary
-from tasks.ingestion.vqa.splitting import PARTS, split_by_image
+from tasks.ingestion.vqa.splitting import PARTS, fold_by_image, split_by_image
 
 
 def table_of(images: list[int], part: str = "train2014", **columns: list) -> pa.Table:
@@ -88,6 +88,29 @@ def test_the_same_file_under_two_numbers_is_one_picture(tmp_path: Path) -> None:
     table = audit_pictures(table, parts).usable(table, LeftOut())
     with pytest.raises(RequestError, match=r"^1 pictures are in val2014"):
         split_by_image(table, 0.2, 0.2, 0, "refuse", "val2014")
+
+
+@given(st.lists(st.integers(1, 6), min_size=30, max_size=60), st.integers(2, 6), st.integers(0, 9))
+@settings(max_examples=25, deadline=None)
+def test_with_folds_every_question_is_tested_once(asked: list[int], folds: int, seed: int) -> None:
+    images = [image for image, questions in enumerate(asked) for _ in range(questions)]
+    splits = fold_by_image(table_of(images), folds, 0.2, seed)
+    assert len(splits) == folds
+    tested = [n for split in splits for n in split.tables["test"]["question_id"].to_pylist()]
+    assert sorted(tested) == list(range(len(images)))
+    for split in splits:
+        parts = [set(split.tables[name]["image_id"].to_pylist()) for name in PARTS]
+        assert sum(map(len, parts)) == len(set(images)) == sum(split.images.values())
+        assert sum(len(split.tables[name]) for name in PARTS) == len(images)
+
+
+def test_folds_have_equal_shares_and_too_many_are_a_sentence() -> None:
+    random = np.random.default_rng(0)
+    for split in fold_by_image(table_of(random.integers(0, 300, 3000).tolist()), 5, 0.1, 1):
+        sizes = [len(split.tables[name]) for name in PARTS]
+        assert sizes == pytest.approx([2160, 240, 600], abs=30)
+    with pytest.raises(RequestError, match=r"2 pictures are too few for split.folds=3"):
+        fold_by_image(table_of([1, 2, 2]), 3, 0.2, 0)
 
 
 def test_too_few_pictures_are_a_sentence() -> None:
