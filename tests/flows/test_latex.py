@@ -194,6 +194,7 @@ def test_folds_test_every_pair_once_and_register_nothing(tiny_latex: tuple[str, 
     assert "nothing was trained" in again.out
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_to_the_same_answers(
     tiny_latex: tuple[str, ...], written: Swept, migrated_store: Path, tmp_path: Path
 ) -> None:

@@ -60,10 +60,15 @@ def while_comparing(folder: Path) -> bool:
     "moment",
     [
         after_a_checkpoint,
-        while_comparing,
         *(
             pytest.param(moment, marks=pytest.mark.slow)
-            for moment in (while_splitting, between_arms, in_the_second_arm, at_the_baselines)
+            for moment in (
+                while_splitting,
+                between_arms,
+                in_the_second_arm,
+                at_the_baselines,
+                while_comparing,
+            )
         ),
     ],
 )
