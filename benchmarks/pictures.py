@@ -140,7 +140,7 @@ def prepare(chosen: argparse.Namespace) -> tuple[ArmSpec, Asked]:
     ]
     config = load_case("vqa", "sample", overrides)
     found = ingest_pictures(config)
-    parts, _ = split_questions(found.questions, config, found.left_out)
+    (parts,), _ = split_questions(found.questions, config, found.left_out)
     # Only training is timed, so nothing else is to be encoded.
     alone = dict.fromkeys(parts, parts["train"])
     spec = plan_arms(config, parts_digest(config), [], alone)[0]
