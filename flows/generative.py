@@ -2,23 +2,24 @@
 
     ingest -> validate -> split (or fold) -> train the arms -> compare -> register
 
-Its steps are those of `flows/supervised.py` wherever labels play no part.
+Steps that other chains have too are in `flows/steps.py` and `flows/folding.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.logging import get_run_logger
 
 from flows.arms import run_arms
 from flows.baselines import in_own_run
-from flows.supervised import (
+from flows.folding import keep_pooled, split_into_folds, warn_not_registered
+from flows.steps import (
     SweepResult,
     ingest_data,
     keep_comparison,
-    keep_promotion,
+    promote_best,
     provenance,
+    swept,
     validate_data,
 )
 from flows.sweep import Sweep, open_sweep
@@ -33,19 +34,12 @@ from tasks.evaluation.report import html
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.language.checking import check_writing
 from tasks.language.encoding import format_of
-from tasks.language.parts import Parts, split_pairs
 from tasks.language.pretrained import generator_tokenizer
 from tasks.language.untouched import untouched_name, untouched_outcome
 from tasks.models.base_models import block_count, context_of, locate
 from tasks.registry.card import writer_card
-from tasks.registry.promotion import Promotion, promote
-from tasks.storage import TableRef
+from tasks.registry.promotion import Promotion
 from tasks.training.arms import ArmSpec, check_strategies, plan_arms
-
-NOT_REGISTERED = (
-    "Nothing is registered: folds measure strategies, and each fold's model has seen only a part "
-    "of the data. Run again without split.folds to register the strategy that you choose."
-)
 
 
 def run_generative(config: CaseConfig, force: bool = False) -> SweepResult:
@@ -87,61 +81,7 @@ def run_generative(config: CaseConfig, force: bool = False) -> SweepResult:
             warn_not_registered(sweep)
         elif config.registry.enabled:
             promotion = register_writer(outcomes, comparison, config, first[0], usable, sweep)
-    return SweepResult(
-        case=config.case,
-        run_id=sweep.run_id,
-        reused=sweep.finished,
-        comparison=comparison,
-        promotion=promotion,
-    )
-
-
-@task(name="split", cache_policy=NO_CACHE)
-def split_into_folds(examples: TableRef, config: CaseConfig, sweep: Sweep) -> list[Parts]:
-    """Cut the pairs into three parts, or into three for each fold, and prove that nothing leaks.
-
-    Raises:
-        RequestError: there are too few different prompts.
-        ThawError: the leakage check found a text on both sides.
-    """
-    folds, report = split_pairs(examples, config.split)
-    if not sweep.finished:
-        sweep.tracker.log_text(sweep.run_id, report.model_dump_json(indent=2), "split/report.json")
-        log_parts(folds, config, sweep)
-    logger = get_run_logger()
-    for number, parts in enumerate(report.parts):
-        where = f"fold {number}: " if report.folds else ""
-        logger.info("%s%s", where, ", ".join(f"{name} {rows:,}" for name, rows in parts.items()))
-    for note in report.notes:
-        logger.info("%s", note)
-    return folds
-
-
-def log_parts(folds: Sequence[Parts], config: CaseConfig, sweep: Sweep) -> None:
-    """Log each part as a dataset of the sweep."""
-    for number, parts in enumerate(folds):
-        fold = f"-fold-{number}" if config.split.folds else ""
-        for name, table in parts.items():
-            sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}{fold}")
-
-
-def warn_not_registered(sweep: Sweep) -> None:
-    """Say that a cross-validation registers nothing, and why."""
-    get_run_logger().warning(NOT_REGISTERED)
-    sweep.tracker.set_tags(sweep.run_id, {"thaw.verdict": NOT_REGISTERED})
-
-
-def keep_pooled(pooled: Outcome, config: CaseConfig, sweep: Sweep) -> Outcome:
-    """Give an arm's folds together a run of their own, the evidence for the table's figures."""
-    if pooled.run_id:  # a single arm, which has one
-        return pooled
-    return in_own_run(
-        f"{pooled.name} seed={pooled.seed} all folds",
-        "folds",
-        config.case,
-        sweep,
-        lambda run_id: pooled.model_copy(update={"run_id": run_id}),
-    )
+    return swept(config, sweep, comparison, promotion)
 
 
 @task(name="baseline", task_run_name="{shots}-shot", cache_policy=NO_CACHE)
@@ -205,6 +145,4 @@ def register_writer(
     best = best_outcome(outcomes, config)
     floor = next(outcome for outcome in outcomes if outcome.name == untouched_name(0))
     card = writer_card(config, best, comparison, spec, usable, sweep.run_id)
-    promotion = promote(sweep.tracker, config, best, floor, spec.test, card)
-    keep_promotion(promotion, sweep)
-    return promotion
+    return promote_best(best, floor, card, config, spec, sweep)

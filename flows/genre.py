@@ -13,7 +13,8 @@ from typing import Literal
 from prefect import flow
 
 from flows.overrides import Overrides, as_mapping
-from flows.supervised import SweepResult, run_case
+from flows.steps import SweepResult
+from flows.supervised import run_case
 from tasks.loading import load_case
 
 

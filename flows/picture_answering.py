@@ -2,7 +2,7 @@
 
     ingest -> validate -> split (or fold) by picture -> train the arms -> compare -> register
 
-Its steps are those of `flows/supervised.py` wherever neither labels nor texts play a part.
+Steps that other chains have too are in `flows/steps.py` and `flows/folding.py`.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,14 @@ from prefect.logging import get_run_logger
 
 from flows.arms import run_arms
 from flows.baselines import in_own_run
-from flows.generative import keep_pooled, log_parts, warn_not_registered
-from flows.supervised import (
+from flows.folding import keep_pooled, log_parts, warn_not_registered
+from flows.steps import (
     SweepResult,
     keep_comparison,
-    keep_promotion,
     keep_validation,
+    promote_best,
     provenance,
+    swept,
 )
 from flows.sweep import Sweep, open_sweep
 from tasks.answering.baselines import BASELINES, as_baseline, blind_spec, most_frequent_outcome
@@ -33,14 +34,15 @@ from tasks.evaluation.comparison import best_outcome, check_metric_names, compar
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_all
-from tasks.evaluation.pooling import figures_of_scored, pool_folds
+from tasks.evaluation.pooling import pool_folds
 from tasks.evaluation.report import html
+from tasks.evaluation.scored import table_metrics
 from tasks.evaluation.vqa import MOST_FREQUENT
 from tasks.ingestion.vqa.ingest import IngestedPictures, ingest_pictures
 from tasks.ingestion.vqa.parts import PictureSplitReport, split_questions
 from tasks.ingestion.vqa.question_table import question_table
 from tasks.registry.card import picture_card
-from tasks.registry.promotion import Promotion, promote
+from tasks.registry.promotion import Promotion
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec, plan_arms
 from tasks.validation.validate import validate
@@ -67,7 +69,7 @@ def run_pictures(config: CaseConfig, force: bool = False) -> SweepResult:
         ]
         anew = force and not sweep.finished
         arms = run_arms(specs, sweep, config.execution, anew, blocks=0)
-        pooled = pool_folds(arms, figures_of_scored)
+        pooled = pool_folds(arms, table_metrics)
         outcomes = [keep_pooled(outcome, config, sweep) for outcome in pooled]
         best = best_outcome(outcomes, config)
         chosen = [spec for spec in specs if (spec.name, spec.seed) == (best.name, best.seed)]
@@ -78,13 +80,7 @@ def run_pictures(config: CaseConfig, force: bool = False) -> SweepResult:
             warn_not_registered(sweep)
         elif config.registry.enabled:
             promotion = register_answerer(outcomes, comparison, config, chosen[0], report, sweep)
-    return SweepResult(
-        case=config.case,
-        run_id=sweep.run_id,
-        reused=sweep.finished,
-        comparison=comparison,
-        promotion=promotion,
-    )
+    return swept(config, sweep, comparison, promotion)
 
 
 @task(name="ingest", cache_policy=NO_CACHE)
@@ -189,7 +185,7 @@ def run_blind(
 
     def measure(run_id: str) -> Outcome:
         folds = [measure_fold(spec, run_id) for spec in chosen]
-        (pooled,) = pool_folds(folds, figures_of_scored)
+        (pooled,) = pool_folds(folds, table_metrics)
         return pooled.model_copy(update={"run_id": run_id})
 
     return in_own_run(name, "baseline", config.case, sweep, measure)
@@ -240,6 +236,4 @@ def register_answerer(
     best = best_outcome(outcomes, config)
     floor = next(outcome for outcome in outcomes if outcome.name == MOST_FREQUENT)
     card = picture_card(config, best, comparison, spec, report.left_out, sweep.run_id)
-    promotion = promote(sweep.tracker, config, best, floor, spec.test, card)
-    keep_promotion(promotion, sweep)
-    return promotion
+    return promote_best(best, floor, card, config, spec, sweep)

@@ -2,7 +2,7 @@
 
     ingest -> validate -> split by query -> train the arms -> compare -> register
 
-Its steps are those of `flows/supervised.py` wherever labels play no part.
+Steps that other chains have too are in `flows/steps.py` and `flows/folding.py`.
 """
 
 from prefect import task
@@ -10,13 +10,14 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.arms import run_arms
 from flows.baselines import in_own_run
-from flows.generative import split_into_folds
-from flows.supervised import (
+from flows.folding import split_into_folds
+from flows.steps import (
     SweepResult,
     ingest_data,
     keep_comparison,
-    keep_promotion,
+    promote_best,
     provenance,
+    swept,
     validate_data,
 )
 from flows.sweep import Sweep, open_sweep
@@ -41,7 +42,7 @@ from tasks.preferences.breakdown import (
 from tasks.preferences.checking import check_ranking
 from tasks.preferences.plots import draw_pairs
 from tasks.registry.card import reward_card
-from tasks.registry.promotion import Promotion, promote
+from tasks.registry.promotion import Promotion
 from tasks.registry.reward_model import REWARD
 from tasks.training.arms import ArmSpec, check_strategies, plan_arms
 
@@ -70,13 +71,7 @@ def run_preference(config: CaseConfig, force: bool = False) -> SweepResult:
         promotion = None
         if config.registry.enabled:
             promotion = register_reward(outcomes, comparison, config, specs[0], usable, sweep)
-    return SweepResult(
-        case=config.case,
-        run_id=sweep.run_id,
-        reused=sweep.finished,
-        comparison=comparison,
-        promotion=promotion,
-    )
+    return swept(config, sweep, comparison, promotion)
 
 
 @task(name="baseline", task_run_name="{name}", cache_policy=NO_CACHE)
@@ -142,6 +137,4 @@ def register_reward(
     best = best_outcome(outcomes, config)
     card = reward_card(config, best, comparison, spec, usable, sweep.run_id)
     floor = strongest_rule(outcomes, config.evaluation.primary)
-    promotion = promote(sweep.tracker, config, best, floor, spec.test, card)
-    keep_promotion(promotion, sweep)
-    return promotion
+    return promote_best(best, floor, card, config, spec, sweep)

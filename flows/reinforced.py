@@ -3,8 +3,8 @@
     pin the start and the rewards -> ingest -> validate -> split -> train the arms -> compare
     -> register
 
-Rows are prompts and nothing else: what an answer is worth, the rewards say. Its steps are those of
-`flows/generative.py` wherever completions play no part.
+Rows are prompts and nothing else: what an answer is worth, the rewards say. Steps that other
+chains have too are in `flows/steps.py` and `flows/folding.py`.
 """
 
 import hashlib
@@ -15,13 +15,14 @@ from prefect.logging import get_run_logger
 
 from flows.arms import run_arms
 from flows.baselines import in_own_run
-from flows.generative import split_into_folds
-from flows.supervised import (
+from flows.folding import split_into_folds
+from flows.steps import (
     SweepResult,
     ingest_data,
     keep_comparison,
-    keep_promotion,
+    promote_best,
     provenance,
+    swept,
     validate_data,
 )
 from flows.sweep import Sweep, open_sweep
@@ -30,7 +31,7 @@ from tasks.evaluation.comparison import best_outcome, check_metric_names, compar
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_all
-from tasks.evaluation.policy_report import findings, paired_sheet, texts_markdown, texts_sheet
+from tasks.evaluation.policy_report import paired_sheet, texts_markdown, texts_sheet, with_findings
 from tasks.evaluation.report import html
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.language.encoding import format_of
@@ -38,7 +39,7 @@ from tasks.language.writing import writing_tokenizer
 from tasks.loading import grid_points
 from tasks.models.base_models import block_count, context_of
 from tasks.registry.card import policy_card
-from tasks.registry.promotion import Promotion, promote
+from tasks.registry.promotion import Promotion
 from tasks.rl.checking import check_policy, check_start, fitting_prompts, with_parts_shown
 from tasks.rl.pinning import Pinned, pin
 from tasks.rl.untrained import start_name, untouched_base_name, untrained_policy_outcome
@@ -83,13 +84,7 @@ def run_policy(config: CaseConfig, force: bool = False) -> SweepResult:
             promotion = register_policy(
                 arms, before[0], comparison, config, specs[0], usable, sweep
             )
-    return SweepResult(
-        case=config.case,
-        run_id=sweep.run_id,
-        reused=sweep.finished,
-        comparison=comparison,
-        promotion=promotion,
-    )
+    return swept(config, sweep, comparison, promotion)
 
 
 def _evidence(data: str, pinned: Pinned) -> str:
@@ -154,8 +149,7 @@ def compare_policies(
     outcomes = [*arms, *before]
     comparison = compare(outcomes, config, [])
     best = best_outcome(outcomes, config)
-    told = " ".join([comparison.conclusion, *findings(before[0], best)])
-    comparison = comparison.model_copy(update={"conclusion": told})
+    comparison = with_findings(comparison, before[0], best)
     if sweep.finished:
         return comparison
     texts = texts_sheet({each.name: each for each in (*before[::-1], best)})
@@ -193,6 +187,4 @@ def register_policy(
     """
     best = best_outcome(arms, config)
     card = policy_card(config, best, comparison, spec, usable, sweep.run_id)
-    promotion = promote(sweep.tracker, config, best, start, spec.test, card)
-    keep_promotion(promotion, sweep)
-    return promotion
+    return promote_best(best, start, card, config, spec, sweep)

@@ -21,7 +21,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.baselines import measured_before
 from flows.catalogue import flow_of
 from flows.overrides import as_mapping, chain_overrides
-from flows.supervised import SweepResult, keep_comparison
+from flows.steps import SweepResult, keep_comparison
 from flows.sweep import Sweep, open_sweep
 from tasks.chains import ChainConfig, load_chain
 from tasks.config import CaseConfig
@@ -30,7 +30,7 @@ from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_all
-from tasks.evaluation.policy_report import findings, paired_sheet, texts_markdown, texts_sheet
+from tasks.evaluation.policy_report import paired_sheet, texts_markdown, texts_sheet, with_findings
 from tasks.evaluation.report import html
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import figure
@@ -109,10 +109,8 @@ def report_stages(stages: Stages, config: CaseConfig, sweep: Sweep) -> SweepResu
     """
     last = list(stages.values())[-1]
     moments = three_moments(last, sweep.tracker)
-    comparison = compare(moments, config, [])
-    after_sft, after_rl = moments[1], moments[0]
-    told = " ".join([comparison.conclusion, *findings(after_sft, after_rl)])
-    comparison = comparison.model_copy(update={"conclusion": told})
+    after_rl, after_sft = moments[:2]
+    comparison = with_findings(compare(moments, config, []), after_sft, after_rl)
     if not sweep.finished:
         keep_report(comparison, moments, stages, config, sweep)
     return SweepResult(

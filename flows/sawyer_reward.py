@@ -15,7 +15,7 @@ from prefect import flow
 
 from flows.overrides import Overrides, as_mapping
 from flows.preference import run_preference
-from flows.supervised import SweepResult
+from flows.steps import SweepResult
 from tasks.loading import load_case
 
 

@@ -15,7 +15,7 @@ from prefect import flow
 
 from flows.overrides import Overrides, as_mapping
 from flows.picture_answering import run_pictures
-from flows.supervised import SweepResult
+from flows.steps import SweepResult
 from tasks.loading import load_case
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tasks.answering.evaluating import answer_table
 from tasks.answering.questions import read_questions
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.scored import read_scored, scored_metrics
+from tasks.evaluation.scored import table_metrics
 from tasks.evaluation.vqa import IMAGE_ONLY, MOST_FREQUENT, QUESTION_ONLY, MostFrequentAnswer
 from tasks.registry.picture_package import PicturePackage
 from tasks.training.arms import ArmSpec
@@ -43,7 +43,7 @@ def most_frequent_outcome(spec: ArmSpec, run_id: str) -> Outcome:
         part = asked.parts[name]
         given = rule.answers(part.frame["question_type"].tolist())
         tables[name] = answer_table(part, given, f"{MOST_FREQUENT} on {name}")
-        figures = scored_metrics(read_scored(tables[name]))
+        figures = table_metrics(tables[name])
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
     return Outcome(
         name=MOST_FREQUENT,
@@ -79,4 +79,4 @@ def standing_figure(package: PicturePackage, spec: ArmSpec, metric: str) -> floa
         ]
     )
     table = answer_table(part, [each["answer"] for each in answers], "the standing champion's")
-    return scored_metrics(read_scored(table))[metric]
+    return table_metrics(table)[metric]

@@ -7,7 +7,6 @@ differs: parts of three models are frozen, a picture is read once a batch howeve
 are about it, and validation and test are answered in words.
 """
 
-import shutil
 import time
 from collections.abc import Iterable
 
@@ -26,7 +25,7 @@ from tasks.answering.questions import Asked, read_questions, training_rows
 from tasks.answering.trainer import AnswerTrainer, Trainee, kinds_of
 from tasks.evaluation.answer_confidence import fit_confidence
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.scored import read_scored, scored_metrics
+from tasks.evaluation.scored import table_metrics
 from tasks.evaluation.vqa import confidence, vqa_accuracy
 from tasks.models.multimodal.freezing import freeze_parts
 from tasks.models.multimodal.model import MultimodalModel
@@ -46,12 +45,11 @@ from tasks.training.divergence import refuse_divergence
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import Freezing
 from tasks.training.keeping import (
-    finished_outcome,
-    forget_checkpoints,
     full_disk_explained,
     keep_outcome,
     require_disk,
     save_trained,
+    standing_outcome,
 )
 from tasks.training.resuming import train_or_resume
 from tasks.training.trainer import build_trainer, training_arguments
@@ -70,10 +68,7 @@ def train_vqa_arm(
 
     Arguments and errors are those of `tasks.training.run.train_arm`; no depths are needed here.
     """
-    if force:
-        shutil.rmtree(spec.folder, ignore_errors=True)
-    elif done := finished_outcome(spec):
-        forget_checkpoints(spec)
+    if done := standing_outcome(spec, force):
         return done
     asked = read_questions(spec)
     set_seed(spec.seed)
@@ -125,7 +120,7 @@ def _trainer(
         if spec.training.select_by != "val/loss":  # answering takes several passes of the decoder
             given = answer_part(model, processor, inputs, validation, size)
             table = answer_table(validation, [each.text for each in given], "validation")
-            figures |= scored_metrics(read_scored(table))
+            figures |= table_metrics(table)
         return figures
 
     rows = {
@@ -176,7 +171,7 @@ def _evaluate(
             temperature = fit_confidence(products, list(right))
         origin = f"{spec.title} on {name}"
         tables[name] = answer_table(part, given, origin, losses, answers, temperature)
-        figures = scored_metrics(read_scored(tables[name])) | calibration_figures(tables[name])
+        figures = table_metrics(tables[name]) | calibration_figures(tables[name])
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         metrics["cost/answers_per_second"] = len(part) / max(seconds, 1e-9)
     return Outcome(

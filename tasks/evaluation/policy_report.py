@@ -97,6 +97,12 @@ def paired_sheet(comparison: Comparison, before: Outcome, after: Outcome) -> She
     )
 
 
+def with_findings(comparison: Comparison, before: Outcome, after: Outcome) -> Comparison:
+    """The comparison with `findings` behind its conclusion."""
+    told = " ".join([comparison.conclusion, *findings(before, after)])
+    return comparison.model_copy(update={"conclusion": told})
+
+
 def findings(before: Outcome, after: Outcome) -> list[str]:
     """Sentences for the conclusion: how far the reward rose, and what else moved with it."""
     first, then = paired_scores(before, after, "reward")

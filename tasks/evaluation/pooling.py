@@ -14,7 +14,6 @@ from tasks.errors import ThawError
 from tasks.evaluation.completions import completion_metrics
 from tasks.evaluation.findings import Spread
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.scored import read_scored, scored_metrics
 from tasks.storage import TableRef, put_table
 
 Figures = Callable[[TableRef], dict[str, float]]
@@ -24,11 +23,6 @@ Figures = Callable[[TableRef], dict[str, float]]
 def figures_of_completions(table: TableRef) -> dict[str, float]:
     """Those of cases that write."""
     return completion_metrics(table.read())
-
-
-def figures_of_scored(table: TableRef) -> dict[str, float]:
-    """Those of cases whose figures are means over scored rows."""
-    return scored_metrics(read_scored(table))
 
 
 def pool_folds(

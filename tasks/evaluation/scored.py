@@ -132,6 +132,11 @@ def scored_metrics(scored: Scored) -> dict[str, float]:
     return means | varied
 
 
+def table_metrics(table: TableRef) -> dict[str, float]:
+    """The same of a table that `put_scored` stored."""
+    return scored_metrics(read_scored(table))
+
+
 def scored_parts(scored: Scored, order: np.ndarray) -> list[RowMeans | DistinctGrams]:
     """The metrics as functions of row weights, over rows in the given order."""
     means = [

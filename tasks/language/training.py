@@ -4,7 +4,6 @@ The counterpart of `tasks/training/run.py`, on the same Trainer, strategies, tru
 What differs: the loss is taken at every completion token, and the test part is answered in text.
 """
 
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,12 +41,11 @@ from tasks.training.divergence import refuse_divergence
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import count_blocks, freeze
 from tasks.training.keeping import (
-    finished_outcome,
-    forget_checkpoints,
     full_disk_explained,
     keep_outcome,
     require_disk,
     save_trained,
+    standing_outcome,
 )
 from tasks.training.resuming import train_or_resume
 from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
@@ -84,10 +82,7 @@ def train_completion_arm(
 
     Arguments and errors are those of `tasks.training.run.train_arm`.
     """
-    if force:
-        shutil.rmtree(spec.folder, ignore_errors=True)
-    elif done := finished_outcome(spec):
-        forget_checkpoints(spec)
+    if done := standing_outcome(spec, force):
         return done
     located = locate(spec.model.base)
     base, tokenizer = load_arm_model(spec, located)

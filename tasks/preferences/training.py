@@ -5,7 +5,6 @@ What differs: rows are pairs, the loss compares two rewards, and an answer that 
 is encoded, stored and computed once.
 """
 
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -35,12 +34,11 @@ from tasks.training.divergence import refuse_divergence
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import count_blocks, freeze
 from tasks.training.keeping import (
-    finished_outcome,
-    forget_checkpoints,
     full_disk_explained,
     keep_outcome,
     require_disk,
     save_trained,
+    standing_outcome,
 )
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.resuming import train_or_resume
@@ -86,10 +84,7 @@ def train_reward_arm(
 
     Arguments and errors are those of `tasks.training.run.train_arm`.
     """
-    if force:
-        shutil.rmtree(spec.folder, ignore_errors=True)
-    elif done := finished_outcome(spec):
-        forget_checkpoints(spec)
+    if done := standing_outcome(spec, force):
         return done
     located = locate(spec.model.base)
     parts = _encode(spec, located)

@@ -4,14 +4,13 @@ The counterpart of `tasks/training/run.py` for cases that learn from rewards: th
 say what of the policy trains, and the arm's folder holds the same files when it is done.
 """
 
-import shutil
 from collections.abc import Callable, Iterable
 
 from transformers import set_seed
 
 from tasks.config import RLConfig
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.scored import read_scored, scored_metrics
+from tasks.evaluation.scored import table_metrics
 from tasks.language.tail import WholeLanguageModel
 from tasks.models.adapting import merge_lora
 from tasks.rl.answering import answer_table, drawn_answers, greedy_answers
@@ -26,12 +25,11 @@ from tasks.training.callbacks import LastStep, LogMetrics
 from tasks.training.device import PeakMemory
 from tasks.training.freezing import Freezing, freeze
 from tasks.training.keeping import (
-    finished_outcome,
-    forget_checkpoints,
     full_disk_explained,
     keep_outcome,
     require_disk,
     save_trained,
+    standing_outcome,
 )
 from tasks.training.trunk import PARTS
 from tasks.training.trunk_pass import Depth
@@ -54,10 +52,7 @@ def train_policy_arm(
 
     Arguments and errors are those of `tasks.training.run.train_arm`.
     """
-    if force:
-        shutil.rmtree(spec.folder, ignore_errors=True)
-    elif done := finished_outcome(spec):
-        forget_checkpoints(spec)
+    if done := standing_outcome(spec, force):
         return done
     config, language = settings_of(spec)
     rewards = build_rewards(spec.rewards, spec.reward_digests)
@@ -98,7 +93,7 @@ def train_policy_arm(
     metrics = {
         f"{short}/{metric}": value
         for name, short in (("validation", "val"), ("test", "test"))
-        for metric, value in scored_metrics(read_scored(tables[name])).items()
+        for metric, value in table_metrics(tables[name]).items()
     }
     seconds = watch.seconds(progress.step)
     outcome = Outcome(

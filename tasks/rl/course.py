@@ -71,9 +71,7 @@ class Course:
         config = self.config
         self._check()
         self.policy.eval()
-        self.optimizer = make_optimizer(
-            self.policy, config.learning_rate, config.value_learning_rate
-        )
+        self.optimizer = make_optimizer(self.policy, *config.learning_rates)
         self.draws = torch.Generator(self.policy.device).manual_seed(config.seed)
         self.order = torch.Generator().manual_seed(config.seed)
         self._key = fingerprint(self.policy, self.queries, self.held_out, self.rewards, config)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.scored import read_scored, scored_metrics
+from tasks.evaluation.scored import table_metrics
 from tasks.language.writing import load_writing
 from tasks.registry.stages import locate_start
 from tasks.registry.writer import Writer
@@ -50,7 +50,7 @@ def untrained_policy_outcome(
         drawn = drawn_answers(policy, prompts, rewards, config)
         greedy = greedy_answers(policy, prompts, rewards, language) if part == "test" else None
         tables[part] = answer_table(prompts, drawn, f"{name} on {part}", greedy, is_start)
-        figures = scored_metrics(read_scored(tables[part]))
+        figures = table_metrics(tables[part])
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
     return Outcome(
         name=name,
@@ -87,4 +87,4 @@ def writer_figure(writer: Writer, spec: ArmSpec, metric: str) -> float:
         greedy_answers(policy, prompts, rewards, spoken) if metric == "greedy_reward" else None,
         has_reference=False,
     )
-    return scored_metrics(read_scored(table)).get(metric, float(np.nan))
+    return table_metrics(table).get(metric, float(np.nan))

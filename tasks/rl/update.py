@@ -40,8 +40,7 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, config: RLConfig, step:
         step: how many are done.
     """
     share = min(1.0, (step + 1) / (config.warmup + 1))
-    full = config.learning_rate, config.value_learning_rate or config.learning_rate
-    for group, rate in zip(optimizer.param_groups, full, strict=True):
+    for group, rate in zip(optimizer.param_groups, config.learning_rates, strict=True):
         group["lr"] = rate * share
 
 

@@ -121,6 +121,11 @@ class RLConfig(Frozen):
     """Of the order of prompts, the draws and the mini-batches."""
 
     @property
+    def learning_rates(self) -> tuple[float, float]:
+        """Of the model and of the value head, at their full."""
+        return self.learning_rate, self.value_learning_rate or self.learning_rate
+
+    @property
     def answers_a_pass(self) -> int:
         """Answers per forward pass."""
         return min(self.forward_batch_size or self.mini_batch_size, self.mini_batch_size)

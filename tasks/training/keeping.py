@@ -33,6 +33,22 @@ def finished_outcome(spec: ArmSpec) -> Outcome | None:
     return outcome if whole and (spec.folder / TRAINED).exists() else None
 
 
+def standing_outcome(spec: ArmSpec, force: bool) -> Outcome | None:
+    """What an arm came to before, or None where it has to be trained; ask before anything else.
+
+    Args:
+        spec: the arm.
+        force: train it anew: what it left goes.
+    """
+    if force:
+        shutil.rmtree(spec.folder, ignore_errors=True)
+        return None
+    done = finished_outcome(spec)
+    if done is not None:
+        forget_checkpoints(spec)
+    return done
+
+
 def keep_outcome(spec: ArmSpec, outcome: Outcome) -> None:
     """Write specification and outcome of an arm that is done, and let its checkpoints go."""
     write_text(spec.folder / "arm.json", spec.model_dump_json(indent=2))

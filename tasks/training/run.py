@@ -4,7 +4,6 @@ An arm lives in a folder under its key. `outcome.json` is written last: an arm t
 finished and is never trained again; one that has complete checkpoints is resumed from the last.
 """
 
-import shutil
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,12 +38,11 @@ from tasks.training.divergence import refuse_divergence
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import count_blocks, freeze
 from tasks.training.keeping import (
-    finished_outcome,
-    forget_checkpoints,
     full_disk_explained,
     keep_outcome,
     require_disk,
     save_trained,
+    standing_outcome,
 )
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.resuming import train_or_resume
@@ -76,10 +74,7 @@ def train_arm(
         ThawError: the disk is full, or the loss is not a number.
         RequestError: the strategy or a training field does not fit the base model.
     """
-    if force:
-        shutil.rmtree(spec.folder, ignore_errors=True)
-    elif done := finished_outcome(spec):
-        forget_checkpoints(spec)
+    if done := standing_outcome(spec, force):
         return done
     located = locate(spec.model.base)
     parts = {name: encode_part(spec, name, located) for name in ("train", "validation", "test")}

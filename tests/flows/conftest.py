@@ -8,6 +8,7 @@ import pytest
 from genre_runs import LEARNING, Swept, home, run_genre, synopses, write_csv
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
+from reward_runs import records, run_reward, write
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,3 +80,41 @@ def swept(own_home: Path, session_sweep: Swept, migrated_store: Path) -> Iterato
     assert session_sweep.answer.code == 0, session_sweep.answer.err
     with home(session_sweep.folder, migrated_store):
         yield session_sweep
+
+
+@pytest.fixture(scope="session")
+def tiny_reward(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """72 pairs, and settings with which the tiny model learns them in seconds."""
+    return (
+        f"data.path={write(tmp_path_factory.mktemp('pairs') / 'pairs.jsonl', records())}",
+        f"model.base={tiny_bert}",
+        "model.max_length=32",
+        "model.dropout=0",
+        "model.backbone_dropout=0",
+        "strategies=[full,freeze_2]",
+        "training.epochs=10",
+        "training.batch_size=8",
+        "training.learning_rate=2e-3",
+        "training.head_learning_rate=1e-2",
+        "evaluation.bootstrap=100",
+        "evaluation.baseline_c=[1.0]",
+        "registry.enabled=false",
+    )
+
+
+@pytest.fixture(scope="session")
+def session_reward(
+    tiny_reward: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Swept:
+    """One run with a champion for all tests that only look at it."""
+    overrides = (*tiny_reward, "registry.enabled=true")
+    with home(tmp_path_factory.mktemp("reward"), migrated_store) as folder:
+        return Swept(folder, overrides, run_reward(*overrides))
+
+
+@pytest.fixture
+def judge(own_home: Path, session_reward: Swept, migrated_store: Path) -> Iterator[Swept]:
+    """The finished sweep, with its store in the environment instead of an empty one."""
+    assert session_reward.answer.code == 0, session_reward.answer.err
+    with home(session_reward.folder, migrated_store):
+        yield session_reward

@@ -1,82 +1,12 @@
 """The reward model through the command line: run, compare, predict, and the stage after it."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from genre_runs import Answer, Store, Swept, home, options, thaw
-
-GOOD = ("the girl is good", "it is the other name", "a friend of the girl")
-BAD = ("and then of", "never and of that", "of of and")
-QUESTION = "what is number 3"
-
-
-def records(number: int = 24) -> list[dict[str, Any]]:
-    """Queries with three scored answers each, the best of which stands first, second or third."""
-    rows = []
-    for query in range(number):
-        good, bad = GOOD[query % 3], BAD[query % 3]
-        answers = [(good, 9, "a"), (f"{bad} {good}", 5, "b"), (bad, 2, "c")]
-        answers = answers[query % 3 :] + answers[: query % 3]
-        rows.append(
-            {
-                "user_input": f"### Instruction:\nwhat is number {query}\n\n### Response:",
-                "responses_and_scores": [
-                    {"response": text, "score": score, "source": source}
-                    for text, score, source in answers
-                ],
-            }
-        )
-    return rows
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def run_reward(*overrides: str) -> Answer:
-    return thaw("run", "sawyer_reward", *options(*overrides))
-
-
-@pytest.fixture(scope="session")
-def tiny_reward(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """72 pairs, and settings with which the tiny model learns them in seconds."""
-    return (
-        f"data.path={write(tmp_path_factory.mktemp('pairs') / 'pairs.jsonl', records())}",
-        f"model.base={tiny_bert}",
-        "model.max_length=32",
-        "model.dropout=0",
-        "model.backbone_dropout=0",
-        "strategies=[full,freeze_2]",
-        "training.epochs=10",
-        "training.batch_size=8",
-        "training.learning_rate=2e-3",
-        "training.head_learning_rate=1e-2",
-        "evaluation.bootstrap=100",
-        "evaluation.baseline_c=[1.0]",
-        "registry.enabled=false",
-    )
-
-
-@pytest.fixture(scope="session")
-def session_reward(
-    tiny_reward: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Swept:
-    """One run with a champion for all tests that only look at it."""
-    overrides = (*tiny_reward, "registry.enabled=true")
-    with home(tmp_path_factory.mktemp("reward"), migrated_store) as folder:
-        return Swept(folder, overrides, run_reward(*overrides))
-
-
-@pytest.fixture
-def judge(own_home: Path, session_reward: Swept, migrated_store: Path) -> Iterator[Swept]:
-    """The finished sweep, with its store in the environment instead of an empty one."""
-    assert session_reward.answer.code == 0, session_reward.answer.err
-    with home(session_reward.folder, migrated_store):
-        yield session_reward
+from genre_runs import Store, Swept, thaw
+from reward_runs import BAD, GOOD, QUESTION, records, run_reward, write
 
 
 def test_a_run_ends_with_a_champion_and_a_table_of_baselines(judge: Swept) -> None:
@@ -127,31 +57,6 @@ def test_no_query_is_in_two_parts(judge: Swept) -> None:
     assert all(rows % 3 == 0 for rows in parts.values())
 
 
-def test_answers_are_ranked_with_their_rewards(judge: Swept) -> None:
-    answer = thaw("predict", "sawyer_reward", QUESTION, BAD[0], GOOD[0], "")
-    assert answer.code == 0, answer.err
-    lines = answer.out.splitlines()
-    assert len(lines) == 3
-    assert lines[0].endswith(GOOD[0])
-    assert "Warning" not in answer.err
-    rewards = [float(line.split()[0]) for line in lines]
-    assert rewards == sorted(rewards, reverse=True)
-
-
-def test_a_file_of_answers_is_ranked_by_question(judge: Swept, tmp_path: Path) -> None:
-    rows = [
-        {"question": QUESTION, "answer": BAD[1]},
-        {"question": "what is number 4", "answer": GOOD[0]},
-        {"question": QUESTION, "answer": GOOD[1]},
-    ]
-    path = write(tmp_path / "rows.jsonl", rows)
-    answer = thaw("predict", "sawyer_reward", "--file", str(path), "--json")
-    assert answer.code == 0, answer.err
-    found = [json.loads(line) for line in answer.out.splitlines()]
-    assert [row["answer"] for row in found] == [GOOD[1], BAD[1], GOOD[0]]
-    assert set(found[0]) == {"question", "answer", "reward"}
-
-
 def test_any_arm_of_the_sweep_can_be_asked(judge: Swept) -> None:
     asked = ("--strategy", "freeze_2", "--json", QUESTION, *GOOD[:2])
     answer = thaw("predict", "sawyer_reward", *asked)
@@ -159,38 +64,6 @@ def test_any_arm_of_the_sweep_can_be_asked(judge: Swept) -> None:
     assert [set(json.loads(line)) for line in answer.out.splitlines()] == [
         {"question", "answer", "reward"}
     ] * 2
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [((QUESTION,), "give QUESTION ANSWER"), ((), "nothing to rank"), ((" ", "x"), "is empty")],
-)
-def test_a_question_alone_cannot_be_ranked(
-    given: tuple[str, ...], sentence: str, judge: Swept
-) -> None:
-    answer = thaw("predict", "sawyer_reward", *given)
-    assert answer.code == 2
-    assert sentence in answer.sentence
-
-
-def test_the_stage_after_it_gets_the_same_rewards_by_alias(judge: Swept) -> None:
-    from tasks.registry.prediction import load_champion, predict
-    from tasks.registry.reward_model import load_reward_model
-    from tasks.registry.stages import fetch, package_folder
-    from tasks.rl.classifier_reward import ClassifierReward
-    from tasks.tracking import Tracker
-
-    champion = load_champion("sawyer_reward")
-    rows = [{"question": QUESTION, "answer": answer} for answer in (*GOOD, *BAD)]
-    wanted = [each["reward"] for each in predict(champion, rows)]
-    texts = champion.predict([*GOOD, *BAD], params={"question": QUESTION})
-    assert [each["reward"] for each in texts] == wanted
-    found = fetch("sawyer_reward@champion", Tracker())
-    model, tokenizer, max_length = load_reward_model(package_folder(found.digest))
-    reward = ClassifierReward(
-        "reward", model, tokenizer, ("reward",), reads="pair", max_length=max_length
-    )
-    assert reward.score([QUESTION] * 6, [*GOOD, *BAD]) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_a_champion_is_judged_on_the_new_test_rows(judge: Swept) -> None:

@@ -1,10 +1,21 @@
-"""Tiny policies: see `rl_parts.py`."""
+"""Tiny policies and their prompts: see `rl_parts.py`."""
+
+from typing import TYPE_CHECKING
 
 import pytest
-from rl.rl_parts import MakePolicy, build_policy
+from rl.rl_parts import PROMPTS, MakePolicy, build_policy, make_queries
+
+if TYPE_CHECKING:
+    from tasks.rl.rollout import Query
 
 
 @pytest.fixture
 def make_policy() -> MakePolicy:
     """`build_policy`."""
     return build_policy
+
+
+@pytest.fixture
+def queries() -> "list[Query]":
+    """One for each of the prompts."""
+    return make_queries(PROMPTS)

@@ -20,8 +20,9 @@ from tasks.errors import RequestError, ThawError
 from tasks.training import keeping, run
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import COMPLETE
+from tasks.training.keeping import finished_outcome
 from tasks.training.resuming import last_complete_checkpoint
-from tasks.training.run import finished_outcome, train_arm
+from tasks.training.run import train_arm
 from tasks.training.trainer import ArmTrainer
 
 Kill = Callable[[dict[str, float], int], None]

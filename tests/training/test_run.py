@@ -21,8 +21,9 @@ from tasks.training.building import (
     load_trained,
     positive_weights,
 )
+from tasks.training.keeping import finished_outcome
 from tasks.training.predicting import predict_logits
-from tasks.training.run import finished_outcome, train_arm, untrained_outcome
+from tasks.training.run import train_arm, untrained_outcome
 
 Logged = list[tuple[int, dict[str, float]]]
 

@@ -12,24 +12,13 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.config import CaseConfig
 from tasks.errors import RequestError, ThawError
-from tasks.ingestion.vqa.ingest import put_questions
+from tasks.ingestion.vqa.ingest import QUESTION_COLUMNS, put_questions
 from tasks.ingestion.vqa.reading import LeftOut
 from tasks.ingestion.vqa.selecting import keep_agreed, vocabulary
 from tasks.ingestion.vqa.splitting import PARTS, PictureSplit, fold_by_image, split_by_image
 from tasks.storage import TableRef
 
-COLUMNS = (
-    "id",
-    "part",
-    "image_id",
-    "question",
-    "question_type",
-    "answer_type",
-    "answer",
-    "answers",
-    "image",
-    "path",
-)
+COLUMNS = tuple(name for name in QUESTION_COLUMNS if name not in ("row", "picture_fault"))
 _TEST_NAMES = ("val", "test")
 
 
