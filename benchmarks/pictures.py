@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=150, help="so many pictures")
     parser.add_argument("--text-encoder", default="minilm")
     parser.add_argument("--image-encoder", default="small", help="a folder, or a ViT-Tiny (small)")
-    parser.add_argument("--fusion", choices=("sequence", "mean"), default="sequence")
+    parser.add_argument("--fusion", choices=("sequence", "mean", "product"), default="sequence")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--json", type=Path, help="also write both runs to this file")
     chosen = parser.parse_args(arguments)

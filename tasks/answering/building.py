@@ -4,12 +4,13 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import CaseConfig, SmallConfig, VqaConfig
-from tasks.errors import ThawError
+from tasks.errors import RequestError, ThawError
 from tasks.models.base_models import LocatedModel, load_tokenizer, locate
 from tasks.models.multimodal.building import Part, join_models
 from tasks.models.multimodal.model import MultimodalModel
@@ -51,10 +52,13 @@ def build_answerer(spec: ArmSpec) -> tuple[MultimodalModel, MultimodalProcessor]
     text = locate(vqa.text_encoder, "vqa.text_encoder")
     eyes = _image_encoder(vqa)
     answers, decoder = _decoder(spec, vqa)
-    model = join_models(text.folder, eyes, decoder, answers, vqa.fusion, spec.seed)
+    drops = vqa.dropout
+    dropout = (drops.text, drops.image, drops.fused)
+    model = join_models(text.folder, eyes, decoder, answers, vqa.fusion, spec.seed, dropout)
+    _require_size(model, vqa)
     return model, MultimodalProcessor(
         questions=load_tokenizer(text),
-        images=image_processor(eyes),
+        images=image_processor(eyes, vqa.image_size),
         answers=answers,
         question_tokens=vqa.max_question,
         answer_tokens=vqa.max_answer,
@@ -93,6 +97,30 @@ def _image_encoder(vqa: VqaConfig) -> Part:
     return small_image_encoder(
         small.image_size, small.patch_size, small.width, small.image_blocks, small.heads
     )
+
+
+def _require_size(model: MultimodalModel, vqa: VqaConfig) -> None:
+    """Refuse a size of pictures that the image encoder cannot read without losing their edges."""
+    if vqa.image_size is None:
+        return
+    sides = "x".join(map(str, vqa.image_size))
+    config = model.config.image_encoder
+    patch = getattr(config, "patch_size", 1)
+    if isinstance(patch, int) and any(side % patch for side in vqa.image_size):
+        near = [max(1, round(side / patch)) * patch for side in vqa.image_size]
+        raise RequestError(
+            f"vqa.image_size={sides} does not come out even in patches of {patch} pixels, of which "
+            f"{vqa.image_encoder} reads pictures: use [{near[0]},{near[1]}]."
+        )
+    try:
+        with torch.inference_mode():
+            model.image_features(
+                torch.zeros(1, getattr(config, "num_channels", 3), *vqa.image_size)
+            )
+    except (ValueError, RuntimeError) as error:
+        raise RequestError(
+            f"The image encoder {vqa.image_encoder} takes no pictures of {sides} pixels: {error}"
+        ) from error
 
 
 def _decoder(spec: ArmSpec, vqa: VqaConfig) -> tuple[PreTrainedTokenizerBase, Part]:

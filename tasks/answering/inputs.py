@@ -62,7 +62,7 @@ class Inputs:
 
     def batch(self, part: AskedPart, rows: np.ndarray) -> dict[str, Tensor]:
         """The arguments of `MultimodalModel.encode` for some rows of a part."""
-        return self._questions(part.questions[rows]) | self._pictures(part.pictures[rows])
+        return self._questions(part.questions[rows]) | self.pictures(part.pictures[rows])
 
     def _questions(self, places: np.ndarray) -> dict[str, Tensor]:
         if "text" in self.blind_to:  # a single place: a mask would tell the question's length
@@ -73,7 +73,8 @@ class Inputs:
         found = stack([self.text_states.row(int(place)) for place in places])
         return {"text_states": found["hidden"], "attention_mask": found["attention_mask"]}
 
-    def _pictures(self, places: np.ndarray) -> dict[str, Tensor]:
+    def pictures(self, places: np.ndarray) -> dict[str, Tensor]:
+        """`image_states` or `pixel_values` of each different picture, and `image_rows`."""
         if "image" in self.blind_to:
             return {"image_states": torch.zeros(len(places), 1, self.blind_to["image"])}
         different, rows = np.unique(places, return_inverse=True)

@@ -23,6 +23,7 @@ from tasks.answering.evaluating import (
 from tasks.answering.inputs import Inputs, prepare_inputs
 from tasks.answering.questions import Asked, read_questions, training_rows
 from tasks.answering.trainer import AnswerTrainer, Trainee, kinds_of
+from tasks.answering.whitening import fit_whitening
 from tasks.evaluation.answer_confidence import fit_confidence
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import table_metrics
@@ -78,6 +79,7 @@ def train_vqa_arm(
         freezing = Freezing(None, parts.trainable, parts.total)
         require_disk(spec, freezing)
         inputs = prepare_inputs(spec, model, processor, asked, parts.parts)
+        fit_whitening(model, inputs, spec.seed)
         trainer = _trainer(spec, model, processor, inputs, log, logged_until)
         with full_disk_explained(spec):
             train_or_resume(trainer, spec)

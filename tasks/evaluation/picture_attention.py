@@ -15,7 +15,7 @@ from tasks.models.multimodal.answering import looked_at
 from tasks.models.multimodal.model import IGNORED, MultimodalModel
 from tasks.models.multimodal.processing import MultimodalProcessor
 
-_SIDE = 240  # pixels of a drawn picture
+_SIDE = 240  # pixels of the longer side of a drawn picture
 _DIM = 0.18  # how bright a place is that nothing looked at
 
 
@@ -28,7 +28,7 @@ class Look:
         answer: what was answered.
         words: the question's tokens with the share of attention on each, the largest first.
         on_picture: share on the picture; what is left lies on the question.
-        picture: a PNG of the picture as the encoder sees it: square, maybe cropped.
+        picture: a PNG of the picture as the encoder sees it, maybe cropped.
         overlay: the same, as bright as each place was looked at.
     """
 
@@ -60,9 +60,9 @@ def look(
         answers: of the same rows: what the model answered.
 
     Returns:
-        One a row; none with `fusion=mean`, where there is one place to look at.
+        One a row; none with other fusions than `sequence`, which leave one place to look at.
     """
-    if model.config.fusion == "mean" or not questions:
+    if model.config.fusion != "sequence" or not questions:
         return []
     pixels = processor.read_images(pictures)
     read = processor.read_questions(questions)
@@ -133,7 +133,9 @@ def _picture(pixels: Tensor, processor: MultimodalProcessor) -> Image.Image:
         )
         values = values * spread + mean
     bytes_ = (values.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
-    return Image.fromarray(bytes_.numpy()).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+    height, width = pixels.shape[1:]
+    sides = [max(1, round(side * _SIDE / max(height, width))) for side in (width, height)]
+    return Image.fromarray(bytes_.numpy()).resize((sides[0], sides[1]), Image.Resampling.BICUBIC)
 
 
 def _lit(picture: Image.Image, grid: np.ndarray) -> Image.Image:

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from tasks.sections.base import Fraction, Frozen
 
+Share = Annotated[float, Field(ge=0, lt=1)]
+
 
 class SmallConfig(Frozen):
     """Sizes of the parts that are built here with random weights (`small`)."""
@@ -34,6 +36,17 @@ class SmallConfig(Frozen):
         return self
 
 
+class DropoutConfig(Frozen):
+    """Shares that training leaves out, anew in each step."""
+
+    text: Share = 0.0
+    """Of the text encoder's features."""
+    image: Share = 0.0
+    """Of the image encoder's: few pictures with many questions each are soon remembered."""
+    fused: Share = 0.0
+    """Of what the decoder attends to."""
+
+
 class VqaConfig(Frozen):
     """Three models joined by cross-attention (`tasks/models/multimodal`), and what they read."""
 
@@ -45,9 +58,14 @@ class VqaConfig(Frozen):
     nothing."""
     small: SmallConfig = SmallConfig()
     """Sizes of what is built here."""
-    fusion: Literal["sequence", "mean"] = "sequence"
-    """What the decoder attends to: every token and patch, or their mean (the chapter's one
-    token)."""
+    image_size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
+    """Height and width in pixels to which whole pictures are scaled for a pretrained image encoder
+    (default: as its checkpoint prepares them, which often cuts off their sides)."""
+    fusion: Literal["sequence", "mean", "product"] = "sequence"
+    """What the decoder attends to: every token and patch, their mean (the chapter's one token), or
+    the question's mean times one plus the picture's (the best for few questions)."""
+    dropout: DropoutConfig = DropoutConfig()
+    """What training leaves out between the three models; each model has its own besides."""
     sees: Literal["both", "question", "image"] = "both"
     """What the decoder sees of the two; the other's features are zero (two of the baselines)."""
     batches: Literal["questions", "images"] = "questions"
@@ -82,3 +100,12 @@ class VqaConfig(Frozen):
     """Pictures that `data.sample=scenes` draws."""
     scene_questions: Annotated[int, Field(ge=1, le=15)] = 6
     """Questions about each."""
+
+    @model_validator(mode="after")
+    def _has_one_size(self) -> "VqaConfig":
+        if self.image_size is not None and self.image_encoder == "small":
+            raise ValueError(
+                "image_size is for pretrained image encoders; pictures for the small one are scaled"
+                " to vqa.small.image_size"
+            )
+        return self

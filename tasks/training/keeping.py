@@ -63,13 +63,14 @@ def forget_checkpoints(spec: ArmSpec) -> None:
 
 
 def save_trained(spec: ArmSpec, model: nn.Module) -> int:
-    """Write what trained, the head with it; returns the file's size in bytes.
+    """Write what trained, the head with it, and what was fitted; returns the file's size in bytes.
 
     A soft prompt of 20 x 768 float32 numbers is 61,440 bytes, and a linear head for two classes
     6,152; the names of the tensors add some hundred. `full` writes the whole model.
     """
-    trainable = {name for name, value in model.named_parameters() if value.requires_grad}
-    state = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if k in trainable}
+    kept = {name for name, value in model.named_parameters() if value.requires_grad}
+    kept |= getattr(model, "fitted", frozenset())
+    state = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if k in kept}
     with full_disk_explained(spec):
         save_file(state, spec.folder / TRAINED)
     return (spec.folder / TRAINED).stat().st_size

@@ -44,3 +44,18 @@ def build_spec(text_encoder: Path, *overrides: str) -> "ArmSpec":
     found = ingest_pictures(config)
     (parts,), _ = split_questions(found.questions, config, found.left_out)
     return plan_arms(config, parts_digest(config), [], parts)[0]
+
+
+def save_eyes(folder: Path) -> Path:
+    """A checkpoint of an image encoder: a ViT that crops its pictures, as DINOv2 does."""
+    import torch
+    from transformers import BitImageProcessor, ViTConfig, ViTModel
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = ViTConfig(image_size=24, patch_size=8, intermediate_size=48, **sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        ViTModel(config).save_pretrained(folder)
+    crop = {"height": 24, "width": 24}
+    BitImageProcessor(size={"shortest_edge": 28}, crop_size=crop).save_pretrained(folder)
+    return folder

@@ -3,10 +3,16 @@
 from pathlib import Path
 
 import pytest
-from answering.answering_parts import MakeVqaSpec, build_spec
+from answering.answering_parts import MakeVqaSpec, build_spec, save_eyes
 
 
 @pytest.fixture
 def make_vqa_spec(tiny_bert: Path, isolated_store: Path) -> MakeVqaSpec:
     """`build_spec` with overrides."""
     return lambda *overrides: build_spec(tiny_bert, *overrides)
+
+
+@pytest.fixture(scope="session")
+def tiny_eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`save_eyes`."""
+    return save_eyes(tmp_path_factory.mktemp("eyes"))

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 from answering.answering_parts import MakeVqaSpec
-from transformers import ResNetConfig, ResNetModel
+from PIL import Image
+from transformers import ResNetConfig, ResNetModel, ViTModel
 
 from tasks.answering.building import build_answerer, parts_digest
 from tasks.answering.checking import check_pictures
@@ -49,7 +51,11 @@ def test_answers_have_to_fit_into_the_decoder(tiny_gpt2: Path) -> None:
         (["vqa.small.patch_size=7"], "image_size 72 is no multiple of patch_size 7"),
         (["vqa.consensus=2"], r"vqa\.consensus: .*less than or equal to 1"),
         (["vqa.max_image=5"], r"did you mean vqa\.max_images\?"),
-        (["grid.vqa.fusion=[sum]"], "'sequence' or 'mean'"),
+        (["grid.vqa.fusion=[sum]"], "'sequence', 'mean' or 'product'"),
+        (["vqa.image_size=[32,40]"], r"the small one are scaled to vqa\.small\.image_size"),
+        (["vqa.image_encoder=eyes", "vqa.image_size=[32]"], r"vqa\.image_size"),
+        (["vqa.image_encoder=eyes", "vqa.image_size=[0,32]"], "greater than or equal to 1"),
+        (["vqa.dropout.image=1"], r"vqa\.dropout\.image: .*less than 1"),
     ],
 )
 def test_wrong_values_say_what_would_be_right(overrides: list[str], wanted: str) -> None:
@@ -82,6 +88,27 @@ def test_an_encoder_without_a_hidden_size_is_refused(
     )
     with pytest.raises(RequestError, match="has no hidden size"):
         build_answerer(spec)
+
+
+def test_a_size_of_pictures_has_to_suit_the_encoder(
+    make_vqa_spec: MakeVqaSpec, tiny_eyes: Path
+) -> None:
+    eyes = f"vqa.image_encoder={tiny_eyes}"
+    with pytest.raises(RequestError, match=r"patches of 8 pixels.*: use \[16,40\]"):
+        build_answerer(make_vqa_spec(eyes, "vqa.image_size=[18,41]"))
+    model, processor = build_answerer(make_vqa_spec(eyes, "vqa.image_size=[16,40]"))
+    assert model.image_features(processor.read_images([Image.new("RGB", (90, 30))])).shape[1] == 11
+
+
+def test_an_encoder_of_one_size_says_so(
+    make_vqa_spec: MakeVqaSpec, tiny_eyes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fixed(self: ViTModel, pixel_values: torch.Tensor) -> None:
+        raise ValueError("Input image size (16*40) doesn't match model (24*24).")
+
+    monkeypatch.setattr(ViTModel, "forward", fixed)
+    with pytest.raises(RequestError, match=r"takes no pictures of 16x40 pixels: Input image size"):
+        build_answerer(make_vqa_spec(f"vqa.image_encoder={tiny_eyes}", "vqa.image_size=[16,40]"))
 
 
 def test_a_decoder_without_cross_attention_is_refused(

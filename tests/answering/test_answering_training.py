@@ -23,6 +23,8 @@ from tasks.training.arms import ArmSpec
 from tasks.training.resuming import last_complete_checkpoint
 
 Logged = list[tuple[int, dict[str, float]]]
+DROPOUT = ("vqa.dropout.text=0.1", "vqa.dropout.image=0.2", "vqa.dropout.fused=0.2")
+PRODUCT = ("vqa.fusion=product", *DROPOUT)
 
 
 def train(spec: ArmSpec, logged: Logged | None = None) -> Outcome:
@@ -67,9 +69,13 @@ def test_a_finished_arm_is_not_trained_again(make_vqa_spec: MakeVqaSpec) -> None
     assert logged == []
 
 
-def test_frozen_encoders_that_run_once_give_the_same_curve(make_vqa_spec: MakeVqaSpec) -> None:
-    kept = train(make_vqa_spec("strategies=[encoders]"))
-    anew = train(make_vqa_spec("strategies=[encoders]", "training.trunk=off"))
+@pytest.mark.parametrize("changes", [(), PRODUCT], ids=["sequence", "product"])
+def test_frozen_encoders_that_run_once_give_the_same_curve(
+    make_vqa_spec: MakeVqaSpec, changes: tuple[str, ...]
+) -> None:
+    frozen = ("strategies=[encoders]", *changes)
+    kept = train(make_vqa_spec(*frozen))
+    anew = train(make_vqa_spec(*frozen, "training.trunk=off"))
     assert kept.trunk.startswith("on: questions")
     assert anew.trunk == "training.trunk=off"
     assert kept.key != anew.key
@@ -77,11 +83,15 @@ def test_frozen_encoders_that_run_once_give_the_same_curve(make_vqa_spec: MakeVq
     assert curve(kept, "train/loss") == pytest.approx(curve(anew, "train/loss"), abs=1e-3)
 
 
-@pytest.mark.parametrize("order", ["images", "questions"])
+@pytest.mark.parametrize(
+    "changes",
+    [("vqa.batches=images",), ("vqa.batches=questions",), PRODUCT],
+    ids=["images", "questions", "product"],
+)
 def test_an_interrupted_arm_ends_as_if_nothing_had_happened(
-    make_vqa_spec: MakeVqaSpec, order: str
+    make_vqa_spec: MakeVqaSpec, changes: tuple[str, ...]
 ) -> None:
-    spec = make_vqa_spec(f"vqa.batches={order}")
+    spec = make_vqa_spec(*changes)
     wanted = train(spec)
     shutil.rmtree(spec.folder)
     epochs = 0
@@ -100,13 +110,17 @@ def test_an_interrupted_arm_ends_as_if_nothing_had_happened(
     assert again.test.digest == wanted.test.digest
 
 
-def test_what_was_trained_comes_back_from_its_folder(make_vqa_spec: MakeVqaSpec) -> None:
-    spec = make_vqa_spec("training.epochs=1")
+@pytest.mark.parametrize("changes", [(), PRODUCT], ids=["sequence", "product"])
+def test_what_was_trained_comes_back_from_its_folder(
+    make_vqa_spec: MakeVqaSpec, changes: tuple[str, ...]
+) -> None:
+    spec = make_vqa_spec("training.epochs=1", *changes)
     outcome = train(spec)
     kept = load_file(spec.folder / "trained.safetensors")
     assert not [name for name in kept if name.startswith("text_encoder.")]
     found, model, processor = load_trained_answerer(spec.folder)
     assert found.key == spec.key
+    assert model.fitted <= kept.keys()
     asked = read_questions(spec)
     inputs = prepare_inputs(spec, model, processor, asked, ("text_encoder",))
     answers = answer_part(model, processor, inputs, asked.parts["test"], 7)

@@ -115,6 +115,32 @@ def test_a_blind_arm_gets_zeros_and_no_length(
     assert ("attention_mask" in batch) == (sees == "question")
 
 
+def test_whole_pictures_are_seen_where_a_checkpoint_would_crop_them(
+    make_vqa_spec: MakeVqaSpec, tiny_eyes: Path
+) -> None:
+    wide = Image.new("RGB", (96, 48), "black")
+    wide.paste("white", (0, 0, 12, 48))  # what a crop to a square cuts off
+    eyes = (f"vqa.image_encoder={tiny_eyes}", "strategies=[encoders]")
+    _, cropping = build_answerer(make_vqa_spec(*eyes))
+    _, whole = build_answerer(make_vqa_spec(*eyes, "vqa.image_size=[24,48]"))
+    cropped, seen = (each.read_images([wide])[0] for each in (cropping, whole))
+    assert cropped.shape == (3, 24, 24)
+    assert cropped.unique().numel() == 3  # black, in three channels of their own scale
+    assert seen.shape == (3, 24, 48)
+    assert (seen[:, :, :5] > seen[:, :, -5:]).all()
+
+
+def test_kept_pictures_of_another_size_are_others(
+    make_vqa_spec: MakeVqaSpec, tiny_eyes: Path
+) -> None:
+    eyes = (f"vqa.image_encoder={tiny_eyes}", "strategies=[encoders]")
+    places = [
+        inputs_of(make_vqa_spec(*eyes, *size))[0](some("train"))["image_states"].shape[1]
+        for size in ((), ("vqa.image_size=[24,48]",), ())
+    ]
+    assert places == [1 + 9, 1 + 18, 1 + 9]
+
+
 def test_a_full_store_is_said_and_done_without(make_vqa_spec: MakeVqaSpec) -> None:
     little = ("strategies=[image_encoder]", "training.trunk_limit_gb=0.00005")
     inputs, _ = inputs_of(make_vqa_spec(*little))

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from models.multimodal.joined_parts import QUESTIONS, build_joined
+from models.multimodal.joined_parts import QUESTIONS, build_joined, image_config
 from PIL import Image
 from registry.picture_parts import content, picture
 
 from tasks.evaluation.calibration import bins_of
 from tasks.evaluation.picture_attention import Look, look
 from tasks.evaluation.picture_page import choose_rows, picture_page
+from tasks.models.multimodal.processing import image_processor
 
 TYPES = ("yes/no", "number", "other")
 
@@ -159,8 +161,19 @@ def test_looking_leaves_the_model_as_it_was() -> None:
     assert all(torch.equal(value, before[n]) for n, value in joined.model.state_dict().items())
 
 
-def test_with_one_place_there_is_nothing_to_look_at() -> None:
-    joined = build_joined(fusion="mean")
+def test_a_wide_picture_is_drawn_wide() -> None:
+    joined = build_joined()
+    images = image_processor(image_config())
+    images.size = {"height": 16, "width": 40}
+    wide = replace(joined.processor, images=images)
+    (found,) = look(joined.model, wide, QUESTIONS[:1], [picture("red")], ["red"])
+    for png in (found.picture, found.overlay):
+        assert Image.open(io.BytesIO(png)).size == (240, 96)
+
+
+@pytest.mark.parametrize("fusion", ["mean", "product"])
+def test_with_one_place_there_is_nothing_to_look_at(fusion: str) -> None:
+    joined = build_joined(fusion=fusion)
     assert look(joined.model, joined.processor, QUESTIONS[:1], [picture("red")], ["red"]) == []
 
 

@@ -29,6 +29,8 @@ from tasks.models.one_at_a_time import one_at_a_time
 
 Part: TypeAlias = Path | PreTrainedConfig
 """A local folder with a checkpoint, or the configuration of a model with random weights."""
+Dropout: TypeAlias = tuple[float, float, float]
+NO_DROPOUT: Dropout = (0.0, 0.0, 0.0)
 
 
 def join_models(
@@ -38,6 +40,7 @@ def join_models(
     answers: PreTrainedTokenizerBase,
     fusion: Fusion = "sequence",
     seed: int = 0,
+    dropout: Dropout = NO_DROPOUT,
 ) -> MultimodalModel:
     """A model in float32 from its three parts.
 
@@ -48,6 +51,7 @@ def join_models(
         answers: the decoder's tokenizer from `with_answer_tokens`.
         fusion: as in `MultimodalConfig`.
         seed: of all that is new: projections, cross-attention, whole parts from configurations.
+        dropout: shares as in `MultimodalConfig`: of the text, of the picture, of both fused.
 
     Raises:
         RequestError: a part that cannot play its role.
@@ -64,6 +68,9 @@ def join_models(
             image_encoder=image.config,
             decoder=writer.config,
             fusion=fusion,
+            text_dropout=dropout[0],
+            image_dropout=dropout[1],
+            fused_dropout=dropout[2],
             pad_token_id=answers.pad_token_id,
             bos_token_id=answers.bos_token_id,
             eos_token_id=answers.eos_token_id,

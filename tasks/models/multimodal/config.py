@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
-Fusion = Literal["sequence", "mean"]
+Fusion = Literal["sequence", "mean", "product"]
 
 
 class MultimodalConfig(PreTrainedConfig):
@@ -16,7 +16,11 @@ class MultimodalConfig(PreTrainedConfig):
         image_encoder: configuration of the model that reads the picture.
         decoder: configuration of the model that writes the answer, with cross-attention.
         fusion: `sequence`: the decoder attends over every text token and every patch; `mean`:
-            over one vector, the mean of the two encoders' means (the chapter's way).
+            over one vector, the mean of the two encoders' means (the chapter's way); `product`:
+            over one vector, the text's mean times one plus the picture's.
+        text_dropout: share of the text encoder's features that training leaves out.
+        image_dropout: the same of the image encoder's.
+        fused_dropout: the same of what the decoder attends over.
         pad_token_id: fills up answers; never the end token, whose learning it would mask.
         decoder_start_token_id: the begin token, from which an answer is written.
         eos_token_id: the end token, with which an answer stops.
@@ -34,6 +38,9 @@ class MultimodalConfig(PreTrainedConfig):
     image_encoder: Any = None
     decoder: Any = None
     fusion: Fusion = "sequence"
+    text_dropout: float = 0.0
+    image_dropout: float = 0.0
+    fused_dropout: float = 0.0
     is_encoder_decoder: bool = True
     pad_token_id: int | None = None
     bos_token_id: int | None = None

@@ -4,22 +4,44 @@ The chapter (seeds/003) hands the decoder one vector, the average of the two enc
 softmax over one place is 1 whatever is asked of it, so its cross-attention can choose nothing:
 it adds the same vector to every token. Here the decoder attends over the whole sequence of text
 tokens and image patches; `fusion=mean` keeps the chapter's way for comparison.
+
+`fusion=product` is for questions too few to learn from where to look. The decoder attends over
+the one vector
+
+    m = gelu(W_t t + b_t) * (1 + W_v v + b_v)
+
+where t is the mean of the text's normed states, and v the mean of the picture's whitened states
+(`whitening.py`) beside its first normed state, which is [CLS] in most encoders (as in DINOv2's
+linear evaluation, Oquab et al. 2023, arXiv:2304.07193). This is the point-wise product of Antol et
+al. 2015 (arXiv:1505.00468) with the one of FiLM (Perez et al. 2018, arXiv:1709.07871): a picture
+that says nothing leaves the question as it is. W_v starts small, so that training begins close to
+the model without the picture.
 """
 
+import inspect
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, gelu
 from transformers import AutoModel, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers.initialization import normal_
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from tasks.models.multimodal.config import MultimodalConfig
+from tasks.models.multimodal.whitening import Whitening
 
 IGNORED = -100
 """The label of a place that is not learnt: padding."""
+_INTERPOLATE = "interpolate_pos_encoding"
+_COMPONENTS = 128
+"""Of a picture's states that `fusion=product` keeps."""
+_FIRST_STATE = 0.5
+"""Its weight beside the whitened mean, which varies about as much."""
+_SMALL_START = 0.5
+"""Of the scale at which the picture's factor starts, with `fusion=product`."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +49,8 @@ class Memory:
     """What the decoder attends over.
 
     Attributes:
-        states: (batch, places, decoder's width): text tokens, then patches; one with `mean`.
+        states: (batch, places, decoder's width): text tokens, then patches; one place
+            with `mean` and `product`.
         mask: (batch, places), 1 where something stands.
     """
 
@@ -71,7 +94,15 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         self.image_norm = nn.LayerNorm(config.image_encoder.hidden_size)
         width = config.decoder.hidden_size
         self.text_projection = nn.Linear(config.text_encoder.hidden_size, width)
-        self.image_projection = nn.Linear(config.image_encoder.hidden_size, width)
+        seen = config.image_encoder.hidden_size
+        self.whitening = None
+        if config.fusion == "product":
+            self.whitening = Whitening(seen, min(seen, _COMPONENTS))
+            seen += min(seen, _COMPONENTS)
+        self.image_projection = nn.Linear(seen, width)
+        self.text_dropout = nn.Dropout(config.text_dropout)
+        self.image_dropout = nn.Dropout(config.image_dropout)
+        self.fused_dropout = nn.Dropout(config.fused_dropout)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -82,7 +113,9 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         """
         super()._init_weights(module)
         if module is self.text_projection or module is self.image_projection:
-            normal_(module.weight, std=module.in_features**-0.5)
+            small = module is self.image_projection and self.config.fusion == "product"
+            scale = _SMALL_START if small else 1.0
+            normal_(module.weight, std=scale * module.in_features**-0.5)
 
     def get_input_embeddings(self) -> nn.Module:
         """The decoder's: `resize_token_embeddings` speaks of answers."""
@@ -112,7 +145,13 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
 
         Among the patches is what else the encoder puts beside them ([CLS], registers).
         """
-        return self.image_encoder(pixel_values=pixel_values)[0]
+        return self.image_encoder(pixel_values=pixel_values, **self._other_sizes)[0]
+
+    @cached_property
+    def _other_sizes(self) -> dict[str, bool]:
+        """For encoders that take pictures of other sizes than their own only when told to."""
+        takes = inspect.signature(self.image_encoder.forward).parameters
+        return {_INTERPOLATE: True} if _INTERPOLATE in takes else {}
 
     def encode(
         self,
@@ -148,18 +187,38 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
                 raise ValueError("encode needs pixel_values or image_states")
             image_states = self.image_features(pixel_values)
         text_states = self.text_norm(text_states.to(self.text_norm.weight.dtype))
-        image_states = self.image_norm(image_states.to(self.image_norm.weight.dtype))
-        if self.config.fusion == "mean":
+        image_states = self._image_inputs(image_states.to(self.image_norm.weight.dtype))
+        if self.config.fusion != "sequence":
             # A projection of a mean is the mean of projections, so the means come first.
-            text = self.text_projection(masked_mean(text_states, attention_mask))
-            image = self.image_projection(image_states.mean(1))
-            image = image if image_rows is None else image[image_rows]
-            states = ((text + image) / 2).unsqueeze(1)
-            return Memory(states, attention_mask.new_ones(states.shape[:2]))
-        text, image = self.text_projection(text_states), self.image_projection(image_states)
+            text_states = masked_mean(text_states, attention_mask).unsqueeze(1)
+            attention_mask = attention_mask.new_ones(text_states.shape[:2])
+        text = self.text_projection(self.text_dropout(text_states))
+        image = self.image_projection(self.image_dropout(image_states))
         image = image if image_rows is None else image[image_rows]
-        seen = attention_mask.new_ones(image.shape[:2])
-        return Memory(torch.cat([text, image], 1), torch.cat([attention_mask, seen], 1))
+        match self.config.fusion:
+            case "mean":
+                states, mask = (text + image) / 2, attention_mask
+            case "product":
+                states, mask = gelu(text) * (1 + image), attention_mask
+            case _:
+                states = torch.cat([text, image], 1)
+                mask = torch.cat([attention_mask, attention_mask.new_ones(image.shape[:2])], 1)
+        return Memory(self.fused_dropout(states), mask)
+
+    def _image_inputs(self, states: Tensor) -> Tensor:
+        """(pictures, places, features) for the projection; one place but for `sequence`."""
+        if self.whitening is not None:
+            first = _FIRST_STATE * self.image_norm(states[:, :1])
+            return torch.cat([self.whitening(states.mean(1, keepdim=True)), first], -1)
+        normed = self.image_norm(states)
+        return normed if self.config.fusion == "sequence" else normed.mean(1, keepdim=True)
+
+    @property
+    def fitted(self) -> frozenset[str]:
+        """Names of what is neither trained nor in a checkpoint of the parts: fitted to data."""
+        if self.whitening is None:
+            return frozenset()
+        return frozenset({"whitening.mean", "whitening.matrix"})
 
     def forward(
         self,

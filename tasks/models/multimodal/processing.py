@@ -112,19 +112,37 @@ class MultimodalProcessor:
         return cls(questions, images, answers, *lengths)
 
 
-def image_processor(part: Path | PreTrainedConfig) -> BaseImageProcessor:
+def image_processor(
+    part: Path | PreTrainedConfig, size: tuple[int, int] | None = None
+) -> BaseImageProcessor:
     """An image encoder's own preparation; for a new encoder, pictures of its size around zero.
+
+    Args:
+        part: the encoder's folder, or the configuration of a new one.
+        size: (height, width) in pixels to which whole pictures are scaled, in place of the
+            folder's own size and cropping.
 
     Raises:
         RequestError: the checkpoint has no preprocessor_config.json, or not a readable one.
     """
     if isinstance(part, Path):
         try:
-            return AutoImageProcessor.from_pretrained(part, backend=_BACKEND)
+            images = AutoImageProcessor.from_pretrained(part, backend=_BACKEND)
         except (OSError, ValueError) as error:
             raise RequestError(
                 f"The image encoder {part.name} does not say how its pictures are prepared "
                 f"(preprocessor_config.json): {error}"
             ) from error
-    size = part.image_size
-    return ViTImageProcessorPil(size={"height": size, "width": size})
+        return images if size is None else _whole(images, size)
+    side = part.image_size
+    return ViTImageProcessorPil(size={"height": side, "width": side})
+
+
+def _whole(images: BaseImageProcessor, size: tuple[int, int]) -> BaseImageProcessor:
+    """The same scale and normalisation, for whole pictures of another size."""
+    given = images.to_dict() | {
+        "size": dict(zip(("height", "width"), size, strict=True)),
+        "do_resize": True,
+        "do_center_crop": False,
+    }
+    return type(images).from_dict(given)

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from models.multimodal.joined_parts import Joined
+from transformers import AutoConfig
 
 from tasks.models.multimodal.building import load_joined
-from tasks.models.multimodal.model import IGNORED, masked_mean
+from tasks.models.multimodal.model import IGNORED, MultimodalModel, masked_mean
 
 Join = Callable[..., Joined]
+FUSIONS = ("sequence", "mean", "product")
 
 
 def generated(joined: Joined, beams: int, **changes: torch.Tensor) -> torch.Tensor:
@@ -18,11 +20,12 @@ def generated(joined: Joined, beams: int, **changes: torch.Tensor) -> torch.Tens
 
 
 @pytest.mark.parametrize("beams", [1, 4])
-@pytest.mark.parametrize("fusion", ["sequence", "mean"])
+@pytest.mark.parametrize("fusion", FUSIONS)
 def test_a_saved_model_answers_the_same(
     join: Join, tmp_path: Path, fusion: str, beams: int
 ) -> None:
     joined = join(fusion=fusion)
+    fit(joined.model, joined.batch["pixel_values"])
     joined.model.save_pretrained(tmp_path)
     assert (tmp_path / "model.safetensors").is_file()
     again = Joined(load_joined(tmp_path), joined.processor, joined.batch)
@@ -50,7 +53,7 @@ def test_a_batch_answers_as_its_rows_alone(joined: Joined, beams: int) -> None:
         assert together[row].tolist() == alone + [pad] * (together.shape[1] - len(alone))
 
 
-@pytest.mark.parametrize("fusion", ["sequence", "mean"])
+@pytest.mark.parametrize("fusion", FUSIONS)
 def test_padding_changes_nothing(join: Join, fusion: str) -> None:
     joined = join(fusion=fusion)
     labels = joined.processor.read_answers(["red", "no", "two stars"])
@@ -99,6 +102,69 @@ def test_the_mean_is_that_of_the_real_tokens_and_the_patches(join: Join) -> None
         assert torch.allclose(memory.states[row, 0], by_hand, atol=1e-5)
     assert memory.states.shape == (3, 1, 40)
     assert masked_mean(torch.ones(1, 2, 3), torch.zeros(1, 2)).tolist() == [[0, 0, 0]]
+
+
+def fit(model: MultimodalModel, pixel_values: torch.Tensor) -> None:
+    """Give the whitening of `product` something to do."""
+    if model.whitening is not None:
+        with torch.no_grad():
+            model.whitening.fit(model.image_features(pixel_values).flatten(0, 1))
+
+
+def test_the_product_scales_the_question_by_one_plus_the_picture(join: Join) -> None:
+    model, batch = (joined := join(fusion="product")).model, joined.batch
+    fit(model, batch["pixel_values"])
+    memory = model.encode(**batch)
+    text = model.text_norm(
+        model.text_encoder(batch["input_ids"], attention_mask=batch["attention_mask"])[0]
+    )
+    image = model.image_encoder(batch["pixel_values"])[0]
+    for row in range(3):
+        length = int(batch["attention_mask"][row].sum())
+        of_text = model.text_projection(text[row, :length].mean(0)).double()
+        whitened = torch.stack([model.whitening(state) for state in image[row]]).mean(0)
+        features = torch.cat([whitened, model.image_norm(image[row, 0]) / 2])
+        factor = 1 + model.image_projection(features)
+        gelu = of_text * (1 + torch.erf(of_text / 2**0.5)) / 2
+        assert torch.allclose(memory.states[row, 0], (gelu * factor).float(), atol=1e-4)
+        assert not torch.allclose(factor, torch.ones(()), atol=0.01)
+    assert memory.states.shape == (3, 1, 40)
+    assert memory.mask.tolist() == [[1], [1], [1]]
+
+
+def test_a_picture_that_says_nothing_leaves_the_question_as_it_is(join: Join) -> None:
+    model, batch = (joined := join(fusion="product")).model, joined.batch
+    asked = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    blind = model.encode(**asked, image_states=torch.zeros(3, 1, 48))
+    text = model.text_norm(model.text_features(**asked))
+    alone = model.text_projection(masked_mean(text, batch["attention_mask"]))
+    assert torch.allclose(blind.states[:, 0], torch.nn.functional.gelu(alone), atol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize("place", range(3))
+def test_dropout_is_for_training_alone(join: Join, fusion: str, place: int) -> None:
+    shares = tuple(0.5 * (place == number) for number in range(3))
+    plain, joined = join(fusion=fusion).model, join(fusion=fusion, dropout=shares)
+    dropping, batch = joined.model, joined.batch
+    wanted = plain.encode(**batch).states
+    assert torch.equal(dropping.encode(**batch).states, wanted)
+    dropping.text_encoder.requires_grad_(False)  # frozen: they have no dropout of their own
+    dropping.image_encoder.requires_grad_(False)
+    torch.manual_seed(0)
+    states = dropping.train().encode(**batch).states
+    left_out = float((states == 0).float().mean())
+    assert 0.35 < left_out < 0.65 if place == 2 else left_out == 0
+    assert not torch.allclose(states, wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("family", ["vit", "dinov2"])
+def test_an_encoder_takes_pictures_of_another_size_and_shape(join: Join, family: str) -> None:
+    sizes = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    eyes = AutoConfig.for_model(family, image_size=24, patch_size=8, **sizes)
+    model = join(image_encoder=eyes).model
+    assert model.image_features(torch.zeros(2, 3, 24, 24)).shape == (2, 1 + 9, 48)
+    assert model.image_features(torch.zeros(2, 3, 16, 40)).shape == (2, 1 + 10, 48)
 
 
 def test_encoders_of_other_scales_weigh_the_same(joined: Joined) -> None:
