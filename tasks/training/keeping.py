@@ -24,13 +24,18 @@ ADAM_COPIES = 3  # a checkpoint holds each trainable parameter and AdamW's two m
 
 
 def finished_outcome(spec: ArmSpec) -> Outcome | None:
-    """The arm's outcome if it was trained before and its predictions are still there."""
+    """The arm's outcome if it was trained before and its predictions are still there.
+
+    It bears the arm's present name: another sweep may have trained it under another grid.
+    """
     try:
         outcome = Outcome.model_validate_json((spec.folder / OUTCOME).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     whole = outcome.validation.path.exists() and outcome.test.path.exists()
-    return outcome if whole and (spec.folder / TRAINED).exists() else None
+    if not whole or not (spec.folder / TRAINED).exists():
+        return None
+    return outcome.model_copy(update={"name": spec.name, "point": spec.point})
 
 
 def standing_outcome(spec: ArmSpec, force: bool) -> Outcome | None:

@@ -104,6 +104,18 @@ def test_a_finished_arm_is_reused_and_not_trained_again(
     assert finished_outcome(spec) == first
 
 
+def test_an_arm_of_another_grid_is_reused_under_its_name_in_this_one(make_spec: MakeSpec) -> None:
+    spec = make_spec(training={"epochs": 1})
+    first = train(spec)
+    point = {"training.epochs": 1}
+    same = spec.model_copy(update={"point": point})
+    logged: Logged = []
+    found = train(same, logged)
+    assert logged == []
+    assert (found.name, found.point) == (f"{spec.strategy} epochs=1", point)
+    assert found.metrics == first.metrics
+
+
 def test_force_trains_again(make_spec: MakeSpec) -> None:
     spec = make_spec(training={"epochs": 1})
     train(spec)
