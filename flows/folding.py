@@ -1,4 +1,4 @@
-"""Cross-validation in a chain: its parts, its folds pooled, and why it registers nothing."""
+"""Cross-validation in a chain: its parts, its arms, its folds pooled, and why none is registered."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.language.parts import Parts, split_pairs
 from tasks.storage import TableRef
+from tasks.training.arms import ArmSpec, plan_arms
 
 NOT_REGISTERED = (
     "Nothing is registered: folds measure strategies, and each fold's model has seen only a part "
@@ -46,6 +47,23 @@ def log_parts(folds: Sequence[Parts], config: CaseConfig, sweep: Sweep) -> None:
         fold = f"-fold-{number}" if config.split.folds else ""
         for name, table in parts.items():
             sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}{fold}")
+
+
+def plan_folds(config: CaseConfig, base_digest: str, folds: Sequence[Parts]) -> list[ArmSpec]:
+    """The arms of every fold, one fold after the other; without folds, those of the sweep.
+
+    Args:
+        config: the resolved configuration of a case without labels.
+        base_digest: identity of the base model's weights.
+        folds: the parts of each.
+    """
+    return [
+        spec
+        for number, parts in enumerate(folds)
+        for spec in plan_arms(
+            config, base_digest, [], parts, number if config.split.folds else None
+        )
+    ]
 
 
 def warn_not_registered(sweep: Sweep) -> None:

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.arms import run_arms
 from flows.baselines import in_own_run
-from flows.folding import keep_pooled, split_into_folds, warn_not_registered
+from flows.folding import keep_pooled, plan_folds, split_into_folds, warn_not_registered
 from flows.steps import (
     SweepResult,
     ingest_data,
@@ -39,7 +39,7 @@ from tasks.language.untouched import untouched_name, untouched_outcome
 from tasks.models.base_models import block_count, context_of, locate
 from tasks.registry.card import writer_card
 from tasks.registry.promotion import Promotion
-from tasks.training.arms import ArmSpec, check_strategies, plan_arms
+from tasks.training.arms import ArmSpec, check_strategies
 
 
 def run_generative(config: CaseConfig, force: bool = False) -> SweepResult:
@@ -60,13 +60,7 @@ def run_generative(config: CaseConfig, force: bool = False) -> SweepResult:
         prepared = validate_data(raw, config, sweep)
         examples, usable = usable_examples(prepared, config.data)
         folds = split_into_folds(examples, config, sweep)
-        specs = [
-            spec
-            for number, parts in enumerate(folds)
-            for spec in plan_arms(
-                config, located.digest, [], parts, number if config.split.folds else None
-            )
-        ]
+        specs = plan_folds(config, located.digest, folds)
         # One arm of each fold says all that a baseline has to know.
         first = list({spec.fold: spec for spec in reversed(specs)}.values())[::-1]
         arms = run_arms(specs, sweep, config.execution, force and not sweep.finished, blocks)

@@ -14,7 +14,7 @@ from prefect.logging import get_run_logger
 
 from flows.arms import run_arms
 from flows.baselines import in_own_run
-from flows.folding import keep_pooled, log_parts, warn_not_registered
+from flows.folding import keep_pooled, log_parts, plan_folds, warn_not_registered
 from flows.steps import (
     SweepResult,
     keep_comparison,
@@ -44,7 +44,7 @@ from tasks.ingestion.vqa.question_table import question_table
 from tasks.registry.card import picture_card
 from tasks.registry.promotion import Promotion
 from tasks.storage import TableRef
-from tasks.training.arms import ArmSpec, plan_arms
+from tasks.training.arms import ArmSpec
 from tasks.validation.validate import validate
 
 
@@ -62,11 +62,7 @@ def run_pictures(config: CaseConfig, force: bool = False) -> SweepResult:
     with open_sweep(config, found.questions.digest, force) as sweep:
         validate_questions(found, config, sweep)
         folds, report = split_by_picture(found, config, sweep)
-        specs = [
-            spec
-            for number, parts in enumerate(folds)
-            for spec in plan_arms(config, digest, [], parts, number if config.split.folds else None)
-        ]
+        specs = plan_folds(config, digest, folds)
         anew = force and not sweep.finished
         arms = run_arms(specs, sweep, config.execution, anew, blocks=0)
         pooled = pool_folds(arms, table_metrics)

@@ -63,7 +63,7 @@ class VqaConfig(Frozen):
     (default: as its checkpoint prepares them, which often cuts off their sides)."""
     fusion: Literal["sequence", "mean", "product"] = "sequence"
     """What the decoder attends to: every token and patch, their mean (the chapter's one token), or
-    the question's mean times one plus the picture's (the best for few questions)."""
+    the question's mean times one plus the picture's (for few questions)."""
     dropout: DropoutConfig = DropoutConfig()
     """What training leaves out between the three models; each model has its own besides."""
     sees: Literal["both", "question", "image"] = "both"

@@ -97,8 +97,9 @@ class MultimodalModel(PreTrainedModel, GenerationMixin):
         seen = config.image_encoder.hidden_size
         self.whitening = None
         if config.fusion == "product":
-            self.whitening = Whitening(seen, min(seen, _COMPONENTS))
-            seen += min(seen, _COMPONENTS)
+            components = min(seen, _COMPONENTS)
+            self.whitening = Whitening(seen, components)
+            seen += components
         self.image_projection = nn.Linear(seen, width)
         self.text_dropout = nn.Dropout(config.text_dropout)
         self.image_dropout = nn.Dropout(config.image_dropout)
