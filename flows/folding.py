@@ -1,4 +1,4 @@
-"""Cross-validation in a chain: its parts, its arms, its folds pooled, and why none is registered."""
+"""Cross-validation in a chain: its parts, arms and pooled folds, and why none is registered."""
 
 from collections.abc import Sequence
 
