@@ -28,21 +28,21 @@ from statistics import median
 from benchmarks.ppo_ways import WAYS, FullLengthPolicy, Setting, Step, measure
 from flows.quiet import install
 from tasks.config import RLConfig
+from tasks.config.loading import load_case
+from tasks.config.strategies import strategy
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare as prepare_texts
 from tasks.language.encoding import format_of
-from tasks.language.pretrained import load_generator
 from tasks.language.tail import WholeLanguageModel
 from tasks.language.writing import given_ids
-from tasks.loading import load_case
 from tasks.models.base_models import load_backbone, load_tokenizer, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.generators import load_generator
 from tasks.rl.classifier_reward import ClassifierReward
 from tasks.rl.rewards import Reward
 from tasks.rl.rollout import Query
 from tasks.training.device import has_fast_bf16
 from tasks.training.freezing import freeze
-from tasks.training.strategies import strategy
 
 COLUMNS = ("way", "seconds a step", "drawing", "reading", "learning", "answers/s", "speed", "CPU s")
 

@@ -34,10 +34,10 @@ from flows.quiet import install
 from tasks.answering.building import build_answerer, parts_digest
 from tasks.answering.inputs import prepare_inputs
 from tasks.answering.questions import Asked, encode_texts, read_questions, training_rows
+from tasks.config.loading import load_case
 from tasks.ingestion.vqa.ingest import ingest_pictures
 from tasks.ingestion.vqa.parts import split_questions
 from tasks.ingestion.vqa.pictures import picture_to_ask
-from tasks.loading import load_case
 from tasks.models.multimodal.freezing import freeze_parts
 from tasks.models.multimodal.model import IGNORED, MultimodalModel
 from tasks.models.multimodal.processing import MultimodalProcessor

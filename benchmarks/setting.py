@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.config.loading import load_case
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare as prepare_texts
 from tasks.ingestion.usable import usable_examples
-from tasks.loading import load_case
 from tasks.models.base_models import LocatedModel, locate
 from tasks.splitting.parts import split_into_parts
 from tasks.training.arms import ArmSpec, plan_arms

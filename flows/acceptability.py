@@ -14,7 +14,7 @@ from prefect import flow
 from flows.overrides import Overrides, as_mapping
 from flows.steps import SweepResult
 from flows.supervised import run_case
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 
 @flow(name="acceptability", flow_run_name="acceptability-{profile}", validate_parameters=True)

@@ -4,8 +4,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from tasks.config.loading import CHAINS, case_names, proper_name
 from tasks.errors import RequestError
-from tasks.loading import CHAINS, case_names, nearest, proper_name
+from tasks.wording import nearest
 
 FLOWS = {
     "genre": "flows.genre",

@@ -11,9 +11,9 @@ import flows  # noqa: F401 - switches telemetry off
 from flows.hosted_commands import cancel, export
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict
-from tasks.chains import load_any
+from tasks.config.chains import load_any
+from tasks.config.loading import proper_name, read_case_file
 from tasks.errors import RequestError, ThawError
-from tasks.loading import proper_name, read_case_file
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -34,9 +34,9 @@ from tasks.evaluation.report import html
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.language.checking import check_writing
 from tasks.language.encoding import format_of
-from tasks.language.pretrained import generator_tokenizer
 from tasks.language.untouched import untouched_name, untouched_outcome
 from tasks.models.base_models import block_count, context_of, locate
+from tasks.models.generators import generator_tokenizer
 from tasks.registry.card import writer_card
 from tasks.registry.promotion import Promotion
 from tasks.training.arms import ArmSpec, check_strategies

@@ -15,7 +15,7 @@ from prefect import flow
 from flows.overrides import Overrides, as_mapping
 from flows.steps import SweepResult
 from flows.supervised import run_case
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 
 @flow(name="genre", flow_run_name="genre-{profile}", validate_parameters=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from flows.options import OVERRIDE, PROFILE
-from tasks.loading import load_case, read_case_file
+from tasks.config.loading import load_case, read_case_file
 
 
 @click.command()

@@ -14,7 +14,7 @@ from prefect import flow
 from flows.generative import run_generative
 from flows.overrides import Overrides, as_mapping
 from flows.steps import SweepResult
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 
 @flow(name="latex", flow_run_name="latex-{profile}", validate_parameters=True)

@@ -18,10 +18,10 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from tasks.chains import is_chain, stage_names
 from tasks.config import CaseConfig, Frozen
+from tasks.config.chains import is_chain, stage_names
+from tasks.config.loading import parse_overrides
 from tasks.errors import RequestError
-from tasks.loading import parse_overrides
 
 NOT_OVERRIDDEN = {"case", "title", "task", "profile", "reference"}
 

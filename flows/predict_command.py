@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tasks.chains import answering_case
+from tasks.config.chains import answering_case
 from tasks.errors import RequestError
 
 

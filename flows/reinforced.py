@@ -27,6 +27,7 @@ from flows.steps import (
 )
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
+from tasks.config.loading import grid_points
 from tasks.evaluation.comparison import best_outcome, check_metric_names, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
@@ -36,7 +37,6 @@ from tasks.evaluation.report import html
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.language.encoding import format_of
 from tasks.language.writing import writing_tokenizer
-from tasks.loading import grid_points
 from tasks.models.base_models import block_count, context_of
 from tasks.registry.card import policy_card
 from tasks.registry.promotion import Promotion

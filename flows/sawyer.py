@@ -23,8 +23,8 @@ from flows.catalogue import flow_of
 from flows.overrides import as_mapping, chain_overrides
 from flows.steps import SweepResult, keep_comparison
 from flows.sweep import Sweep, open_sweep
-from tasks.chains import ChainConfig, load_chain
 from tasks.config import CaseConfig
+from tasks.config.chains import ChainConfig, load_chain
 from tasks.errors import ThawError
 from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.findings import Comparison

@@ -16,7 +16,7 @@ from prefect import flow
 from flows.overrides import Overrides, as_mapping
 from flows.preference import run_preference
 from flows.steps import SweepResult
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 
 @flow(name="sawyer_reward", flow_run_name="sawyer_reward-{profile}", validate_parameters=True)

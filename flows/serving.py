@@ -7,7 +7,7 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
 from flows.catalogue import flow_of, runnable_cases, runnable_chains
-from tasks.chains import load_any
+from tasks.config.chains import load_any
 from tasks.errors import RequestError
 
 

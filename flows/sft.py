@@ -15,7 +15,7 @@ from prefect import flow
 from flows.generative import run_generative
 from flows.overrides import Overrides, as_mapping
 from flows.steps import SweepResult
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 
 @flow(name="sft", flow_run_name="sft-{profile}", validate_parameters=True)

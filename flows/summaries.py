@@ -15,7 +15,7 @@ from prefect import flow
 from flows.overrides import Overrides, as_mapping
 from flows.reinforced import run_policy
 from flows.steps import SweepResult
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 
 @flow(name="summaries", flow_run_name="summaries-{profile}", validate_parameters=True)

@@ -16,7 +16,7 @@ from prefect import flow
 from flows.overrides import Overrides, as_mapping
 from flows.picture_answering import run_pictures
 from flows.steps import SweepResult
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 
 @flow(name="vqa", flow_run_name="vqa-{profile}", validate_parameters=True)

@@ -275,9 +275,9 @@ def make_spec(tiny_bert: Path, parts: dict[str, TableRef]) -> "MakeSpec":
 
     def make(**changes: Any) -> "ArmSpec":
         from tasks.config import ModelConfig, TrainingConfig
+        from tasks.config.strategies import strategy
         from tasks.models.base_models import locate
         from tasks.training.arms import ArmSpec
-        from tasks.training.strategies import strategy
 
         training = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "precision": "fp32"}
         model = {"base": str(tiny_bert), "max_length": 24}

@@ -14,12 +14,12 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.ordinal import Scale
 from tasks.evaluation.weighted import metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
-from tasks.sections.base import Task
 
 
 @dataclass(frozen=True)

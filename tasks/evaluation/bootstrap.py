@@ -25,6 +25,7 @@ from itertools import combinations
 import numpy as np
 
 from tasks.config import EvaluationConfig
+from tasks.config.base import Task
 from tasks.errors import ThawError
 from tasks.evaluation.completions import NO_SHARES, Completions, read_completions
 from tasks.evaluation.findings import Difference, Interval
@@ -34,7 +35,6 @@ from tasks.evaluation.scored import METRICS as SCORED_METRICS
 from tasks.evaluation.scored import UNBOUNDED as SCORED_UNBOUNDED
 from tasks.evaluation.scored import Scored, is_signed, read_scored
 from tasks.evaluation.weighted import Figures, WeightedMetrics
-from tasks.sections.base import Task
 
 Table = Predictions | Completions | Scored
 _BLOCK = 2_000_000  # row weights held at a time: bounds the memory on large test parts

@@ -11,6 +11,7 @@ from statistics import fmean
 import numpy as np
 
 from tasks.config import CaseConfig
+from tasks.config.strategies import WHOLE
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.bootstrap import differences, intervals, resample
 from tasks.evaluation.completions import OF_TOKENS, SCORES
@@ -29,7 +30,6 @@ from tasks.evaluation.ordinal import OF_SCALE, scale_of
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
-from tasks.training.strategies import WHOLE
 
 COSTS = (
     "trainable_parameters",

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from tasks.config.base import Task
 from tasks.evaluation.wording import metric_title
-from tasks.sections.base import Task
 
 # JSON has no NaN: pydantic writes null for it, and this reads it back.
 Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]

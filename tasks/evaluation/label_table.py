@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from tasks.config.base import Task
 from tasks.evaluation.metrics import decide
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import figure
-from tasks.sections.base import Task
 
 
 def per_label(outcome: Outcome, labels: Sequence[str], task: Task = "multi_label") -> pd.DataFrame:

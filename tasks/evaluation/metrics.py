@@ -23,10 +23,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.ordinal import Scale, ordinal_metrics
 from tasks.evaluation.single_label import single_label_metrics
-from tasks.sections.base import Task
 
 Metrics = dict[str, float]
 

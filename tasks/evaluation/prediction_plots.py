@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
+from tasks.config.base import Task
 from tasks.evaluation.confusion import confusion, reliability_bins
 from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_png
 from tasks.evaluation.metrics import decide
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.wording import figure, percent, span
-from tasks.sections.base import Task
 
 MOST_LABELS = 16  # panels that a page of precision/recall curves still shows legibly
 MOST_WRITTEN = 12  # classes up to which a cell of the confusion matrix holds its figures

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from tasks.config.base import Task
 from tasks.evaluation.variety import DistinctGrams
 from tasks.evaluation.weighted_decisions import RowMeans
-from tasks.sections.base import Task
 from tasks.storage import TableRef, put_table
 
 METRICS: dict[Task, tuple[str, ...]] = {

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from tasks.config.strategies import WHOLE
 from tasks.evaluation.findings import Comparison, Difference, Entry
 from tasks.evaluation.wording import (
     amount,
@@ -18,7 +19,6 @@ from tasks.evaluation.wording import (
     signed_span,
     span,
 )
-from tasks.training.strategies import WHOLE
 
 Tone = Literal["", "better", "worse", "even"]
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from tasks.language.texts import ngrams
+from tasks.texts import ngrams
 
 ORDERS = (1, 2)
 
 
 class DistinctGrams:
-    """`distinct_1` and `distinct_2` (`tasks.language.texts.distinct`) of the drawn answers.
+    """`distinct_1` and `distinct_2` (`tasks.texts.distinct`) of the drawn answers.
 
     An answer that is drawn twice adds its n-grams twice and no new one, so that resamples lie
     below the figure itself: the bootstrap moves its interval back (`bootstrap.py`).

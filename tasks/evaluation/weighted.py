@@ -22,6 +22,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from tasks.config.base import Task
 from tasks.evaluation.completions import COMPLETION_METRICS, completion_parts
 from tasks.evaluation.metrics import decide
 from tasks.evaluation.ordinal import OF_SCALE, Scale, ScaleFigures
@@ -30,7 +31,6 @@ from tasks.evaluation.scored import Scored, scored_parts
 from tasks.evaluation.single_label import cross_entropy
 from tasks.evaluation.weighted_decisions import ClassDecisions, LabelDecisions, RowMeans
 from tasks.evaluation.weighted_rankings import LabelRankings, PositiveRanking
-from tasks.sections.base import Task
 
 DECISIONS = (
     "f1_micro",

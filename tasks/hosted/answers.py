@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from tasks.errors import RequestError, ThawError
 from tasks.hosted.jsonl import Example, examples
-from tasks.hosted.replies import Reply
 from tasks.network.hosted_errors import RefusedError
+from tasks.network.replies import Reply
 from tasks.storage import TableRef
 
 REFUSALS = 5

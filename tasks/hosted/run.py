@@ -15,10 +15,10 @@ from tasks.hosted.job import JobRecord, Note, read_record, start_job, watch_job
 from tasks.hosted.jsonl import Example
 from tasks.hosted.lines import messages, prompt
 from tasks.hosted.prices import price_list
-from tasks.hosted.replies import Reply
 from tasks.hosted.scoring import probabilities
 from tasks.hosted.vocabulary import Vocabulary, check_labels
 from tasks.network.hosted import HostedApi, key_of
+from tasks.network.replies import Reply
 from tasks.storage import TableRef
 from tasks.training.encoding import multi_hot
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tasks.hosted.answers import Answer
-from tasks.hosted.replies import Reply
+from tasks.network.replies import Reply
 
 FLOOR = 1e-6
 """Probability of a label that is not among the tokens that the server names, before the row's

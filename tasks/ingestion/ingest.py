@@ -19,8 +19,8 @@ from tasks.ingestion.instructions import check_dialogue_roles, read_instructions
 from tasks.ingestion.readers import read_file
 from tasks.ingestion.selection import keep_rows, sort_rows
 from tasks.ingestion.sources import fetch
-from tasks.loading import nearest
 from tasks.storage import TableRef, put_table
+from tasks.wording import nearest
 
 MOST_NAMED = 30
 """Column names that a message lists."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
-from tasks.loading import nearest
+from tasks.wording import nearest
 
 
 def check_layout_roles(

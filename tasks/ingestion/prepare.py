@@ -10,8 +10,8 @@ import pyarrow as pa
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.cleaning import clean
-from tasks.loading import nearest
 from tasks.storage import TableRef, put_table
+from tasks.wording import nearest
 
 __all__ = ["clean", "label_parser", "parse_template", "prepare", "render"]
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.errors import RequestError
-from tasks.loading import nearest
+from tasks.wording import nearest
 
 MOST_VALUES = 10
 """Values that a message lists before it counts the rest."""

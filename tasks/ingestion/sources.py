@@ -6,10 +6,10 @@ import pyarrow as pa
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
-from tasks.loading import nearest
 from tasks.network import download, hub_dataset, unpack_member
 from tasks.paths import cache_dir, samples_dir
 from tasks.storage import file_digest
+from tasks.wording import nearest
 
 SPLIT = "split"
 """Column that tells rows of `hub_split` ("train") and of `hub_test_split` ("test") apart."""

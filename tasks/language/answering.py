@@ -13,10 +13,10 @@ from tasks.config import LanguageConfig
 from tasks.evaluation.completions import Scores, put_completions
 from tasks.language.encoding import CompletionPart, read_pairs
 from tasks.language.generating import Decoding, Generated, generate
-from tasks.language.latex import latex_scores
 from tasks.language.row_losses import RowLosses
-from tasks.language.texts import text_scores
+from tasks.latex import latex_scores
 from tasks.storage import TableRef
+from tasks.texts import text_scores
 
 Writer = tuple[PreTrainedModel, PreTrainedTokenizerBase, LanguageConfig]
 """What generates: the model, its tokenizer, and how."""

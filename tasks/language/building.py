@@ -9,10 +9,10 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.config import LanguageConfig
 from tasks.errors import ThawError
 from tasks.language.encoding import CompletionPart, encode_part
-from tasks.language.pretrained import load_generator
 from tasks.language.tail import WholeLanguageModel
 from tasks.models.adapting import add_lora, merge_lora
 from tasks.models.base_models import LocatedModel, context_of, locate
+from tasks.models.generators import load_generator
 from tasks.training.arms import ArmSpec
 from tasks.training.building import TRAINED, read_spec
 from tasks.training.trunk import PARTS

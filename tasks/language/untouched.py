@@ -14,10 +14,10 @@ from tasks.language.answering import answer_table
 from tasks.language.building import language_of
 from tasks.language.encoding import Example, encode_part, read_pairs
 from tasks.language.pairs import PairCollator
-from tasks.language.pretrained import load_generator
 from tasks.language.row_losses import row_losses
 from tasks.language.tail import WholeLanguageModel
 from tasks.models.base_models import context_of, locate
+from tasks.models.generators import load_generator
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
 from tasks.training.device import uses_gpu, wants_bf16

@@ -20,8 +20,8 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError
 from tasks.language.generating import Decoding, Generated, answer_of, generate
 from tasks.language.pairs import Prompt, pad_right, prompt_ids
-from tasks.language.pretrained import generator_tokenizer, load_generator
 from tasks.models.base_models import LocatedModel, load_tokenizer, load_weights
+from tasks.models.generators import generator_tokenizer, load_generator
 
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 

@@ -6,8 +6,8 @@ from torch import Tensor
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError
-from tasks.language.pretrained import load_generator
 from tasks.models.base_models import LocatedModel
+from tasks.models.generators import load_generator
 
 
 def label_token(label: str, tokenizer: PreTrainedTokenizerBase) -> int:

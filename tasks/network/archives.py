@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tasks.errors import RequestError
-from tasks.loading import nearest
 from tasks.storage import atomic_path, require_free_space
+from tasks.wording import nearest
 
 LARGEST_MEMBER = 8 * 1024**3
 """Bytes; an archive that declares more for the wanted file is refused."""

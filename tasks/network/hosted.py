@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.config import HostedConfig
 from tasks.errors import RequestError, ThawError
-from tasks.hosted.replies import Reply, read_chat, read_completion
 from tasks.network.cache import refuse_offline
 from tasks.network.hosted_errors import sentence_of
+from tasks.network.replies import Reply, read_chat, read_completion
 
 Result = TypeVar("Result")
 Message = Mapping[str, str]

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from datasets import Dataset
 from transformers import AutoConfig
 
+from tasks.config.preference import PreferenceConfig
 from tasks.errors import RequestError
 from tasks.models.base_models import LocatedModel, load_tokenizer
 from tasks.models.classifier import tells_texts_apart
 from tasks.preferences.reading import read_pairs
-from tasks.sections.preference import PreferenceConfig
 from tasks.storage import TableRef
 from tasks.training.encoding import TEXTS_AT_ONCE, EncodedPart
 

@@ -12,6 +12,8 @@ import numpy as np
 from torch import nn
 from transformers import set_seed
 
+from tasks.config.preference import PreferenceConfig
+from tasks.config.strategies import strategy
 from tasks.evaluation.outcomes import Outcome
 from tasks.models.base_models import LocatedModel, locate
 from tasks.models.classifier import TextClassifier
@@ -19,7 +21,6 @@ from tasks.preferences.batching import PairCollator
 from tasks.preferences.encoding import EncodedPairs, encode_pairs
 from tasks.preferences.figures import pair_table, ranked
 from tasks.preferences.trainer import RewardTrainer
-from tasks.sections.preference import PreferenceConfig
 from tasks.training.arms import ArmSpec
 from tasks.training.building import build_model, collator_for, text_length
 from tasks.training.callbacks import (
@@ -42,7 +43,6 @@ from tasks.training.keeping import (
 )
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.resuming import train_or_resume
-from tasks.training.strategies import strategy
 from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
 from tasks.training.trunk import TrunkCollator, depth_of, use_trunk, with_places
 from tasks.training.trunk_pass import Depth

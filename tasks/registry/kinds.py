@@ -7,7 +7,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from tasks.sections.base import Task
+from tasks.config.base import Task
 from tasks.storage import TableRef
 
 CHECKED_ROWS = 8

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.config.loading import proper_name
 from tasks.errors import RequestError
-from tasks.loading import proper_name
 from tasks.tracking import Tracker
 
 

@@ -17,8 +17,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.config.loading import case_names, proper_name
 from tasks.errors import RequestError, ThawError
-from tasks.loading import case_names, proper_name
 from tasks.models.base_models import LocatedModel, locate
 from tasks.paths import store_dir
 from tasks.storage import file_digest

@@ -10,13 +10,13 @@ import numpy as np
 from tasks.config import LanguageConfig, RLConfig
 from tasks.evaluation.scored import GREEDY, TEXT, put_scored
 from tasks.language.answering import decoding_of
-from tasks.language.texts import overlap, text_scores
 from tasks.language.writing import write
 from tasks.rl.building import PromptPart
 from tasks.rl.held_out import Measured, measure
 from tasks.rl.policy import Policy
 from tasks.rl.rewards import Reward, Scores, score_answers
 from tasks.storage import TableRef
+from tasks.texts import overlap, text_scores
 
 
 def drawn_answers(

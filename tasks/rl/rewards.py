@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from tasks.errors import RequestError, ThawError
-from tasks.language.texts import repetition
+from tasks.texts import repetition
 
 # The end of a sentence, a closing bracket or quotation mark, or a figure.
 _FINISHED = re.compile(r"[.!?…:;)\]}\"'`”’»0-9]$")

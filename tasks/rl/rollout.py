@@ -9,11 +9,11 @@ from torch import Tensor
 
 from tasks.config import RLConfig
 from tasks.errors import RequestError
-from tasks.language.texts import repetition
 from tasks.rl.formulas import advantages_and_returns, masked_mean, token_rewards, whiten
 from tasks.rl.policy import Policy
 from tasks.rl.rewards import Reward, Scores, score_answers
 from tasks.rl.tokens import Answers, Prompts
+from tasks.texts import repetition
 
 
 @dataclass(frozen=True)

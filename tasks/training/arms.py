@@ -20,16 +20,19 @@ from tasks.config import (
     TrainingConfig,
     VqaConfig,
 )
+from tasks.config.loading import grid_points
+from tasks.config.strategies import Strategy
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
-from tasks.loading import grid_points
 from tasks.paths import store_dir
 from tasks.storage import TableRef
-from tasks.training.strategies import Strategy
 
 # What an arm's result depends on: a change elsewhere (a report, the README) retrains nothing.
 CODE_OF_AN_ARM = (
+    "config/strategies.py",
+    "texts.py",
+    "latex.py",
     "models",
     "training",
     "evaluation/metrics.py",

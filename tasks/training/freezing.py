@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from tasks.config.strategies import Strategy
 from tasks.models.adapting import kind_of
 from tasks.models.anatomy import OnBackbone, blocks_in, blocks_of, frozen_modules
-from tasks.training.strategies import Strategy
 
 
 @dataclass(frozen=True)

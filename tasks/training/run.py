@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 from transformers import set_seed
 
+from tasks.config.strategies import strategy
 from tasks.evaluation.calibration import calibration_error, fit_temperature
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, put_predictions
@@ -46,7 +47,6 @@ from tasks.training.keeping import (
 )
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.resuming import train_or_resume
-from tasks.training.strategies import strategy
 from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
 from tasks.training.trunk import Trunk, TrunkCollator, depth_of, use_trunk, with_places
 from tasks.training.trunk_pass import Depth

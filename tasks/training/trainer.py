@@ -14,9 +14,9 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from tasks.config import TrainingConfig
 from tasks.errors import RequestError
 from tasks.evaluation.wording import lower_is_better
-from tasks.loading import nearest
 from tasks.models.adapting import Kind, kind_of
 from tasks.training.device import uses_gpu, wants_bf16
+from tasks.wording import nearest
 
 # Fields of TrainingArguments that Thaw's own configuration or its guarantees decide.
 RESERVED = {

@@ -19,6 +19,7 @@ from datasets import Dataset
 from filelock import FileLock
 from torch import Tensor, nn
 
+from tasks.config.strategies import Strategy
 from tasks.errors import RequestError, ThawError
 from tasks.models.anatomy import FAMILIES, OnBackbone
 from tasks.models.classifier import TextClassifier
@@ -28,7 +29,6 @@ from tasks.training.batching import PaddingCollator
 from tasks.training.device import wants_bf16
 from tasks.training.encoding import EncodedPart
 from tasks.training.hidden_store import HiddenStates, make_room, open_states, trunk_dir
-from tasks.training.strategies import Strategy
 from tasks.training.trunk_pass import Depth, Pass, rank, run_pass, stack
 
 PARTS = ("train", "validation", "test")

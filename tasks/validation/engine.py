@@ -17,9 +17,9 @@ from great_expectations.expectations.expectation_configuration import Expectatio
 from great_expectations.expectations.registry import list_registered_expectation_implementations
 
 from tasks.errors import RequestError
-from tasks.loading import nearest
 from tasks.validation.findings import Outcome
 from tasks.validation.suites import Expectation
+from tasks.wording import nearest
 
 # This one sets itself to INFO, past the level of its parents (see `__init__.py`).
 logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)

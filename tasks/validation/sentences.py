@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tasks.loading import nearest
 from tasks.validation.findings import Outcome
 from tasks.validation.suites import Expectation, Table
+from tasks.wording import nearest
 
 VALUE_LENGTH = 60
 

@@ -22,8 +22,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from tasks.errors import RequestError
-from tasks.loading import nearest
 from tasks.paths import conf_dir
+from tasks.wording import nearest
 
 Table = Literal["examples", "labels"]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]

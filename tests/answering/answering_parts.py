@@ -34,9 +34,9 @@ OVERRIDES = (
 def build_spec(text_encoder: Path, *overrides: str) -> "ArmSpec":
     """The first arm of the sample case under tiny settings; parts lie in the test's own store."""
     from tasks.answering.building import parts_digest
+    from tasks.config.loading import load_case
     from tasks.ingestion.vqa.ingest import ingest_pictures
     from tasks.ingestion.vqa.parts import split_questions
-    from tasks.loading import load_case
     from tasks.training.arms import plan_arms
 
     given = [*OVERRIDES, f"vqa.text_encoder={text_encoder}", *overrides]

@@ -10,8 +10,8 @@ from transformers import ResNetConfig, ResNetModel, ViTModel
 
 from tasks.answering.building import build_answerer, parts_digest
 from tasks.answering.checking import check_pictures
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.loading import load_case
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tasks.config import CaseConfig, ReferenceConfig
+from tasks.config.loading import load_case
 from tasks.evaluation.metrics import multi_label_metrics, tune_thresholds
 from tasks.evaluation.outcomes import CurvePoint, Outcome, put_predictions
 from tasks.evaluation.single_label import single_label_metrics
-from tasks.loading import load_case
 
 LABELS = ["Action", "Comedy", "Drama", "Fantasy", "Horror", "Mecha", "Music", "School"]
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.evaluation.calibration import (
     calibration_error,
@@ -19,7 +20,6 @@ from tasks.evaluation.calibration import (
 )
 from tasks.evaluation.calibration_plot import calibration
 from tasks.evaluation.outcomes import read_predictions
-from tasks.loading import load_case
 from tasks.models.classifier import to_probabilities
 
 

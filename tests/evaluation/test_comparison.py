@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tasks.config import CaseConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.comparison import best_outcome, check_metric_names, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
-from tasks.loading import load_case
 
 MakeOutcome = Callable[..., Outcome]
 LABELS = ["Action", "Comedy", "Drama", "Fantasy", "Horror", "Mecha", "Music", "School"]

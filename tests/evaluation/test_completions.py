@@ -18,7 +18,7 @@ from tasks.evaluation.completions import (
 )
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.weighted import Figures, metric_names
-from tasks.language.texts import distinct, text_scores
+from tasks.texts import distinct, text_scores
 
 
 def frame(rows: int, seed: int) -> pd.DataFrame:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tasks.config import CaseConfig
+from tasks.config.loading import load_case
 from tasks.errors import ThawError
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.completions import completion_metrics, put_completions
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.pooling import pool_folds
 from tasks.evaluation.report import html, markdown
-from tasks.loading import load_case
 
 ROWS = 12
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from genre_runs import Store, options, thaw
 
+from tasks.config.loading import load_case
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
-from tasks.loading import load_case
 from tasks.splitting.parts import split_into_parts
 
 

@@ -8,7 +8,7 @@ import yaml
 from genre_runs import Answer, Store, Swept, synopses, thaw
 
 from flows.cli import cli
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 COMMANDS = tuple(cli.commands)
 GHOSTS = "The ghost left blood on the grave of the dead"

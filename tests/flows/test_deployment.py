@@ -15,8 +15,8 @@ from flows.catalogue import flow_of, runnable_cases
 from flows.genre import genre
 from flows.overrides import Overrides, as_mapping, overrides_of
 from flows.serving import deployment_of
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.loading import load_case
 
 
 def schema_of(case: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from genre_runs import Answer, Store, Swept, home, run_genre, synopses, write_csv
 
 from tasks.config import CaseConfig
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 from tasks.storage import TableRef
 
 BASELINES = {"untrained head", "label frequencies", "TF-IDF + logistic regression"}

@@ -126,9 +126,9 @@ def test_the_champion_answers_with_calibrated_confidence(
 
 @pytest.mark.parametrize("profile", ["sample", "book"])
 def test_the_real_file_is_split_as_it_says(real_data: Path, profile: str) -> None:
+    from tasks.config.loading import load_case
     from tasks.ingestion.ingest import ingest
     from tasks.ingestion.prepare import prepare
-    from tasks.loading import load_case
     from tasks.splitting.given_test import rows_of_test
 
     overrides = [f"data.path={real_data}/imdb.parquet", "data.limit=400"]

@@ -9,7 +9,7 @@ import pytest
 from genre_runs import ROOT
 
 from flows.cli import cli
-from tasks.chains import load_any
+from tasks.config.chains import load_any
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(?:bash|console|sh|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -105,9 +105,9 @@ def test_stars_that_are_none_are_refused_with_row_and_value(
 
 def prepared(file: Path, *overrides: str) -> Any:
     """The rows that would be validated."""
+    from tasks.config.loading import load_case
     from tasks.ingestion.ingest import ingest
     from tasks.ingestion.prepare import prepare
-    from tasks.loading import load_case
 
     config = load_case("reviews", "sample", [f"data.path={file}", *overrides])
     return prepare(ingest(config.data), config.data).read().set_index("id")
@@ -129,10 +129,10 @@ def test_a_title_or_a_body_is_enough(tmp_path: Path) -> None:
 
 
 def test_sorted_rows_stay_sorted_in_every_part(tmp_path: Path) -> None:
+    from tasks.config.loading import load_case
     from tasks.ingestion.ingest import ingest
     from tasks.ingestion.prepare import prepare
     from tasks.ingestion.usable import usable_examples
-    from tasks.loading import load_case
     from tasks.splitting.parts import split_into_parts
 
     file = reviews(tmp_path / "reviews.jsonl")
@@ -146,7 +146,7 @@ def test_sorted_rows_stay_sorted_in_every_part(tmp_path: Path) -> None:
 
 
 def test_the_real_reviews_run_up_to_their_parts(real_data: Path) -> None:
-    from tasks.loading import load_case
+    from tasks.config.loading import load_case
     from tasks.splitting.assignment import assign_parts
 
     columns = "data.columns={title: review_title, body: review_body}"

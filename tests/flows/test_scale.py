@@ -14,7 +14,7 @@ from tiny import sample_records
 ROWS = 100_000
 STEPS = """
 import sys
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples

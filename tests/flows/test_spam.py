@@ -76,8 +76,8 @@ def test_the_chapters_other_readings_run(quick_spam: tuple[str, ...], pooling: s
 
 
 def test_the_real_file_is_read_whole(real_data: Path) -> None:
+    from tasks.config.loading import load_case
     from tasks.ingestion.ingest import ingest
-    from tasks.loading import load_case
 
     config = load_case("spam", "sample", [f"data.path={real_data}/SMSSpamCollection", *READ_AS_UCI])
     assert ingest(config.data).rows == 5574

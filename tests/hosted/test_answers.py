@@ -12,8 +12,8 @@ from hosted_parts import MakePart
 from tasks.errors import RequestError, ThawError
 from tasks.hosted.answers import ask_all, read_answers
 from tasks.hosted.jsonl import Example
-from tasks.hosted.replies import Reply
 from tasks.network.hosted_errors import RefusedError
+from tasks.network.replies import Reply
 
 TEXTS = [f"text {number}" for number in range(40)]
 

@@ -14,13 +14,13 @@ from hosted_parts import MakePart
 from network.openai_server import KEY, OpenAI, does_it_then, fails, hangs
 
 from tasks.config import CaseConfig, HostedConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.outcomes import read_predictions
 from tasks.hosted.answers import journal_of, read_answers
 from tasks.hosted.arm import HostedArm, hosted_dir, plan_hosted
 from tasks.hosted.job import cancel_jobs, read_record
 from tasks.hosted.run import Finished, check_hosted, finish, outcome_of, submit
-from tasks.loading import load_case
 
 Settings = Callable[..., HostedConfig]
 MakeArm = Callable[..., tuple[HostedArm, CaseConfig]]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tasks.config import HostedConfig
+from tasks.config.loading import case_names
 from tasks.errors import RequestError
 from tasks.hosted.prices import Price, PriceList, price_list
-from tasks.loading import case_names
 
 
 def test_the_table_that_ships_says_that_it_is_an_estimate() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.hosted.answers import Answer
-from tasks.hosted.replies import Reply
 from tasks.hosted.scoring import distribution, probabilities
+from tasks.network.replies import Reply
 
 STARS = list("12345")
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tasks.config import DataConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.ingestion.ingest import ingest
-from tasks.loading import load_case
 
 CSV = "Name,plot,Genre Names,score\nHarbour,A quiet town.,Drama,7\nOrbit,,Sci-Fi,8\n"
 

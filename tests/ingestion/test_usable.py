@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.config import DataConfig
+from tasks.config.loading import load_case
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
-from tasks.loading import load_case
 from tasks.storage import put_table
 
 Row = tuple[str | None, list[str]]

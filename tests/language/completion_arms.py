@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from tasks.config import LanguageConfig, ModelConfig, TrainingConfig
+from tasks.config.strategies import strategy
 from tasks.evaluation.outcomes import Outcome
 from tasks.language.training import train_completion_arm
 from tasks.models.base_models import locate
 from tasks.storage import put_table
 from tasks.training.arms import ArmSpec
-from tasks.training.strategies import strategy
 
 MakeArm = Callable[..., ArmSpec]
 

@@ -22,7 +22,7 @@ def decoder() -> Decoder:
         import torch
         from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 
-        from tasks.language.pretrained import fit_vocabulary, with_pad_and_end
+        from tasks.models.generators import fit_vocabulary, with_pad_and_end
 
         tokenizer = byte_tokenizer("gpt2")
         tokenizer.pad_token = None

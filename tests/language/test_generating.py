@@ -253,8 +253,8 @@ def test_greedy_is_transformers_own_greedy(family: str, decoder) -> None:
 @pytest.mark.slow
 def test_the_real_models_batches_write_what_each_prompt_gets_alone() -> None:
     from tasks.language.pairs import LATEX
-    from tasks.language.pretrained import load_generator
     from tasks.models.base_models import locate
+    from tasks.models.generators import load_generator
 
     model, tokenizer = load_generator(locate("smollm2"))
     sources = ["x", "the integral of x squared from zero to one", "two pi r", "x over n"]

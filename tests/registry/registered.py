@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tasks.sections.base import Task
+from tasks.config.base import Task
 
 
 def register(name: str, package: Any, task: Task, base: str = "", alias: str = "champion") -> str:

@@ -12,9 +12,9 @@ from test_run import train
 from tiny import MakeSpec, sample_records
 
 from tasks.config import CaseConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
-from tasks.loading import load_case
 from tasks.models import base_models
 from tasks.registry import arm_prediction
 from tasks.registry.arm_prediction import Prompts, read_outcome

@@ -10,7 +10,7 @@ import torch
 from tiny import DECODERS, FAMILIES, LABELS, sample_records
 
 from tasks.config import DataConfig
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 from tasks.models.base_models import load_backbone, load_tokenizer, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.registry.package import Package, PackageInfo, render_bare

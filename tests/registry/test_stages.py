@@ -10,8 +10,8 @@ from genre_runs import home
 from registry.registered import classifier, register, reward_model, writer
 
 from tasks.config import RewardConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
-from tasks.loading import load_case
 from tasks.registry.stages import fetch, is_reference, locate_start, package_folder
 from tasks.rl.pinning import pin
 from tasks.rl.reward_models import build_reward

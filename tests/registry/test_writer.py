@@ -6,8 +6,8 @@ import pytest
 
 from tasks.config import DataConfig, LanguageConfig
 from tasks.errors import RequestError
-from tasks.language.pretrained import load_generator
 from tasks.models.base_models import locate
+from tasks.models.generators import load_generator
 from tasks.registry.verify import TOLERANCE, largest_difference
 from tasks.registry.writer import Writer, WriterInfo
 

@@ -28,9 +28,9 @@ def prompt_parts() -> dict[str, TableRef]:
 def policy_spec(base: Path, **changes: Any) -> "ArmSpec":
     """An arm on a tiny model; `rl=` takes fields to change."""
     from tasks.config import LanguageConfig, ModelConfig, RewardConfig, TrainingConfig
+    from tasks.config.strategies import strategy
     from tasks.models.base_models import locate
     from tasks.training.arms import ArmSpec
-    from tasks.training.strategies import strategy
 
     rl = {"max_new_tokens": 8, "learning_rate": 1e-2} | changes.pop("rl", {})
     fields: dict[str, Any] = {

@@ -15,6 +15,7 @@ from rl.rl_parts import (
 )
 from torch import nn
 
+from tasks.config.strategies import strategy
 from tasks.language.tail import WholeLanguageModel
 from tasks.rl.causal import CausalPolicy
 from tasks.rl.policy import Policy
@@ -23,7 +24,6 @@ from tasks.rl.training import train
 from tasks.rl.update import learn, make_optimizer
 from tasks.rl.with_trl import train_with_trl
 from tasks.training.freezing import freeze
-from tasks.training.strategies import strategy
 
 QUERIES = make_queries(PROMPTS)
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from tiny import MakeSpec
 
-from tasks.loading import load_case
+from tasks.config.loading import load_case
+from tasks.config.strategies import strategy
 from tasks.paths import store_dir
 from tasks.storage import TableRef, put_table
 from tasks.training import arms
 from tasks.training.arms import ArmSpec, code_version, plan_arms
-from tasks.training.strategies import strategy
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import torch
 from tiny import BLOCKS, DECODERS, FAMILIES
 from transformers import AutoModel, DistilBertConfig, ElectraConfig
 
+from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.anatomy import FAMILIES as ANATOMIES
 from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.training.freezing import count_blocks, freeze
-from tasks.training.strategies import strategy
 
 BOTTOM = {"full": None, "freeze_1": 1, "freeze_4": 4, "last_1": 3, "last_4": 0, "head": 4}
 

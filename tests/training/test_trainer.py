@@ -9,13 +9,13 @@ import torch
 from tiny import WIDTH
 
 from tasks.config import TrainingConfig
+from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.adapting import add_lora, kind_of
 from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
 from tasks.training.freezing import freeze
-from tasks.training.strategies import strategy
 from tasks.training.trainer import NAMED, RESERVED, higher_is_better, optimizer, training_arguments
 
 

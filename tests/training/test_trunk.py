@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tiny import BLOCKS, FAMILIES, WIDTH, MakeSpec
 from torch import Tensor
 
+from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
@@ -22,7 +23,6 @@ from tasks.training.building import encode_part, load_trained
 from tasks.training.freezing import freeze
 from tasks.training.hidden_store import make_room, open_states, trunk_dir
 from tasks.training.run import train_arm
-from tasks.training.strategies import strategy
 from tasks.training.trunk_pass import token_batches
 
 NO_LOG = lambda metrics, step: None  # noqa: E731

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from tasks.config import CaseConfig
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 
 WORDS = "a crew of bounty hunters drifts from moon to moon and always ends up hungry and broke"
 

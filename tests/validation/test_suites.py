@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from tasks.config import CaseConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.loading import load_case
 from tasks.paths import conf_dir
 from tasks.validation.suites import load_suite
 from tasks.validation.validate import validate

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.config import CaseConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.loading import load_case
 from tasks.validation.findings import Finding, ValidationReport
 from tasks.validation.validate import validate
 

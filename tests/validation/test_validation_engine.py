@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.config import CaseConfig
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 from tasks.validation.validate import validate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ logging.basicConfig(level=logging.INFO)  # as a scheduler may have set it
 def refuse(*arguments, **named): raise AssertionError(f"the network was tried: {arguments}")
 socket.socket.connect = socket.getaddrinfo = refuse
 import pandas as pd
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 from tasks.validation.validate import validate
 rows = pd.DataFrame({"row": [1], "id": ["1"], "text": ["a"], "labels": [["x"]]})
 assert not validate(rows, load_case("genre")).passed

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.config import CaseConfig
-from tasks.loading import load_case
+from tasks.config.loading import load_case
 from tasks.validation.tables import example_table, label_table, usable_rows
 
 

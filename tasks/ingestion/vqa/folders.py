@@ -8,8 +8,8 @@ from filelock import FileLock
 from tasks.config import CaseConfig
 from tasks.errors import RequestError
 from tasks.ingestion.vqa import scenes
-from tasks.loading import nearest
 from tasks.paths import store_dir
+from tasks.wording import nearest
 
 SCENES = "scenes"
 # What the drawn files depend on besides their number.

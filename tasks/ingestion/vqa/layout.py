@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import RequestError
-from tasks.loading import nearest
+from tasks.wording import nearest
 
 _QUESTIONS = re.compile(r"(v2_)?OpenEnded_mscoco_(?P<part>\w+)_questions\.json")
 

@@ -17,9 +17,9 @@ them, because "ln_cross_attn" does not contain the word that it looked for.)
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tasks.config.strategies import FROZEN_PARTS, FrozenParts
 from tasks.errors import RequestError
-from tasks.loading import nearest
-from tasks.training.strategies import FROZEN_PARTS, FrozenParts
+from tasks.wording import nearest
 
 if TYPE_CHECKING:
     from tasks.models.multimodal.model import MultimodalModel

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from tasks.language.pretrained import fit_vocabulary
+from tasks.models.generators import fit_vocabulary
 
 PAD, BEGIN, END = "<|pad|>", "<|begin|>", "<|end|>"
 

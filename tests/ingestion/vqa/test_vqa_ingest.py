@@ -10,12 +10,12 @@ from conftest import ROOT
 from ingestion.vqa.vqa_files import annotation, draw, question, simple_part, write_part
 
 from tasks.config import CaseConfig
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.ingestion.vqa.folders import data_folder, drawn_scenes
 from tasks.ingestion.vqa.ingest import IngestedPictures, ingest_pictures
 from tasks.ingestion.vqa.parts import PictureSplitReport, split_questions
 from tasks.ingestion.vqa.question_table import question_table
-from tasks.loading import load_case
 from tasks.storage import TableRef
 from tasks.validation.validate import validate
 
@@ -209,7 +209,7 @@ def test_200000_questions_become_parts_in_30_seconds_and_1500_megabytes(tmp_path
         "import resource, sys, time\n"
         "from tasks.ingestion.vqa.ingest import ingest_pictures\n"
         "from tasks.ingestion.vqa.parts import split_questions\n"
-        "from tasks.loading import load_case\n"
+        "from tasks.config.loading import load_case\n"
         "config = load_case('vqa', 'sample', ['data.path=' + sys.argv[1]])\n"
         "start = time.process_time()\n"
         "found = ingest_pictures(config)\n"

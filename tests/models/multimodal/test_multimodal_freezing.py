@@ -6,9 +6,9 @@ import pytest
 import torch
 from models.multimodal.joined_parts import Joined
 
+from tasks.config.strategies import FROZEN_PARTS
 from tasks.errors import RequestError
 from tasks.models.multimodal.freezing import freeze_parts, is_cross_attention
-from tasks.training.strategies import FROZEN_PARTS
 
 Join = Callable[..., Joined]
 # Which groups of parameters train under each strategy.

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from tasks.config.loading import load_case
+from tasks.config.strategies import Strategy, strategy
 from tasks.errors import RequestError
-from tasks.loading import load_case
 from tasks.training.arms import check_strategies
-from tasks.training.strategies import Strategy, strategy
 
 
 class Holder(BaseModel):

@@ -1,57 +1,31 @@
 """Typed, frozen configuration of a case: what `conf/<case>.yaml`, a profile and overrides make.
 
-Its sections stand in `tasks/sections/`, every field documented there; these texts are also the
-help in the Prefect form. The loader is `tasks/loading.py`.
+Its sections stand beside this file, every field documented there; these texts are also the help
+in the Prefect form. The loader is `loading.py`.
 """
 
 from typing import Any
 
 from pydantic import field_validator, model_validator
 
-from tasks.sections.base import Frozen, Part, Task
-from tasks.sections.data import DataConfig
-from tasks.sections.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
-from tasks.sections.hosted import HostedConfig
-from tasks.sections.language import LanguageConfig
-from tasks.sections.preference import PreferenceConfig
-from tasks.sections.reference import ReferenceConfig, ReferenceRow
-from tasks.sections.rl import RewardConfig, RLConfig
-from tasks.sections.running import (
+from tasks.config.base import Frozen, Task
+from tasks.config.data import DataConfig
+from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
+from tasks.config.hosted import HostedConfig
+from tasks.config.language import LanguageConfig
+from tasks.config.preference import PreferenceConfig
+from tasks.config.reference import ReferenceConfig
+from tasks.config.rl import RewardConfig, RLConfig
+from tasks.config.running import (
     ExecutionConfig,
     GridConfig,
     RegistryConfig,
     ScheduleConfig,
     TrackingConfig,
 )
-from tasks.sections.training import ModelConfig, TrainingConfig
-from tasks.sections.vqa import SmallConfig, VqaConfig
-from tasks.training.strategies import Strategy, check_task
-
-__all__ = [
-    "CaseConfig",
-    "DataConfig",
-    "EvaluationConfig",
-    "ExecutionConfig",
-    "Frozen",
-    "GridConfig",
-    "HostedConfig",
-    "LanguageConfig",
-    "ModelConfig",
-    "Part",
-    "PreferenceConfig",
-    "RLConfig",
-    "ReferenceConfig",
-    "ReferenceRow",
-    "RegistryConfig",
-    "RewardConfig",
-    "ScheduleConfig",
-    "SmallConfig",
-    "SplitConfig",
-    "TrackingConfig",
-    "TrainingConfig",
-    "ValidationConfig",
-    "VqaConfig",
-]
+from tasks.config.strategies import Strategy, check_task
+from tasks.config.training import ModelConfig, TrainingConfig
+from tasks.config.vqa import VqaConfig
 
 
 class CaseConfig(Frozen):

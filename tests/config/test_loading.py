@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.config import CaseConfig, DataConfig
-from tasks.errors import RequestError
-from tasks.loading import (
+from tasks.config.loading import (
     case_names,
     grid_points,
     known_fields,
@@ -20,6 +19,7 @@ from tasks.loading import (
     parse_overrides,
     read_case_file,
 )
+from tasks.errors import RequestError
 
 CASES = [(case, profile) for case in case_names() for profile in read_case_file(case)["profiles"]]
 

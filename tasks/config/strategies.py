@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 from pydantic.json_schema import WithJsonSchema
 
+from tasks.config.base import Task
 from tasks.errors import RequestError
-from tasks.sections.base import Task
 
 FrozenParts = Literal["nothing", "text_encoder", "image_encoder", "encoders", "decoder", "all"]
 FROZEN_PARTS: tuple[FrozenParts, ...] = get_args(FrozenParts)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.language.texts import distinct, ngrams, repetition, text_scores
+from tasks.texts import distinct, ngrams, repetition, text_scores
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=12).map(" ".join)
 

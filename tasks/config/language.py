@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.sections.base import Frozen
+from tasks.config.base import Frozen
 
 
 class LanguageConfig(Frozen):

@@ -1,6 +1,6 @@
 """The chapter's own results."""
 
-from tasks.sections.base import Frozen
+from tasks.config.base import Frozen
 
 
 class ReferenceRow(Frozen):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.language.latex import (
+from tasks.latex import (
     edit_similarity,
     fault,
     latex_scores,

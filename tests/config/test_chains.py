@@ -4,10 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks.chains import ChainConfig, answering_case, is_chain, load_any, load_chain, stage_names
 from tasks.config import CaseConfig
+from tasks.config.chains import (
+    ChainConfig,
+    answering_case,
+    is_chain,
+    load_any,
+    load_chain,
+    stage_names,
+)
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.loading import load_case
 
 
 def test_a_chain_is_its_stages_each_as_its_own_flow_would_have_it() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.config import CaseConfig, ScheduleConfig
+from tasks.config.base import Frozen
+from tasks.config.loading import CHAINS, load_case, parse_overrides, read_case_file
 from tasks.errors import RequestError
-from tasks.loading import CHAINS, load_case, nearest, parse_overrides, read_case_file
-from tasks.sections.base import Frozen
+from tasks.wording import nearest
 
 
 class ChainFile(Frozen):

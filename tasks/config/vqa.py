@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.sections.base import Fraction, Frozen
+from tasks.config.base import Fraction, Frozen
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 

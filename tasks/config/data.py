@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from tasks.sections.base import Frozen
+from tasks.config.base import Frozen
 
 
 class DataConfig(Frozen):

@@ -3,7 +3,6 @@
 load_case("genre", "sample", ["training.epochs=1", "strategies=[full,head]"])
 """
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +15,13 @@ from pydantic import BaseModel, ValidationError
 from tasks.config import CaseConfig, GridConfig
 from tasks.errors import RequestError
 from tasks.paths import conf_dir
+from tasks.wording import nearest
 
 DATA_SOURCES = ("sample", "path", "hub", "url")
 # Some of their fields have the names of training's, which are meant more often.
 SPECIAL = ("hosted", "rl", "vqa")
 CHAINS = ("sawyer",)
-"""Files of `conf/` that chain cases (`tasks/chains.py`) and are none themselves."""
+"""Files of `conf/` that chain cases (`tasks/config/chains.py`) and are none themselves."""
 OTHER_NAMES = {"sawyer_sft": "sft"}
 """Names under which a case is known beside its own."""
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -279,12 +279,6 @@ def grid_points(config: CaseConfig) -> Iterator[tuple[dict[str, Any], CaseConfig
         except ValidationError as error:
             raise RequestError(f"grid: {_sentence(error)}") from error
         yield point, config.model_copy(update=sections)
-
-
-def nearest(name: str, names: Sequence[str] | Mapping[str, Any]) -> str:
-    """` (did you mean X?)` for the closest known name, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _sentence(error: ValidationError) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.config import DataConfig
+from tasks.config.loading import grid_points, load_case
 from tasks.errors import RequestError
-from tasks.loading import grid_points, load_case
 
 
 @pytest.mark.parametrize(

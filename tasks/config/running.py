@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.sections.base import Frozen
+from tasks.config.base import Frozen
 
 
 class RegistryConfig(Frozen):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.sections.base import Frozen, Part, Rate
+from tasks.config.base import Frozen, Part, Rate
 
 
 class SplitConfig(Frozen):

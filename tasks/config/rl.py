@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.sections.base import Fraction, Frozen
+from tasks.config.base import Fraction, Frozen
 
 
 class RewardConfig(Frozen):

@@ -1,0 +1,46 @@
+"""The configuration of a case, and its sections; every field is documented where it stands."""
+
+from tasks.config.base import Frozen, Part
+from tasks.config.case import CaseConfig
+from tasks.config.data import DataConfig
+from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
+from tasks.config.hosted import HostedConfig
+from tasks.config.language import LanguageConfig
+from tasks.config.preference import PreferenceConfig
+from tasks.config.reference import ReferenceConfig, ReferenceRow
+from tasks.config.rl import RewardConfig, RLConfig
+from tasks.config.running import (
+    ExecutionConfig,
+    GridConfig,
+    RegistryConfig,
+    ScheduleConfig,
+    TrackingConfig,
+)
+from tasks.config.training import ModelConfig, TrainingConfig
+from tasks.config.vqa import SmallConfig, VqaConfig
+
+__all__ = [
+    "CaseConfig",
+    "DataConfig",
+    "EvaluationConfig",
+    "ExecutionConfig",
+    "Frozen",
+    "GridConfig",
+    "HostedConfig",
+    "LanguageConfig",
+    "ModelConfig",
+    "Part",
+    "PreferenceConfig",
+    "RLConfig",
+    "ReferenceConfig",
+    "ReferenceRow",
+    "RegistryConfig",
+    "RewardConfig",
+    "ScheduleConfig",
+    "SmallConfig",
+    "SplitConfig",
+    "TrackingConfig",
+    "TrainingConfig",
+    "ValidationConfig",
+    "VqaConfig",
+]
