@@ -27,10 +27,11 @@ test: install ## Run the tests (no network but the package index)
 test-full: install ## Run the tests, the long ones too
 	$(BIN)/pytest -q
 
-lint: install ## Run ruff and mypy
+lint: install ## Run ruff and mypy, and see that no room reaches up
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: install ## Let ruff format the code
 	$(BIN)/ruff check --fix .
