@@ -210,9 +210,10 @@ def tune_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> tuple[float
     """
     grid = np.linspace(0.02, 0.98, 97)
     # counts[g, l]: true positives and predicted positives of label l at threshold grid[g]
-    predicted = probabilities[None] >= grid[:, None, None]
-    true_positives = (predicted & truth.astype(bool)[None]).sum(1)
-    positives = predicted.sum(1)
+    # (one threshold at a time: all at once would hold every row of every label 97 times)
+    positive = truth.astype(bool)
+    positives = np.stack([(probabilities >= bar).sum(0) for bar in grid])
+    true_positives = np.stack([((probabilities >= bar) & positive).sum(0) for bar in grid])
     support = truth.sum(0)
 
     def micro_f1(tp: np.ndarray, pp: np.ndarray) -> np.ndarray:

@@ -82,9 +82,9 @@ def confusion_matrix(outcome: Outcome, labels: Sequence[str], confidence: float)
         confidence: coverage of the intervals of the shares.
     """
     table = read_predictions(outcome.test)
-    found = confusion(table.truth, table.probabilities, confidence)
     size = len(labels)
     written = size <= MOST_WRITTEN
+    found = confusion(table.truth, table.probabilities, confidence if written else None)
     side = min(1.15 * size, 13) if written else 9
     picture = Figure(figsize=(side + 2.2, side + 1.5), layout="constrained")
     axes = clean(picture.add_subplot())

@@ -54,6 +54,7 @@ METRICS: dict[Task, tuple[str, ...]] = {
     "completion": COMPLETION_METRICS,
     **SCORED_METRICS,
 }
+_CELLS = 4_000_000  # numbers that an array of a draw's labels or thresholds may hold at a time
 OF_POSITIVE = ("precision", "recall", "f1", "specificity", "roc_auc", "average_precision")
 
 
@@ -77,11 +78,18 @@ class _Part(Protocol):
 
 
 class Figures:
-    """Metrics of one table of predictions or answers, as functions of row weights."""
+    """Metrics of one table of predictions or answers, as functions of row weights.
 
-    def __init__(self, parts: "Sequence[_Part]", names: Sequence[str]) -> None:
+    Args:
+        parts: what measures them.
+        names: the metrics wanted.
+        height: the most numbers that a part keeps of one draw, beside the rows' weights.
+    """
+
+    def __init__(self, parts: "Sequence[_Part]", names: Sequence[str], height: int = 1) -> None:
         self.names = tuple(names)
         self._parts = list(parts)
+        self._together = max(1, _CELLS // max(1, height))
 
     @classmethod
     def of_completions(cls, frame: pd.DataFrame, names: Sequence[str]) -> "Figures":
@@ -102,11 +110,17 @@ class Figures:
         Returns:
             (metrics, draws) in the order of `names`.
         """
-        figures: dict[str, np.ndarray] = {}
-        for part in self._parts:
-            figures |= part.at(weights)
-        missing = np.full(weights.shape[1], np.nan)
-        return np.stack([figures.get(name, missing) for name in self.names])
+        draws = weights.shape[1]
+        measured = np.full((len(self.names), draws), np.nan)
+        for start in range(0, draws, self._together):
+            block = slice(start, start + self._together)
+            figures: dict[str, np.ndarray] = {}
+            for part in self._parts:
+                figures |= part.at(weights[:, block])
+            for place, name in enumerate(self.names):
+                if name in figures:
+                    measured[place, block] = figures[name]
+        return measured
 
 
 class WeightedMetrics(Figures):
@@ -138,7 +152,9 @@ class WeightedMetrics(Figures):
             parts = _single_label_parts(truth, probabilities, positive, set(names))
             if scale is not None and set(OF_SCALE) & set(names):
                 parts.append(ScaleFigures(truth, probabilities, scale))
-        super().__init__(parts, names)
+        # A ranking over all pairs has a threshold for each true one, all else a figure a label.
+        ranked = task == "multi_label" and bool(set(RANKINGS) & set(names))
+        super().__init__(parts, names, max(truth.shape[1], int(truth.sum()) if ranked else 0))
 
 
 def _multi_label_parts(
