@@ -5,7 +5,6 @@ from importlib import import_module
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
@@ -15,6 +14,7 @@ from flows.sweep import Sweep
 from tasks.config import ExecutionConfig
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
+from tasks.locks import locked
 from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.device import return_freed_memory
@@ -35,7 +35,7 @@ def run_arm(
     """Train one arm under a child run of the sweep; reuse it if it is finished already."""
     tracker = Tracker(tracking_uri)
     spec.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{spec.folder}.lock"):  # another sweep may hold the same arm
+    with locked(spec.folder.with_suffix(".lock")):  # another sweep may hold the same arm
         reused = None if force else finished_outcome(spec)
         run_id = _child_run(tracker, spec, experiment_id, parent, force)
         if reused is not None:

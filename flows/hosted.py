@@ -4,7 +4,6 @@ is asked after them, so that the server works meanwhile."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
@@ -16,6 +15,7 @@ from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.hosted.arm import HostedArm, plan_hosted
 from tasks.hosted.run import finish, outcome_of, submit
+from tasks.locks import locked
 from tasks.storage import TableRef
 from tasks.tracking import FINISHED, Tracker
 
@@ -89,6 +89,5 @@ def _child_run(tracker: Tracker, arm: HostedArm, sweep: Sweep) -> str:
 @contextmanager
 def _held(arm: HostedArm) -> Iterator[None]:
     """Keep other processes from the same arm: two of them would start two jobs."""
-    arm.folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{arm.folder}.lock"):
+    with locked(arm.folder.with_suffix(".lock")):
         yield

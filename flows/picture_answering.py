@@ -7,7 +7,6 @@ Steps that other chains have too are in `flows/steps.py` and `flows/folding.py`.
 
 from collections.abc import Mapping
 
-from filelock import FileLock
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
@@ -41,6 +40,7 @@ from tasks.evaluation.vqa import MOST_FREQUENT
 from tasks.ingestion.vqa.ingest import IngestedPictures, ingest_pictures
 from tasks.ingestion.vqa.parts import PictureSplitReport, split_questions
 from tasks.ingestion.vqa.question_table import question_table
+from tasks.locks import locked
 from tasks.registry.card import picture_card
 from tasks.registry.promotion import Promotion
 from tasks.storage import TableRef
@@ -169,7 +169,7 @@ def run_blind(
                 tracker.log_metrics(run_id, metrics, step)
 
         blind.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{blind.folder}.lock"):  # another sweep may hold the same arm
+        with locked(blind.folder.with_suffix(".lock")):  # another sweep may hold the same arm
             outcome = train_vqa_arm(
                 blind,
                 run_id,

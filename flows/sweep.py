@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from filelock import FileLock
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
 from flows.endings import ending
 from tasks.config import CaseConfig
+from tasks.locks import locked
 from tasks.paths import store_dir
 from tasks.tracking import FINISHED, Tracker
 
@@ -67,9 +67,7 @@ def open_sweep(config: CaseConfig, data_digest: str, force: bool = False) -> Ite
     tracker = Tracker(config.tracking.uri)
     experiment_id = tracker.experiment(config.case)
     key = sweep_key(config, data_digest)
-    lock = store_dir() / "locks" / f"sweep-{key}"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with locked(store_dir() / "locks" / f"sweep-{key}"):
         sweep = _find(tracker, config, experiment_id, key, force) or _new(
             tracker, config, experiment_id, key, data_digest
         )

@@ -6,12 +6,13 @@ child run of it. The modules that MLflow itself loads, `packaged.py` and `packag
 `tasks/registry/`, are the only others that import mlflow.
 """
 
+import hashlib
 import json
 import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from tasks.errors import RequestError, ThawError
-from tasks.paths import project_root, runs_dir
+from tasks.locks import locked, locked_in_database
+from tasks.paths import project_root, runs_dir, store_dir
 from tasks.storage import TableRef
 
 BATCH = 1000  # MLflow's limit on metrics in one request
@@ -48,8 +50,12 @@ class Tracker:
             with _environment_kept("MLFLOW_TRACKING_URI"):
                 mlflow.set_tracking_uri(self.uri)
                 mlflow.set_registry_uri(self.uri)
-            self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-            self.client.search_experiments(max_results=1)
+            # The first to open a database makes its tables, which MLflow lets two do at once.
+            with nullcontext() if self.uri.startswith("http") else self.alone_with("tables"):
+                self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                self.client.search_experiments(max_results=1)
+        except ThawError:
+            raise
         except Exception as error:  # SQLAlchemy's, requests' and MLflow's own, by URI
             raise ThawError(
                 f"The MLflow store at {self.uri} cannot be reached ({_first_line(error)}); "
@@ -220,6 +226,20 @@ class Tracker:
             raise ThawError(f"Run {run_id} has no artifact {path}.") from error
 
     # --- registered models --------------------------------------------------------------------
+
+    @contextmanager
+    def alone_with(self, what: str) -> Iterator[None]:
+        """Hold something of this store, a registered model say, against all who would change it.
+
+        It holds between processes that share the data store, and on PostgreSQL between all that
+        use the database. MLflow's server has no such lock: two machines that share neither a data
+        store nor a PostgreSQL address are not kept apart.
+        """
+        file = self.uri.removeprefix("sqlite:///")
+        place = self.uri if file == self.uri else str(Path(file).resolve())
+        name = hashlib.sha256(f"{place}\n{what}".encode()).hexdigest()[:24]
+        with locked(store_dir() / "locks" / name), locked_in_database(self.uri, f"thaw {what}"):
+            yield
 
     def log_pyfunc(self, run_id: str, **fields: Any) -> tuple[str, str]:
         """Log a pyfunc model under a run; returns its URI and its logged-model id.

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import transformers
-from filelock import FileLock
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from tasks.errors import ThawError
+from tasks.locks import locked
 from tasks.training.hidden_store import (
     DTYPES,
     HiddenStates,
@@ -127,8 +127,7 @@ def shelve(rows: Rows, compute: Compute, limit: int) -> Shelf:
     shards = list(rows.shards())
     found = {key: open_states(key) for key, _ in shards}
     if missing := [(key, numbers) for key, numbers in shards if found[key] is None]:
-        trunk_dir().mkdir(parents=True, exist_ok=True)
-        with FileLock(trunk_dir() / ".lock"):
+        with locked(trunk_dir() / ".lock"):
             # Another run may have written them while this one waited.
             missing = [(key, numbers) for key, numbers in missing if open_states(key) is None]
             needed = sum(rows.bytes_of(numbers) for _, numbers in missing)

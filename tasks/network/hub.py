@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import RequestError, ThawError
-from tasks.network.cache import cache_key, locked, refuse_offline
+from tasks.network.cache import cache_key, filling, refuse_offline
 from tasks.paths import cache_dir
 from tasks.storage import atomic_path
 
@@ -47,7 +47,7 @@ def hub_dataset(
     cached = cache_dir() / "hub" / key / "rows.parquet"
     if not cached.exists():
         refuse_offline(f"The hub dataset {dataset}", SWITCHES, USE_A_FILE)
-        with locked(cached.parent):
+        with filling(cached.parent):
             if not cached.exists():
                 _require_hub(f"the dataset {dataset}", USE_A_FILE)
                 rows = _load(dataset, config, split, revision)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from tasks.errors import RequestError, ThawError
-from tasks.network.cache import cache_key, locked, matches, refuse_offline, require_digest
+from tasks.network.cache import cache_key, filling, matches, refuse_offline, require_digest
 from tasks.paths import cache_dir
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -62,7 +62,7 @@ def download(
     if matches(target, sha256):
         return target
     refuse_offline(url, ("THAW_OFFLINE", "HF_HUB_OFFLINE"), USE_A_FILE)
-    with locked(folder):
+    with filling(folder):
         if not matches(target, sha256):  # another process may have fetched it meanwhile
             try:
                 partial = _fetch(url, host, target)

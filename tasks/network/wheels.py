@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tasks.errors import RequestError, ThawError
-from tasks.network.cache import cache_key, locked, matches, refuse_offline, require_digest
+from tasks.network.cache import cache_key, filling, matches, refuse_offline, require_digest
 from tasks.paths import cache_dir
 
 LONGEST_FETCH = 1800.0
@@ -46,7 +46,7 @@ def pip_wheel(requirement: str, sha256: str | None = None, folder: Path | None =
     if wheel := _cached(home, sha256):
         return wheel
     refuse_offline(f"The wheel {requirement}", ("THAW_OFFLINE",), "give a local folder instead")
-    with locked(home):
+    with filling(home):
         if wheel := _cached(home, sha256):  # another process may have fetched it meanwhile
             return wheel
         with tempfile.TemporaryDirectory(dir=home) as scratch:

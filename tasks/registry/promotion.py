@@ -61,7 +61,10 @@ def promote(
     test: TableRef,
     model_card: str,
 ) -> Promotion:
-    """Register the best arm and let it stand for champion.
+    """Register the best arm and let it stand for champion, one sweep at a time.
+
+    Two sweeps of a case that end together are judged one after another: the second meets the
+    champion that the first has made.
 
     Args:
         tracker: the store.
@@ -75,6 +78,19 @@ def promote(
         ThawError: the package fails its check, or the registry refuses.
     """
     name = config.registry.name or config.case
+    with tracker.alone_with(f"model {name}"):
+        return _promote(tracker, config, best, base_rate, test, model_card, name)
+
+
+def _promote(
+    tracker: Tracker,
+    config: CaseConfig,
+    best: Outcome,
+    base_rate: Outcome,
+    test: TableRef,
+    model_card: str,
+    name: str,
+) -> Promotion:
     standing = tracker.alias(name, "champion")
     if standing is not None and standing.tags.get("thaw.arm") == best.key:
         reason = f"this arm is the champion already (version {standing.version})"

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 import transformers
 from datasets import Dataset
-from filelock import FileLock
 from torch import Tensor, nn
 
 from tasks.config.strategies import Strategy
 from tasks.errors import RequestError, ThawError
+from tasks.locks import locked
 from tasks.models.anatomy import FAMILIES, OnBackbone
 from tasks.models.classifier import TextClassifier
 from tasks.models.cutting import PooledClassifier, TailClassifier
@@ -155,10 +155,9 @@ def _stored(
     keys = {part: {each: trunk_key(spec, part, each, pooling) for each in wanted} for part in PARTS}
     states = {part: open_states(keys[part][depth]) for part in PARTS}
     if any(found is None for found in states.values()):
-        trunk_dir().mkdir(parents=True, exist_ok=True)
         # One lock for all entries: a second flow that needs the same states waits for them,
         # and two passes at once would only fight for the cores.
-        with FileLock(trunk_dir() / ".lock"):
+        with locked(trunk_dir() / ".lock"):
             keep = {key for by_depth in keys.values() for key in by_depth.values()}
             _refuse_too_large(spec, model, parts, wanted, keys, depth, keep)
             for part in PARTS:

@@ -3,11 +3,10 @@
 import hashlib
 from pathlib import Path
 
-from filelock import FileLock
-
 from tasks.config import CaseConfig
 from tasks.errors import RequestError
 from tasks.ingestion.vqa import scenes
+from tasks.locks import locked
 from tasks.paths import store_dir
 from tasks.wording import nearest
 
@@ -46,8 +45,7 @@ def drawn_scenes(images: int, questions: int, seed: int) -> Path:
     for source in (here, *(here.with_name(f"{name}.py") for name in _DRAWN_BY)):
         sha.update(source.read_bytes())
     folder = store_dir() / "samples" / f"{SCENES}-{sha.hexdigest()[:16]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with locked(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             scenes.write_scenes(folder, images, questions, seed)
     return folder
