@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tasks.config.loading import load_case
 from tasks.evaluation.outcomes import Outcome
-from tasks.loading import load_case
 from tasks.registry import judging, promotion
 from tasks.storage import TableRef, put_table
 from tasks.tracking import Tracker
