@@ -14,7 +14,7 @@ from tasks.evaluation.completions import Scores, put_completions
 from tasks.language.encoding import CompletionPart, read_pairs
 from tasks.language.generating import Decoding, Generated, generate
 from tasks.language.row_losses import RowLosses
-from tasks.latex import latex_scores
+from tasks.latex.scores import latex_scores
 from tasks.storage import TableRef
 from tasks.texts import text_scores
 

@@ -98,7 +98,7 @@ def usable_rows(examples: pd.DataFrame, labels: pd.DataFrame) -> int:
 
 
 def _tex_fault(labels: Sequence[str]) -> str | None:
-    from tasks.latex import fault  # a parser that no other case needs
+    from tasks.latex.faults import fault  # a parser that no other case needs
 
     return fault(labels[0]) if labels else None
 
