@@ -15,4 +15,6 @@ answers is better, to earn rewards, to answer questions about pictures."""
 class Frozen(BaseModel):
     """Base of all configuration: immutable, and an unknown field is an error, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )

@@ -4,18 +4,19 @@ load_case("genre", "sample", ["training.epochs=1", "strategies=[full,head]"])
 """
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from tasks.config import CaseConfig, GridConfig
+from tasks.config.plain_yaml import from_yaml, require_shallow
 from tasks.errors import RequestError
 from tasks.paths import conf_dir
-from tasks.wording import nearest
+from tasks.wording import cut, nearest
 
 DATA_SOURCES = ("sample", "path", "hub", "url")
 # Some of their fields have the names of training's, which are meant more often.
@@ -24,6 +25,8 @@ CHAINS = ("sawyer",)
 """Files of `conf/` that chain cases (`tasks/config/chains.py`) and are none themselves."""
 OTHER_NAMES = {"sawyer_sft": "sft"}
 """Names under which a case is known beside its own."""
+MOST_POINTS = 10_000
+"""Points of a grid: more are a slip, and listing them alone would take minutes."""
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # What is said of one source and holds for no other.
 BELONGINGS = (
@@ -37,20 +40,6 @@ BELONGINGS = (
     "header",
     "quotes_are_text",
 )
-
-
-class _Yaml(yaml.SafeLoader):
-    """YAML whose booleans are true and false alone, as its version 1.2 has it.
-
-    Under 1.1, which PyYAML reads, `training.trunk=on` and the labels `yes` and `no` are booleans.
-    """
-
-
-_Yaml.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:bool"]
-    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF"))
 
 
 def case_names() -> list[str]:
@@ -81,9 +70,10 @@ def read_case_file(case: str) -> dict[str, Any]:
             f"There is no case {case!r}{hint}; the cases are {', '.join(case_names())}."
         )
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Yaml)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} is not readable YAML: {error}") from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path} is not readable YAML: {error}.") from error
+    content = from_yaml(text, str(path))
     if not isinstance(content, dict):
         raise RequestError(f"{path} holds no mapping of fields.")
     return content
@@ -114,6 +104,7 @@ def load_case(
             f"it has {', '.join(profiles)}."
         )
     chosen = overrides if isinstance(overrides, Mapping) else parse_overrides(overrides)
+    require_shallow(chosen, "The overrides")
     check_names(chosen, CaseConfig)
     for name in ("case", "profile"):
         if name in chosen:
@@ -140,7 +131,7 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise RequestError(
-                f"The override {text!r} is not of the form field=value (training.epochs=1)."
+                f"The override {cut(text)!r} is not of the form field=value (training.epochs=1)."
             )
         parsed = _value(value, text)
         _set(tree, name.strip().split("."), parsed, text)
@@ -151,10 +142,7 @@ def _value(value: str, text: str) -> Any:
     """The value as YAML; a lone punctuation mark (a separator, say) stands for itself."""
     if len(value) <= 1 and not value.isalnum():
         return value
-    try:
-        return _with_numbers(yaml.load(value, _Yaml))  # noqa: S506 - a safe loader
-    except yaml.YAMLError as error:
-        raise RequestError(f"The value of {text!r} is not YAML: {error}") from error
+    return _with_numbers(from_yaml(value, f"The value of {cut(text)!r}"))
 
 
 def _with_numbers(value: Any) -> Any:
@@ -170,11 +158,11 @@ def _set(tree: dict[str, Any], keys: list[str], value: Any, text: str) -> None:
     for key in keys[:-1]:
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
-            raise RequestError(f"The override {text!r} contradicts an earlier one.")
+            raise RequestError(f"The override {cut(text)!r} contradicts an earlier one.")
     earlier = tree.get(keys[-1])
     if isinstance(earlier, dict):  # the whole group, after one of its fields
         if not isinstance(value, dict):
-            raise RequestError(f"The override {text!r} contradicts an earlier one.")
+            raise RequestError(f"The override {cut(text)!r} contradicts an earlier one.")
         value = _merge(earlier, value)
     tree[keys[-1]] = value
 
@@ -264,6 +252,12 @@ def grid_points(config: CaseConfig) -> Iterator[tuple[dict[str, Any], CaseConfig
     for name, values in axes:
         if not values:
             raise RequestError(f"grid.{name} has no values: give a list of at least one.")
+    points = math.prod(len(values) for _, values in axes)
+    if points > MOST_POINTS:
+        raise RequestError(
+            f"The grid comes to {points:,} points, each trained by itself: name fewer values "
+            f"(at most {MOST_POINTS:,} points)."
+        )
     for combination in itertools.product(*(values for _, values in axes)):
         point = dict(zip((name for name, _ in axes), combination, strict=True))
         changes: dict[str, dict[str, Any]] = {}
@@ -288,6 +282,6 @@ def _sentence(error: ValidationError) -> str:
         where = ".".join(str(part) for part in item["loc"]) or "the configuration"
         what = item["msg"].removeprefix("Value error, ")
         given = item["input"]
-        shown = "" if isinstance(given, dict | BaseModel) else f" (given: {given!r})"
+        shown = "" if isinstance(given, dict | BaseModel) else f" (given: {cut(repr(given))})"
         findings.append(f"{where}: {what}{shown}")
     return "; ".join(findings) + "."

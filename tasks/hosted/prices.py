@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.config import HostedConfig
+from tasks.config.plain_yaml import from_yaml
 from tasks.errors import RequestError
 from tasks.paths import conf_dir
 
@@ -80,8 +80,8 @@ def price_list() -> PriceList:
     """
     path = conf_dir() / "openai.yaml"
     try:
-        return PriceList.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return PriceList.model_validate(from_yaml(path.read_text(encoding="utf-8"), str(path)))
     except FileNotFoundError:
         return PriceList(as_of="", source="no table")
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise RequestError(f"{path} is not a readable table of prices: {error}") from error

@@ -37,6 +37,11 @@ def text_column(
             cells.append(_cell(value, separator))
         except ValueError as error:
             raise RequestError(f"{path}, record {record}, column {name}: {error}.") from error
+        except RecursionError as error:
+            raise RequestError(
+                f"{path}, record {record}, column {name}: lists or objects nested too deeply "
+                "to be the text of a cell."
+            ) from error
     try:
         return pa.array(cells, pa.string())
     except UnicodeEncodeError as error:

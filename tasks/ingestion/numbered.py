@@ -92,7 +92,7 @@ def usable_records(
         try:
             if isinstance(record, BadRecordError):
                 raise record
-            found.append((number, read(record)))
+            found.append((number, _read(read, record)))
         except BadRecordError as fault:
             if on_bad_line == "raise":
                 raise RequestError(
@@ -104,6 +104,13 @@ def usable_records(
         reasons = "; ".join(f"{why} ({n})" for why, n in Counter(skipped.values()).most_common(3))
         raise RequestError(f"{path} holds no usable record{f': {reasons}' if reasons else ''}.")
     return Numbered(found, skipped)
+
+
+def _read(read: Callable[[Record], T], record: Record) -> T:
+    try:
+        return read(record)
+    except RecursionError as error:
+        raise BadRecordError("nested too deeply") from error
 
 
 def _told_format(source: Path | pa.Table) -> str | None:

@@ -15,7 +15,7 @@ from tasks.wording import nearest
 
 __all__ = ["clean", "label_parser", "parse_template", "prepare", "render"]
 
-WHOLE_NUMBER = re.compile(r"[-+]?\d+(?:\.0*)?")
+WHOLE_NUMBER = re.compile(r"[-+]?\d{1,400}(?:\.0*)?")
 
 Line = list[tuple[str, str | None]]
 """A template line: literal texts, each followed by the role whose value comes next (or None)."""

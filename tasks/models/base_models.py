@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import torch
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from transformers import (
@@ -22,6 +21,7 @@ from transformers import (
 )
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from tasks.config.plain_yaml import from_yaml
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked
 from tasks.models.anatomy import blocks_in, context_length
@@ -74,9 +74,9 @@ def known_base_models() -> dict[str, BaseModelSpec]:
     """
     path = conf_dir() / "base_models.yaml"
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = from_yaml(path.read_text(encoding="utf-8"), str(path))
         return {name: BaseModelSpec.model_validate(entry) for name, entry in entries.items()}
-    except (OSError, yaml.YAMLError, ValidationError, AttributeError) as error:
+    except (OSError, UnicodeDecodeError, ValidationError, AttributeError) as error:
         raise RequestError(f"{path} is not a readable list of base models: {error}") from error
 
 
@@ -177,8 +177,13 @@ def _folder_digest(folder: Path) -> str:
 
 def _usual_pooling(folder: Path) -> Pooling:
     """[CLS] for encoders, the last real token for decoders."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return "last" if is_decoder_config(config.get("model_type", "")) else "cls"
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        model_type = config.get("model_type") or ""
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise RequestError(f"{path} describes no model: {error}.") from error
+    return "last" if is_decoder_config(str(model_type)) else "cls"
 
 
 def is_decoder_config(model_type: str) -> bool:

@@ -70,7 +70,7 @@ def read_fields(path: Path, names: tuple[str, ...]) -> list[dict[str, str]]:
         try:
             record = json.loads(line)
             fields = {name: record[name] for name in names}
-        except (json.JSONDecodeError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             fields = {}
         if not fields or not all(isinstance(value, str) for value in fields.values()):
             quoted = " and ".join(f"`{name}`" for name in names)

@@ -111,6 +111,8 @@ def load_suite(name: str) -> Suite:
             f"The expectation suite {path} is not JSON: {error.msg} at line {error.lineno}, "
             f"column {error.colno}."
         ) from error
+    except RecursionError as error:
+        raise RequestError(f"The expectation suite {path} is nested too deeply.") from error
     except UnicodeDecodeError as error:
         raise RequestError(
             f"The expectation suite {path} is not UTF-8: byte {error.start} cannot be read."

@@ -84,7 +84,7 @@ def test_an_unknown_profile_says_which_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("content", "wanted"),
-    [("a: [1", "is not readable YAML"), ("- a\n- b\n", "holds no mapping of fields")],
+    [("a: [1", "is not YAML that can be read"), ("- a\n- b\n", "holds no mapping of fields")],
 )
 def test_a_broken_case_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, wanted: str
