@@ -26,7 +26,7 @@ from tasks.training.freezing import freeze
 from tasks.training.hidden_store import trunk_dir
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.trainer import build_trainer, training_arguments
-from tasks.training.trunk import Trunk, TrunkCollator, depth_of, use_trunk, with_places
+from tasks.training.trunk import Trunk, TrunkCollator, use_trunk, with_places
 
 WAYS = {
     "chapter": "(a) padded to the longest, plain loop",
@@ -160,9 +160,8 @@ def thaw(way: str, model: TextClassifier, setting: Setting, flops: float, rate: 
     """The trunk's pass over the training part, and the Trainer on what it stored."""
     shutil.rmtree(trunk_dir(), ignore_errors=True)
     spec = setting.spec
-    depth = depth_of(spec.strategy, model.backbone.config.num_hidden_layers)
     collator = collator_for(spec, setting.located)
-    trunk = use_trunk(spec, model, setting.parts, (), depth, collator)
+    trunk = use_trunk(spec, model, setting.parts, (), collator)
     if not isinstance(trunk, Trunk):
         raise SystemExit(f"The trunk is not used: {trunk}.")
     train = with_places(setting.parts["train"], "train")

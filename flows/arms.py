@@ -1,6 +1,5 @@
 """Arms as Prefect tasks: each opens its own child run, trains (or reuses), and closes it."""
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +18,7 @@ from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.device import return_freed_memory
 from tasks.training.keeping import finished_outcome, forget_checkpoints
+from tasks.training.run import Learner, train_arm
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
 
@@ -52,9 +52,10 @@ def run_arm(
                         tracker.log_metrics(run_id, point.metrics, point.step)
                 outcome = reused
             else:
-                outcome = trainer_of(spec.task)(
+                outcome = train_arm(
                     spec,
                     run_id,
+                    learner_of(spec.task),
                     log=lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
                     logged_until=lambda metric: tracker.last_step(run_id, metric),
                     force=force,
@@ -66,20 +67,20 @@ def run_arm(
 
 
 # Imported when they are needed: each pulls in libraries that the others can do without.
-TRAINERS = {
-    "multi_label": "tasks.training.run.train_arm",
-    "single_label": "tasks.training.run.train_arm",
-    "completion": "tasks.language.training.train_completion_arm",
-    "preference": "tasks.preferences.training.train_reward_arm",
-    "policy": "tasks.rl.arm.train_policy_arm",
-    "vqa": "tasks.answering.training.train_vqa_arm",
+LEARNERS = {
+    "multi_label": "tasks.training.labels.LabelLearner",
+    "single_label": "tasks.training.labels.LabelLearner",
+    "completion": "tasks.language.training.WritingLearner",
+    "preference": "tasks.preferences.training.RankingLearner",
+    "policy": "tasks.rl.arm.PolicyLearner",
+    "vqa": "tasks.answering.training.AnswerLearner",
 }
 
 
-def trainer_of(task: str) -> Callable[..., Outcome]:
-    """What trains an arm of a task; all take and raise what `tasks.training.run.train_arm` does."""
-    module, _, name = TRAINERS[task].rpartition(".")
-    made: Callable[..., Outcome] = getattr(import_module(module), name)
+def learner_of(task: str) -> type[Learner[Any]]:
+    """How an arm of a task learns."""
+    module, _, name = LEARNERS[task].rpartition(".")
+    made: type[Learner[Any]] = getattr(import_module(module), name)
     return made
 
 

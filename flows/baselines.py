@@ -20,7 +20,7 @@ from tasks.evaluation.outcomes import Outcome, put_predictions
 from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
-from tasks.training.run import untrained_outcome
+from tasks.training.labels import untrained_outcome
 
 MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
 MEAN = "always the mean"

@@ -27,7 +27,7 @@ from tasks.answering.baselines import BASELINES, as_baseline, blind_spec, most_f
 from tasks.answering.building import parts_digest
 from tasks.answering.checking import check_pictures
 from tasks.answering.report import pictures_of
-from tasks.answering.training import train_vqa_arm
+from tasks.answering.training import AnswerLearner
 from tasks.config import CaseConfig
 from tasks.evaluation.comparison import best_outcome, check_metric_names, compare
 from tasks.evaluation.findings import Comparison
@@ -45,6 +45,7 @@ from tasks.registry.card import picture_card
 from tasks.registry.promotion import Promotion
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
+from tasks.training.run import train_arm
 from tasks.validation.validate import validate
 
 
@@ -170,9 +171,10 @@ def run_blind(
 
         blind.folder.mkdir(parents=True, exist_ok=True)
         with locked(blind.folder.with_suffix(".lock")):  # another sweep may hold the same arm
-            outcome = train_vqa_arm(
+            outcome = train_arm(
                 blind,
                 run_id,
+                AnswerLearner,
                 log=log,
                 logged_until=lambda metric: tracker.last_step(run_id, metric) if whole else -1,
                 force=force,

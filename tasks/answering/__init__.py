@@ -1,6 +1,6 @@
 """Arms that answer questions about pictures: three models joined by cross-attention, trained.
 
-    outcome = train_vqa_arm(spec, run_id, log)                       tasks.answering.training
+    outcome = train_arm(spec, run_id, AnswerLearner, log)            tasks.answering.training
     model, processor = build_answerer(spec)                          tasks.answering.building
     spec, model, processor = load_trained_answerer(folder)           tasks.answering.building
     asked = read_questions(spec, processor)                          tasks.answering.questions

@@ -15,10 +15,10 @@ from tasks.models.adapting import Kind
 from tasks.models.multimodal.freezing import is_cross_attention
 from tasks.models.multimodal.model import MultimodalModel
 from tasks.training.arms import ArmSpec
-from tasks.training.measured import MeasuredTrainer
+from tasks.training.trainer import MeasuredTrainer
 
 
-class Trainee(nn.Module):
+class Joined(nn.Module):
     """The joined model as a plain module for the Trainer.
 
     Of a `PreTrainedModel` it would write checkpoints with `save_pretrained`, which changes the

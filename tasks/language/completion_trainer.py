@@ -1,7 +1,7 @@
 """The Trainer of a writing arm: validation losses in which every token weighs the same."""
 
 from tasks.language.row_losses import RowLosses
-from tasks.training.measured import MeasuredTrainer
+from tasks.training.trainer import MeasuredTrainer
 
 
 class CompletionTrainer(MeasuredTrainer):

@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.wording import lower_is_better
 from tasks.preferences.figures import pair_table
-from tasks.preferences.training import UNTRAINED, untrained_reward
+from tasks.preferences.training import untrained_reward
 from tasks.training.arms import ArmSpec
+from tasks.training.on_trainer import UNTRAINED
 
 COIN, LONGER, SHORTER = "a coin", "longer answer", "shorter answer"
 TFIDF = "TF-IDF + logistic regression"

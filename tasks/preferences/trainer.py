@@ -7,7 +7,7 @@ from torch.utils.data import Sampler
 
 from tasks.preferences.batching import QueryOrder
 from tasks.preferences.loss import bradley_terry
-from tasks.training.measured import MeasuredTrainer
+from tasks.training.trainer import MeasuredTrainer
 
 
 class RewardTrainer(MeasuredTrainer):

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -17,6 +18,7 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.storage import require_free_space, write_text
 from tasks.training.arms import ArmSpec
 from tasks.training.building import TRAINED
+from tasks.training.callbacks import COMPLETE
 from tasks.training.freezing import Freezing
 
 OUTCOME = "outcome.json"
@@ -65,6 +67,16 @@ def forget_checkpoints(spec: ArmSpec) -> None:
     """Remove a finished arm's checkpoints; a kill may have come before that."""
     for checkpoint in spec.folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def last_complete_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to the end; torn ones are removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for checkpoint in found:
+        if not (checkpoint / COMPLETE).exists():
+            shutil.rmtree(checkpoint, ignore_errors=True)
+    whole = [checkpoint for checkpoint in found if checkpoint.exists()]
+    return whole[-1] if whole else None
 
 
 def save_trained(spec: ArmSpec, model: nn.Module) -> int:

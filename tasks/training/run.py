@@ -1,60 +1,103 @@
-"""Training one arm from its specification to its outcome, with resume at every point.
+"""Training one arm from its specification to its outcome, whatever its kind learns.
+
+    outcome = train_arm(spec, run_id, LabelLearner, log)
 
 An arm lives in a folder under its key. `outcome.json` is written last: an arm that has it is
-finished and is never trained again; one that has complete checkpoints is resumed from the last.
+finished and is never trained again; one that was cut short is resumed from its last checkpoint.
+What a kind does in its own way is its `Learner`; the rest stands here, once.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
-import numpy as np
 from torch import nn
 from transformers import set_seed
 
-from tasks.config.strategies import strategy
-from tasks.evaluation.calibration import calibration_error, fit_temperature
-from tasks.evaluation.metrics import compute, tune_thresholds
-from tasks.evaluation.outcomes import Outcome, put_predictions
-from tasks.models.base_models import locate
-from tasks.models.classifier import TextClassifier, to_probabilities
+from tasks.evaluation.outcomes import CurvePoint, Outcome
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
-from tasks.training.balancing import balanced_rows, take
-from tasks.training.batching import PaddingCollator
-from tasks.training.building import (
-    build_model,
-    collator_for,
-    encode_part,
-    positive_weights,
-)
-from tasks.training.callbacks import (
-    LastStep,
-    LogMetrics,
-    arm_callbacks,
-    train_seconds,
-)
-from tasks.training.costs import costs, with_costs
-from tasks.training.device import PeakMemory, uses_gpu, wants_bf16
-from tasks.training.divergence import refuse_divergence
-from tasks.training.encoding import EncodedPart
-from tasks.training.freezing import count_blocks, freeze
-from tasks.training.keeping import (
-    full_disk_explained,
-    keep_outcome,
-    require_disk,
-    save_trained,
-    standing_outcome,
-)
-from tasks.training.predicting import Collator, predict_logits
-from tasks.training.resuming import train_or_resume
-from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments
-from tasks.training.trunk import Trunk, TrunkCollator, depth_of, use_trunk, with_places
+from tasks.training.callbacks import LastStep, LogMetrics
+from tasks.training.device import PeakMemory
+from tasks.training.freezing import Freezing
+from tasks.training.keeping import keep_outcome, require_disk, save_trained, standing_outcome
 from tasks.training.trunk_pass import Depth
+
+M = TypeVar("M", bound=nn.Module)
+JUDGED = (("validation", "val"), ("test", "test"))
+"""The parts that a trained model is asked, in that order, and the prefix of their figures."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How an arm's training went.
+
+    Attributes:
+        seconds: of training alone, parts before a kill included.
+        examples: that it learned from, each as often as it came.
+        costs: what else it cost, by full name (`cost/…`).
+        curve: the whole history.
+        trunk: whether the frozen part ran once per example, and if not, why.
+        note: what else a reader has to know.
+    """
+
+    seconds: float
+    examples: float
+    costs: Mapping[str, float]
+    curve: tuple[CurvePoint, ...]
+    trunk: str = ""
+    note: str = ""
+
+
+@dataclass
+class Evaluation:
+    """What a model came to: figures by full name, a table of predictions for each part, and what
+    was fitted on validation."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    tables: dict[str, TableRef] = field(default_factory=dict)
+    thresholds: tuple[float, ...] = ()
+    temperature: float = 1.0
+
+    def add(self, short: str, figures: Mapping[str, float]) -> None:
+        """Take in the figures of one part."""
+        self.metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
+
+
+class Learner(ABC, Generic[M]):
+    """How one kind learns and is judged; `train_arm` calls each method once, in this order.
+
+    Making one reads the arm's data and all else that draws no random number; from `build` on,
+    numbers are drawn from the arm's seed.
+    """
+
+    def __init__(self, spec: ArmSpec) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    def build(self) -> M:
+        """The whole model before training, adapters in place."""
+
+    @abstractmethod
+    def freeze(self, model: M) -> Freezing:
+        """Switch off what the arm's strategy leaves as it is."""
+
+    @abstractmethod
+    def learn(
+        self, model: M, log: LogMetrics, logged_until: LastStep, depths: Iterable[Depth]
+    ) -> Course:
+        """Train it, from the last checkpoint where there is one; see `train_arm`."""
+
+    @abstractmethod
+    def evaluate(self, model: M) -> Evaluation:
+        """Ask the model validation, fit what is fitted, and only then ask test."""
 
 
 def train_arm(
     spec: ArmSpec,
     run_id: str,
+    learner: Callable[[ArmSpec], Learner[Any]],
     log: LogMetrics,
     logged_until: LastStep = lambda metric: -1,
     force: bool = False,
@@ -65,6 +108,7 @@ def train_arm(
     Args:
         spec: what to train on what.
         run_id: the tracking run that will hold the evidence.
+        learner: makes the kind's learner.
         log: called with metrics and step while training goes on.
         logged_until: the last step of a metric that the tracking run has already (a resumed one).
         force: train anew even if the arm is finished.
@@ -76,133 +120,34 @@ def train_arm(
     """
     if done := standing_outcome(spec, force):
         return done
-    located = locate(spec.model.base)
-    parts = {name: encode_part(spec, name, located) for name in ("train", "validation", "test")}
-    collator = collator_for(spec, located)
+    kind = learner(spec)
     set_seed(spec.seed)
     with PeakMemory() as memory:
-        model = build_model(spec, located, positive_weights(spec, parts["train"].truth))
-        freezing = freeze(model, spec.strategy)
+        model = kind.build()
+        freezing = kind.freeze(model)
         require_disk(spec, freezing)
-        depth = depth_of(spec.strategy, count_blocks(model.backbone))
-        trunk = use_trunk(spec, model, parts, depths, depth, collator)
-        trainee, batches, read = _trainee(trunk, model, parts, collator)
-        if spec.training.balance:
-            kept = balanced_rows(parts["train"].truth, spec.seed)
-            parts = read = read | {"train": take(read["train"], kept)}
-        trainer = _trainer(spec, trainee, read, batches, log, logged_until)
-        with full_disk_explained(spec):
-            train_or_resume(trainer, spec)
-        seconds = train_seconds(trainer)
-        outcome = _evaluate(spec, run_id, trainee, read, batches)
-    figures = costs(freezing, seconds, trainer.state, parts["train"], memory.megabytes)
-    figures["cost/saved_bytes"] = float(save_trained(spec, model))
-    outcome = with_costs(outcome, figures, trunk, trainer.state)
+        course = kind.learn(model, log, logged_until, depths)
+    saved_bytes = save_trained(spec, model)
+    found = kind.evaluate(model)
+    found.metrics |= {
+        "cost/trainable_parameters": float(freezing.trainable),
+        "cost/total_parameters": float(freezing.total),
+        "cost/trainable_share": freezing.share,
+        "cost/train_seconds": course.seconds,
+        "cost/examples_per_second": course.examples / max(course.seconds, 1e-9),
+        "cost/peak_memory_mb": memory.megabytes,
+        "cost/saved_bytes": float(saved_bytes),
+        **course.costs,
+    }
+    outcome = outcome_of(spec, run_id, found).model_copy(
+        update={"curve": course.curve, "trunk": course.trunk, "note": course.note}
+    )
     keep_outcome(spec, outcome)
     return outcome
 
 
-def _trainee(
-    trunk: Trunk | str,
-    model: TextClassifier,
-    parts: dict[str, EncodedPart],
-    collator: PaddingCollator,
-) -> tuple[nn.Module, Collator, dict[str, EncodedPart]]:
-    """What is trained on what: the whole model on token ids, or its upper part on stored states."""
-    if isinstance(trunk, str):
-        return model, collator, parts
-    placed = {name: with_places(part, name) for name, part in parts.items()}
-    return trunk.trainable_part(model), TrunkCollator(trunk), placed
-
-
-def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
-    """The untouched base model under the arm's initial head: what training starts from."""
-    located = locate(spec.model.base)
-    # A soft prompt of random words would be something else than the untouched model.
-    plain = spec.model_copy(update={"strategy": strategy("full"), "calibrate": False})
-    parts = {name: encode_part(plain, name, located) for name in ("validation", "test")}
-    model = build_model(plain, located)
-    if uses_gpu():
-        model.cuda()
-    outcome = _evaluate(plain, run_id, model, parts, collator_for(plain, located))
-    return outcome.model_copy(
-        update={"name": "untrained head", "kind": "baseline", "folder": None, "strategy": None}
-    )
-
-
-def _trainer(
-    spec: ArmSpec,
-    model: nn.Module,
-    parts: dict[str, EncodedPart],
-    collator: Collator,
-    log: LogMetrics,
-    logged_until: LastStep,
-) -> ArmTrainer:
-    def compute_metrics(prediction: Any) -> dict[str, float]:
-        refuse_divergence(spec, prediction.predictions)
-        probabilities = to_probabilities(prediction.predictions, spec.task)
-        truth = prediction.label_ids
-        if spec.task == "single_label":
-            truth = np.eye(len(spec.labels), dtype=np.int8)[truth.astype(int)]
-        figures = compute(
-            spec.task,  # type: ignore[arg-type]
-            truth.astype(np.int8),
-            probabilities,
-            positive=spec.positive,
-            scale=spec.scale,
-        )
-        figures.pop("loss", None)  # Trainer's own validation loss is the one that is trained
-        return figures
-
-    return build_trainer(
-        model,
-        training_arguments(spec.training, spec.folder, spec.seed, len(parts["train"].ids)),
-        spec.training,
-        arm_callbacks(spec.title, log, logged_until),
-        train_dataset=parts["train"].rows,
-        eval_dataset=parts["validation"].rows,
-        data_collator=collator,
-        compute_metrics=compute_metrics,
-    )
-
-
-def _evaluate(
-    spec: ArmSpec,
-    run_id: str,
-    model: nn.Module,
-    parts: dict[str, EncodedPart],
-    collator: Collator,
-) -> Outcome:
-    """Predict validation, fit thresholds or temperature on it, and only then read test."""
-    size, bf16 = spec.training.eval_batch_size, wants_bf16(spec.training.precision)
-    metrics: dict[str, float] = {}
-    tables: dict[str, TableRef] = {}
-    thresholds: tuple[float, ...] = ()
-    temperature = 1.0
-    for name, short in (("validation", "val"), ("test", "test")):
-        part = parts[name]
-        logits = predict_logits(model, part, collator, size, bf16)
-        if name == "validation" and spec.calibrate:
-            temperature = fit_temperature(logits, part.truth)
-        probabilities = to_probabilities(logits / temperature, spec.task)
-        if name == "validation" and spec.task == "multi_label":
-            thresholds = tune_thresholds(part.truth, probabilities)
-        figures = compute(
-            spec.task,  # type: ignore[arg-type]
-            part.truth,
-            probabilities,
-            thresholds or None,
-            spec.positive,
-            spec.scale,
-        )
-        if name == "test" and spec.calibrate:
-            before = to_probabilities(logits, spec.task)
-            figures["ece_uncalibrated"] = calibration_error(part.truth, before)
-            figures["ece"] = calibration_error(part.truth, probabilities)
-        metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
-        tables[name] = put_predictions(
-            part.ids, part.truth, probabilities, f"{spec.title} on {name}"
-        )
+def outcome_of(spec: ArmSpec, run_id: str, found: Evaluation) -> Outcome:
+    """An evaluation as the outcome of an arm."""
     return Outcome(
         name=spec.name,
         kind="arm",
@@ -211,10 +156,11 @@ def _evaluate(
         point=spec.point,
         key=spec.key,
         run_id=run_id,
-        metrics=metrics,
-        thresholds=thresholds,
-        temperature=temperature,
-        validation=tables["validation"],
-        test=tables["test"],
+        metrics=found.metrics,
+        thresholds=found.thresholds,
+        temperature=found.temperature,
+        validation=found.tables["validation"],
+        test=found.tables["test"],
         folder=str(spec.folder),
+        fold=spec.fold,
     )

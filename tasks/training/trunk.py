@@ -28,6 +28,7 @@ from tasks.training.arms import ArmSpec
 from tasks.training.batching import PaddingCollator
 from tasks.training.device import wants_bf16
 from tasks.training.encoding import EncodedPart
+from tasks.training.freezing import count_blocks
 from tasks.training.hidden_store import HiddenStates, make_room, open_states, trunk_dir
 from tasks.training.trunk_pass import Depth, Pass, rank, run_pass, stack
 
@@ -58,6 +59,11 @@ class Trunk:
             "pooled vectors" if self.depth == "pooled" else f"hidden states of block {self.depth}"
         )
         return f"on: {where}, {self.bytes / 1e6:.1f} MB"
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Seconds and size, as figures of the run."""
+        return {"cost/trunk_seconds": self.seconds, "cost/trunk_megabytes": self.bytes / 1e6}
 
     def trainable_part(self, whole: TextClassifier) -> nn.Module:
         """The classifier that reads the stored states; its modules are those of `whole`."""
@@ -114,7 +120,6 @@ def use_trunk(
     model: OnBackbone,
     parts: Mapping[str, EncodedPart],
     depths: Iterable[Depth],
-    depth: Depth | None,
     collator: PaddingCollator,
 ) -> Trunk | str:
     """The arm's trunk, made or found; or the sentence that says why it runs without one.
@@ -123,13 +128,13 @@ def use_trunk(
         spec: the arm.
         model: the arm's, before training.
         parts: the encoded parts.
-        depths: the depths that the sweep needs, to be stored by the same pass.
-        depth: the arm's own.
+        depths: the depths that the sweep needs besides the arm's own, stored by the same pass.
         collator: pads token ids.
 
     Raises:
         RequestError: `training.trunk=on` and it cannot be.
     """
+    depth = depth_of(spec.strategy, count_blocks(model.backbone))
     reason = obstacle(spec, model, depth)
     if reason is None:
         assert depth is not None  # noqa: S101 - obstacle() names it otherwise

@@ -15,12 +15,13 @@ from tasks.answering.building import build_answerer, load_trained_answerer
 from tasks.answering.evaluating import answer_part
 from tasks.answering.inputs import prepare_inputs
 from tasks.answering.questions import read_questions
-from tasks.answering.training import train_vqa_arm
+from tasks.answering.training import AnswerLearner
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import read_scored, scored_metrics
 from tasks.evaluation.vqa import IMAGE_ONLY, MOST_FREQUENT, QUESTION_ONLY
 from tasks.training.arms import ArmSpec
-from tasks.training.resuming import last_complete_checkpoint
+from tasks.training.keeping import last_complete_checkpoint
+from tasks.training.run import train_arm
 
 Logged = list[tuple[int, dict[str, float]]]
 DROPOUT = ("vqa.dropout.text=0.1", "vqa.dropout.image=0.2", "vqa.dropout.fused=0.2")
@@ -29,7 +30,9 @@ PRODUCT = ("vqa.fusion=product", *DROPOUT)
 
 def train(spec: ArmSpec, logged: Logged | None = None) -> Outcome:
     log = [] if logged is None else logged
-    return train_vqa_arm(spec, "run-1", lambda metrics, step: log.append((step, metrics)))
+    return train_arm(
+        spec, "run-1", AnswerLearner, lambda metrics, step: log.append((step, metrics))
+    )
 
 
 def curve(outcome: Outcome, metric: str = "val/loss") -> list[float]:
@@ -103,7 +106,7 @@ def test_an_interrupted_arm_ends_as_if_nothing_had_happened(
         epochs += "val/loss" in metrics
 
     with pytest.raises(KeyboardInterrupt):
-        train_vqa_arm(spec, "run-1", die)
+        train_arm(spec, "run-1", AnswerLearner, die)
     assert last_complete_checkpoint(spec.folder) is not None
     again = train(spec)
     assert curve(again) == curve(wanted)

@@ -104,12 +104,13 @@ def test_an_arm_keeps_its_temperature_and_stores_calibrated_predictions(make_spe
     from tasks.models.base_models import load_tokenizer, locate
     from tasks.registry.package import Package, PackageInfo
     from tasks.training.building import load_trained
-    from tasks.training.run import train_arm, untrained_outcome
+    from tasks.training.labels import LabelLearner, untrained_outcome
+    from tasks.training.run import train_arm
 
     spec = make_spec(
         task="single_label", rows={"labels": ["Drama"]}, calibrate=True, training={"epochs": 2}
     )
-    outcome = train_arm(spec, "run", lambda metrics, step: None)
+    outcome = train_arm(spec, "run", LabelLearner, lambda metrics, step: None)
     assert outcome.temperature != 1.0  # every row is a drama, so being surer is better
     assert {"test/ece", "test/ece_uncalibrated"} <= set(outcome.metrics)
     assert outcome.metrics["test/ece"] < outcome.metrics["test/ece_uncalibrated"]

@@ -12,6 +12,7 @@ from tasks.evaluation.outcomes import read_predictions
 from tasks.evaluation.report import markdown
 from tasks.storage import TableRef, put_table
 from tasks.training.arms import ArmSpec
+from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 
 LABELS = ("ham", "spam")
@@ -44,7 +45,7 @@ def test_an_arm_of_two_classes_is_selected_and_compared_by_its_positive_class(
         validation=messages(16, "validation"),
         test=messages(24, "test"),
     )
-    arm = train_arm(spec, "run", log=lambda metrics, step: None)
+    arm = train_arm(spec, "run", LabelLearner, log=lambda metrics, step: None)
     assert arm.thresholds == ()
     assert any("val/f1" in point.metrics for point in arm.curve)
     baselines = [

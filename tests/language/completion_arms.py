@@ -9,10 +9,11 @@ import pandas as pd
 from tasks.config import LanguageConfig, ModelConfig, TrainingConfig
 from tasks.config.strategies import strategy
 from tasks.evaluation.outcomes import Outcome
-from tasks.language.training import train_completion_arm
+from tasks.language.training import WritingLearner
 from tasks.models.base_models import locate
 from tasks.storage import put_table
 from tasks.training.arms import ArmSpec
+from tasks.training.run import train_arm
 
 MakeArm = Callable[..., ArmSpec]
 
@@ -68,7 +69,7 @@ def arm_maker(
 
 def train(spec: ArmSpec, **options: Any) -> Outcome:
     """The arm's outcome, with no tracking run."""
-    return train_completion_arm(spec, "run", lambda *_: None, **options)
+    return train_arm(spec, "run", WritingLearner, lambda *_: None, **options)
 
 
 def figures(outcome: Outcome) -> dict[str, float]:

@@ -12,15 +12,16 @@ from tasks.models.base_models import locate
 from tasks.preferences.encoding import encode_pairs
 from tasks.preferences.loss import bradley_terry
 from tasks.preferences.trainer import RewardTrainer
-from tasks.preferences.training import train_reward_arm, untrained_reward
+from tasks.preferences.training import RankingLearner, untrained_reward
 from tasks.training.arms import ArmSpec
 from tasks.training.building import load_trained
+from tasks.training.run import train_arm
 
 LEARNS = {"epochs": 8, "learning_rate": 2e-3, "head_learning_rate": 1e-2}
 
 
 def train(spec: ArmSpec, **options: Any) -> Any:
-    return train_reward_arm(spec, "run", lambda metrics, step: None, **options)
+    return train_arm(spec, "run", RankingLearner, lambda metrics, step: None, **options)
 
 
 @pytest.mark.parametrize("strategy", ["full", "freeze_2", "head", "lora_2", "prompt_3"])

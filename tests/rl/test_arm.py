@@ -11,8 +11,9 @@ from rl.policy_arms import PROMPTS, policy_spec
 
 from tasks.errors import RequestError
 from tasks.evaluation.scored import read_scored
-from tasks.rl.arm import train_policy_arm
+from tasks.rl.arm import PolicyLearner
 from tasks.rl.building import load_start, load_trained_policy, read_prompts
+from tasks.training.run import train_arm
 
 BASES = ("tiny_writer", "tiny_t5")
 
@@ -48,7 +49,7 @@ def base(request: pytest.FixtureRequest) -> Path:
 
 def test_an_arm_leaves_scores_of_every_prompt_and_figures_under_one_name(base: Path) -> None:
     curve = Curve()
-    outcome = train_policy_arm(policy_spec(base), "run", curve.log)
+    outcome = train_arm(policy_spec(base), "run", PolicyLearner, curve.log)
     test = read_scored(outcome.test)
     assert set(test.ids) == {f"row-{number}" for number in range(18, 24)}
     assert test.frame["prompt"].tolist() == PROMPTS[18:]
@@ -67,7 +68,7 @@ def test_an_arm_leaves_scores_of_every_prompt_and_figures_under_one_name(base: P
 
 
 def test_the_checkpoint_that_validation_chose_is_the_one_that_is_kept(base: Path) -> None:
-    outcome = train_policy_arm(policy_spec(base, rl={"steps": 8}), "run", Curve().log)
+    outcome = train_arm(policy_spec(base, rl={"steps": 8}), "run", PolicyLearner, Curve().log)
     seen = {
         point.step: point.metrics["val/reward"]
         for point in outcome.curve
@@ -82,25 +83,25 @@ def test_a_killed_arm_resumes_to_the_same_curve_and_answers(base: Path) -> None:
 
     whole, resumed = Curve(), Curve(killed_at=3)
     spec = policy_spec(base, rl={"save_every": 2})
-    wanted = train_policy_arm(spec, "run", whole.log, force=True)
+    wanted = train_arm(spec, "run", PolicyLearner, whole.log, force=True)
     (spec.folder / OUTCOME).unlink()
     with pytest.raises(KilledError):
-        train_policy_arm(spec, "run", resumed.log, force=True)
+        train_arm(spec, "run", PolicyLearner, resumed.log, force=True)
     resumed.killed_at = -1
-    found = train_policy_arm(spec, "run", resumed.log, resumed.last)
+    found = train_arm(spec, "run", PolicyLearner, resumed.log, resumed.last)
     assert resumed == whole  # and no step is logged twice
     assert resumed.values_ == whole.values_
     assert found.test.digest == wanted.test.digest
     assert found.curve == wanted.curve
     # A finished arm is not trained again.
-    again = train_policy_arm(spec, "run", Curve(1).log)
+    again = train_arm(spec, "run", PolicyLearner, Curve(1).log)
     assert again == found
 
 
 @pytest.mark.parametrize("strategy", ["full", "freeze_3", "last_1", "lora_2"])
 def test_a_strategy_trains_what_it_names_and_is_loaded_back(base: Path, strategy: str) -> None:
     spec = policy_spec(base, strategy=strategy, rl={"steps": 6})
-    outcome = train_policy_arm(spec, "run", Curve().log)
+    outcome = train_arm(spec, "run", PolicyLearner, Curve().log)
     before = dict(load_start(policy_spec(base))[0].named_parameters())
     _, model, tokenizer = load_trained_policy(spec.folder)
     assert not (spec.folder / "checkpoint-rl").exists()
@@ -124,7 +125,7 @@ def test_a_strategy_trains_what_it_names_and_is_loaded_back(base: Path, strategy
 
 def test_a_guard_that_stops_an_arm_is_its_note(tiny_writer: Path) -> None:
     spec = policy_spec(tiny_writer, rl={"steps": 30, "stop_kl": 0.01, "stop_patience": 1})
-    outcome = train_policy_arm(spec, "run", Curve().log)
+    outcome = train_arm(spec, "run", PolicyLearner, Curve().log)
     assert "rl.stop_kl=0.01" in outcome.note
     assert outcome.metrics["cost/steps"] < 30
 
@@ -132,7 +133,7 @@ def test_a_guard_that_stops_an_arm_is_its_note(tiny_writer: Path) -> None:
 def test_a_prompt_that_does_not_fit_is_refused_by_name(tiny_writer: Path) -> None:
     spec = policy_spec(tiny_writer, rl={"max_new_tokens": 185})
     with pytest.raises(RequestError, match=r"The prompt of row row-0 has \d+ tokens"):
-        train_policy_arm(spec, "run", Curve().log)
+        train_arm(spec, "run", PolicyLearner, Curve().log)
 
 
 def test_other_rewards_and_starts_are_other_arms(tiny_writer: Path, tiny_t5: Path) -> None:
@@ -155,9 +156,9 @@ def test_trl_teaches_a_decoder_on_the_same_terms_and_no_encoder_decoder(
     tiny_writer: Path, tiny_t5: Path
 ) -> None:
     curve, rl = Curve(), {"algorithm": "rloo", "generations": 4}
-    outcome = train_policy_arm(policy_spec(tiny_writer, rl=rl), "run", curve.log)
+    outcome = train_arm(policy_spec(tiny_writer, rl=rl), "run", PolicyLearner, curve.log)
     assert curve["train/reward_words"] == [1, 2, 3, 4]
     assert curve["val/kl"] == [0, 2, 4]
     assert outcome.curve[-1].epoch == pytest.approx(4 * 8 / 4 / 12)  # two prompts a step
     with pytest.raises(RequestError, match=r"rl\.algorithm=rloo .* encoder-decoder"):
-        train_policy_arm(policy_spec(tiny_t5, rl=rl), "run", Curve().log)
+        train_arm(policy_spec(tiny_t5, rl=rl), "run", PolicyLearner, Curve().log)

@@ -27,9 +27,10 @@ from tasks.training.building import (
     text_length,
 )
 from tasks.training.freezing import freeze
+from tasks.training.keeping import last_complete_checkpoint
+from tasks.training.labels import LabelLearner, untrained_outcome
 from tasks.training.predicting import predict_logits
-from tasks.training.resuming import last_complete_checkpoint
-from tasks.training.run import train_arm, untrained_outcome
+from tasks.training.run import train_arm
 from tasks.training.trainer import optimizer, training_arguments
 
 ADAPTERS = ("prompt_4", "lora_2")
@@ -245,6 +246,7 @@ def test_the_log_of_an_adapter_has_its_curve(make_spec: MakeSpec) -> None:
     outcome = train_arm(
         make_spec(strategy="lora_2", training={"epochs": 2}),
         "run-1",
+        LabelLearner,
         lambda metrics, step: logged.append((step, metrics)),
     )
     assert [(p.step, p.metrics) for p in outcome.curve] == logged

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tiny import MakeSpec
 
 from tasks.training.balancing import balanced_rows
+from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 
 
@@ -27,11 +28,13 @@ def test_validation_and_test_keep_their_rows(make_spec: MakeSpec) -> None:
     outcome = train_arm(
         make_spec(strategy="last_1", training={"balance": True, "epochs": 1}, **fields),
         "run",
+        LabelLearner,
         lambda metrics, step: None,
     )
     plain = train_arm(
         make_spec(strategy="last_1", training={"epochs": 1}, **fields),
         "run",
+        LabelLearner,
         lambda metrics, step: None,
     )
     assert outcome.test.rows == plain.test.rows

@@ -17,11 +17,11 @@ from test_run import Logged, figures, train
 from tiny import MakeSpec
 
 from tasks.errors import RequestError, ThawError
-from tasks.training import keeping, run
+from tasks.training import keeping
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import COMPLETE
-from tasks.training.keeping import finished_outcome
-from tasks.training.resuming import last_complete_checkpoint
+from tasks.training.keeping import finished_outcome, last_complete_checkpoint
+from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 from tasks.training.trainer import ArmTrainer
 
@@ -46,7 +46,7 @@ def die_after(epochs: int, logged: Logged) -> Kill:
 def interrupt(spec: ArmSpec, after: int) -> Logged:
     logged: Logged = []
     with pytest.raises(KeyboardInterrupt):
-        train_arm(spec, "run-1", die_after(after, logged))
+        train_arm(spec, "run-1", LabelLearner, die_after(after, logged))
     assert not (spec.folder / "outcome.json").exists()
     return logged
 
@@ -79,6 +79,7 @@ def test_an_interrupted_arm_ends_as_if_nothing_had_happened(
     outcome = train_arm(
         spec,
         "run-1",
+        LabelLearner,
         lambda m, step: after.append((step, m)),
         logged_until=lambda metric: before[-1][0],
     )
@@ -169,7 +170,7 @@ def test_an_arm_that_keeps_its_last_epoch_does_so_after_a_kill_too(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "_evaluate", killed)
+        patch.setattr(LabelLearner, "evaluate", killed)
         with pytest.raises(KeyboardInterrupt):
             train(spec)
     assert figures(train(spec)) == wanted
@@ -190,7 +191,7 @@ def test_an_arm_that_was_killed_after_its_last_epoch_only_evaluates(
         if moment == "at the end of training":
             patch.setattr(ArmTrainer, "_load_best_model", killed)
         else:
-            patch.setattr(run, "_evaluate", killed)
+            patch.setattr(LabelLearner, "evaluate", killed)
         with pytest.raises(KeyboardInterrupt):
             train(spec)
     logged: Logged = []

@@ -22,8 +22,9 @@ from tasks.training.building import (
     positive_weights,
 )
 from tasks.training.keeping import finished_outcome
+from tasks.training.labels import LabelLearner, untrained_outcome
 from tasks.training.predicting import predict_logits
-from tasks.training.run import train_arm, untrained_outcome
+from tasks.training.run import train_arm
 
 Logged = list[tuple[int, dict[str, float]]]
 
@@ -31,7 +32,9 @@ Logged = list[tuple[int, dict[str, float]]]
 def train(spec: ArmSpec, logged: Logged | None = None, force: bool = False) -> Outcome:
     """Train without a tracking run; what would go there goes into `logged`."""
     log = [] if logged is None else logged
-    return train_arm(spec, "run-1", lambda metrics, step: log.append((step, metrics)), force=force)
+    return train_arm(
+        spec, "run-1", LabelLearner, lambda metrics, step: log.append((step, metrics)), force=force
+    )
 
 
 def test_an_arm_leaves_figures_predictions_curve_and_weights(make_spec: MakeSpec) -> None:
@@ -97,7 +100,9 @@ def test_a_finished_arm_is_reused_and_not_trained_again(
 ) -> None:
     spec = make_spec(training={"epochs": 1})
     first = train(spec)
-    monkeypatch.setattr("tasks.training.run.build_model", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        "tasks.training.labels.build_model", lambda *_: pytest.fail("trained again")
+    )
     logged: Logged = []
     assert train(spec, logged) == first
     assert logged == []

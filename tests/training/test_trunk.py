@@ -22,6 +22,7 @@ from tasks.training import hidden_store
 from tasks.training.building import encode_part, load_trained
 from tasks.training.freezing import freeze
 from tasks.training.hidden_store import make_room, open_states, trunk_dir
+from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 from tasks.training.trunk_pass import token_batches
 
@@ -170,6 +171,7 @@ def test_an_arm_learns_the_same_with_and_without_the_trunk(make_spec: MakeSpec, 
         trunk: train_arm(
             make_spec(strategy=named, training=EXACT | {"trunk": trunk}, model=NO_DROPOUT),
             "run",
+            LabelLearner,
             NO_LOG,
         )
         for trunk in ("on", "off")
@@ -193,7 +195,7 @@ def test_an_arm_learns_the_same_with_and_without_the_trunk(make_spec: MakeSpec, 
 
 def test_the_trained_arm_is_a_whole_model_again(make_spec: MakeSpec) -> None:
     spec = make_spec(strategy="last_1", training=EXACT)
-    outcome = train_arm(spec, "run", NO_LOG)
+    outcome = train_arm(spec, "run", LabelLearner, NO_LOG)
     _, model = load_trained(spec.folder)
     from tasks.models.classifier import to_probabilities
     from tasks.training.building import collator_for, encode_part
@@ -221,29 +223,34 @@ def test_one_pass_stores_every_depth_of_the_sweep(
     monkeypatch.setattr(trunk, "run_pass", counted)
     depths = (1, 3, "pooled")
     for named in ("freeze_1", "last_1", "head"):
-        train_arm(make_spec(strategy=named, training=EXACT), "run", NO_LOG, depths=depths)
+        train_arm(
+            make_spec(strategy=named, training=EXACT), "run", LabelLearner, NO_LOG, depths=depths
+        )
     assert passes == ["trunk over train", "trunk over validation", "trunk over test"]
 
 
 def test_a_full_arm_and_padding_to_the_maximum_run_without_it(make_spec: MakeSpec) -> None:
-    assert train_arm(make_spec(strategy="full"), "run", NO_LOG).trunk == "nothing is frozen"
+    assert (
+        train_arm(make_spec(strategy="full"), "run", LabelLearner, NO_LOG).trunk
+        == "nothing is frozen"
+    )
     padded = make_spec(strategy="freeze_2", training={"padding": "max"})
-    assert "training.padding=max" in train_arm(padded, "run", NO_LOG).trunk
+    assert "training.padding=max" in train_arm(padded, "run", LabelLearner, NO_LOG).trunk
 
 
 def test_over_the_size_limit_the_arm_runs_without_it_and_says_why(make_spec: MakeSpec) -> None:
     tight = {"trunk_limit_gb": 1e-6}
-    outcome = train_arm(make_spec(training=EXACT | tight), "run", NO_LOG)
+    outcome = train_arm(make_spec(training=EXACT | tight), "run", LabelLearner, NO_LOG)
     assert "training.trunk_limit_gb allows" in outcome.trunk
     assert "cost/trunk_seconds" not in outcome.metrics
     with pytest.raises(RequestError, match=r"training\.trunk=on, but for freeze_2"):
-        train_arm(make_spec(training=EXACT | tight | {"trunk": "on"}), "run", NO_LOG)
+        train_arm(make_spec(training=EXACT | tight | {"trunk": "on"}), "run", LabelLearner, NO_LOG)
 
 
 def test_room_is_made_by_removing_what_was_used_longest_ago(
     make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_arm(make_spec(strategy="freeze_1", training=EXACT), "run", NO_LOG)
+    train_arm(make_spec(strategy="freeze_1", training=EXACT), "run", LabelLearner, NO_LOG)
     entries = {path.parent.name for path in trunk_dir().glob("*/index.json")}
     used = sum(path.stat().st_size for path in trunk_dir().glob("*/states.bin"))
     kept = sorted(entries)[0]
@@ -257,7 +264,7 @@ def test_room_is_made_by_removing_what_was_used_longest_ago(
 
 @pytest.mark.parametrize("damage", ["truncate", "foreign", "no index"])
 def test_a_damaged_entry_is_detected_and_rebuilt(make_spec: MakeSpec, damage: str) -> None:
-    first = train_arm(make_spec(training=EXACT), "run", NO_LOG)
+    first = train_arm(make_spec(training=EXACT), "run", LabelLearner, NO_LOG)
     for entry in trunk_dir().glob("*/states.bin"):
         content = entry.read_bytes()
         if damage == "truncate":
@@ -267,7 +274,7 @@ def test_a_damaged_entry_is_detected_and_rebuilt(make_spec: MakeSpec, damage: st
         else:
             (entry.parent / "index.json").unlink()
         assert open_states(entry.parent.name) is None
-    again = train_arm(make_spec(training=EXACT), "run", NO_LOG, force=True)
+    again = train_arm(make_spec(training=EXACT), "run", LabelLearner, NO_LOG, force=True)
     assert again.trunk == first.trunk
     assert again.metrics["test/loss"] == pytest.approx(first.metrics["test/loss"], abs=1e-6)
 
@@ -283,9 +290,9 @@ def test_a_killed_pass_leaves_nothing_that_is_read(
     with monkeypatch.context() as patch:
         patch.setattr(trunk_pass.StatesWriter, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train_arm(make_spec(training=EXACT), "run", NO_LOG)
+            train_arm(make_spec(training=EXACT), "run", LabelLearner, NO_LOG)
     assert not list(trunk_dir().glob("*/index.json"))
-    assert train_arm(make_spec(training=EXACT), "run", NO_LOG).trunk.startswith("on")
+    assert train_arm(make_spec(training=EXACT), "run", LabelLearner, NO_LOG).trunk.startswith("on")
 
 
 def test_two_arms_that_need_the_same_states_build_them_once(
@@ -310,7 +317,7 @@ def test_two_arms_that_need_the_same_states_build_them_once(
 
     def build() -> None:
         model = build_model(spec, located)
-        found.append(trunk.use_trunk(spec, model, parts, (), 2, collator_for(spec, located)))
+        found.append(trunk.use_trunk(spec, model, parts, (), collator_for(spec, located)))
 
     threads = [threading.Thread(target=build) for _ in range(2)]
     for thread in threads:
@@ -324,7 +331,7 @@ def test_two_arms_that_need_the_same_states_build_them_once(
 def test_states_are_stored_unpadded_in_half_precision_when_the_arm_computes_in_it(
     make_spec: MakeSpec,
 ) -> None:
-    train_arm(make_spec(training={"precision": "bf16", "epochs": 1}), "run", NO_LOG)
+    train_arm(make_spec(training={"precision": "bf16", "epochs": 1}), "run", LabelLearner, NO_LOG)
     for index in trunk_dir().glob("*/index.json"):
         content = json.loads(index.read_text())
         assert content["dtype"] == "bfloat16"

@@ -7,6 +7,7 @@ from tiny import WIDTH, MakeSpec, sample_records
 from tasks.storage import TableRef, put_table
 from tasks.training.encoding import encode
 from tasks.training.hidden_store import trunk_dir
+from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 
 ROWS = 800
@@ -44,6 +45,7 @@ def test_peak_memory_does_not_grow_with_the_rows(make_spec: MakeSpec) -> None:
                 **parts_of(factor),
             ),
             "run",
+            LabelLearner,
             lambda metrics, step: None,
             force=True,
         )

@@ -1,0 +1,114 @@
+"""How labels are learned: any number a row, or exactly one, by a head on a base model."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from transformers import TrainingArguments
+
+from tasks.evaluation.calibration import calibration_error, fit_temperature
+from tasks.evaluation.metrics import compute, tune_thresholds
+from tasks.evaluation.outcomes import Outcome, put_predictions
+from tasks.models.classifier import TextClassifier, to_probabilities
+from tasks.training.arms import ArmSpec
+from tasks.training.balancing import balanced_rows, take
+from tasks.training.building import build_model, encode_part, positive_weights
+from tasks.training.on_trainer import ClassifierLearner, Trainee, untouched
+from tasks.training.run import JUDGED, Evaluation
+from tasks.training.trainer import ArmTrainer, build_trainer
+from tasks.training.trunk import PARTS
+from tasks.training.trunk_pass import Depth
+
+
+class LabelLearner(ClassifierLearner):
+    """Learns labels; thresholds or a temperature are fitted on validation."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        super().__init__(spec)
+        self.encoded = {name: encode_part(spec, name, self.located) for name in PARTS}
+
+    def build(self) -> TextClassifier:
+        """See `Learner`."""
+        weights = positive_weights(self.spec, self.encoded["train"].truth)
+        return build_model(self.spec, self.located, weights)
+
+    def prepare(self, model: TextClassifier, depths: Iterable[Depth]) -> Trainee:
+        """See `TrainerLearner`; what balancing leaves out is stored by the trunk all the same."""
+        trainee = super().prepare(model, depths)
+        if not self.spec.training.balance:
+            return trainee
+        train = trainee.parts["train"]
+        kept = take(train, balanced_rows(train.truth, self.spec.seed))
+        return replace(trainee, parts={**trainee.parts, "train": kept})
+
+    def trainer(self, arguments: TrainingArguments, callbacks: list[Any]) -> ArmTrainer:
+        """See `TrainerLearner`."""
+        return build_trainer(
+            self.trainee.module,
+            arguments,
+            self.spec.training,
+            callbacks,
+            train_dataset=self.trainee.parts["train"].rows,
+            eval_dataset=self.trainee.parts["validation"].rows,
+            data_collator=self.trainee.collate,
+            compute_metrics=self._measure,
+        )
+
+    def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
+        """See `TrainerLearner`."""
+        return {"cost/truncated_texts": float(self.trainee.parts["train"].truncated)}
+
+    def evaluate(self, model: TextClassifier) -> Evaluation:
+        """See `Learner`."""
+        spec, found = self.spec, Evaluation()
+        for name, short in JUDGED:
+            part = self.trainee.parts[name]
+            logits = self.logits(name)
+            if name == "validation" and spec.calibrate:
+                found.temperature = fit_temperature(logits, part.truth)
+            probabilities = to_probabilities(logits / found.temperature, spec.task)
+            if name == "validation" and spec.task == "multi_label":
+                found.thresholds = tune_thresholds(part.truth, probabilities)
+            figures = self._figures(part.truth, probabilities, found.thresholds or None)
+            if name == "test" and spec.calibrate:
+                before = to_probabilities(logits, spec.task)
+                figures["ece_uncalibrated"] = calibration_error(part.truth, before)
+                figures["ece"] = calibration_error(part.truth, probabilities)
+            found.add(short, figures)
+            found.tables[name] = put_predictions(
+                part.ids, part.truth, probabilities, f"{spec.title} on {name}"
+            )
+        return found
+
+    def _measure(self, prediction: Any) -> dict[str, float]:
+        """Figures of the validation part after an epoch."""
+        self.refuse_divergence(prediction.predictions)
+        truth = prediction.label_ids
+        if self.spec.task == "single_label":
+            truth = np.eye(len(self.spec.labels), dtype=np.int8)[truth.astype(int)]
+        probabilities = to_probabilities(prediction.predictions, self.spec.task)
+        figures = self._figures(truth.astype(np.int8), probabilities)
+        figures.pop("loss", None)  # Trainer's own validation loss is the one that is trained
+        return figures
+
+    def _figures(
+        self,
+        truth: np.ndarray,
+        probabilities: np.ndarray,
+        thresholds: tuple[float, ...] | None = None,
+    ) -> dict[str, float]:
+        spec = self.spec
+        return compute(
+            spec.task,  # type: ignore[arg-type]
+            truth,
+            probabilities,
+            thresholds,
+            spec.positive,
+            spec.scale,
+        )
+
+
+def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
+    """The untouched base model under the arm's initial head, as a baseline."""
+    return LabelLearner(untouched(spec)).judge_untrained(run_id)

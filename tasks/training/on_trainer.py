@@ -1,0 +1,199 @@
+"""Learners that train with transformers' Trainer: from what it trains to how that went."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+import numpy as np
+from torch import nn
+from transformers import TrainerState, TrainingArguments
+
+from tasks.config.strategies import strategy
+from tasks.errors import ThawError
+from tasks.evaluation.outcomes import Outcome
+from tasks.models.base_models import locate
+from tasks.models.classifier import TextClassifier
+from tasks.training.arms import ArmSpec
+from tasks.training.building import build_model, collator_for
+from tasks.training.callbacks import LastStep, LogMetrics, arm_callbacks, curve_of, train_seconds
+from tasks.training.device import uses_gpu, wants_bf16
+from tasks.training.encoding import EncodedPart
+from tasks.training.freezing import Freezing, freeze
+from tasks.training.keeping import full_disk_explained, last_complete_checkpoint
+from tasks.training.predicting import Collator, predict_logits
+from tasks.training.run import Course, Learner, M, outcome_of
+from tasks.training.trainer import ArmTrainer, training_arguments
+from tasks.training.trunk import TrunkCollator, use_trunk, with_places
+from tasks.training.trunk_pass import Depth
+
+UNTRAINED = "untrained head"
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """What the Trainer trains, and evaluation asks.
+
+    Attributes:
+        module: the whole model on token ids, or its upper part on stored states.
+        parts: the rows of each part as the module reads them.
+        collate: rows to a batch.
+        trunk: whether the frozen part ran once per example, and if not, why.
+        trunk_costs: seconds and size of what is stored; empty where nothing is.
+    """
+
+    module: nn.Module
+    parts: Mapping[str, EncodedPart]
+    collate: Collator
+    trunk: str = ""
+    trunk_costs: Mapping[str, float] = field(default_factory=dict)
+
+
+class TrainerLearner(Learner[M], Generic[M]):
+    """A learner on transformers' Trainer, its checkpoints and its curves."""
+
+    trainee: Trainee
+    """What is trained; there from `learn` on."""
+
+    @abstractmethod
+    def prepare(self, model: M, depths: Iterable[Depth]) -> Trainee:
+        """What is trained on what, with the frozen part run once where that can be."""
+
+    @abstractmethod
+    def trainer(self, arguments: TrainingArguments, callbacks: list[Any]) -> ArmTrainer:
+        """The Trainer of the prepared trainee."""
+
+    @abstractmethod
+    def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
+        """What only this kind counts, by full name."""
+
+    @property
+    def examples(self) -> int:
+        """Training examples of an epoch."""
+        return len(self.trainee.parts["train"].ids)
+
+    @property
+    def bf16(self) -> bool:
+        """Whether the arm computes in bf16."""
+        return wants_bf16(self.spec.training.precision)
+
+    def learn(
+        self, model: M, log: LogMetrics, logged_until: LastStep, depths: Iterable[Depth]
+    ) -> Course:
+        """See `Learner`."""
+        spec = self.spec
+        trainee = self.trainee = self.prepare(model, depths)
+        trainer = self.trainer(
+            training_arguments(spec.training, spec.folder, spec.seed, self.examples),
+            arm_callbacks(spec.title, log, logged_until),
+        )
+        with full_disk_explained(spec):
+            train_or_resume(trainer, spec)
+        seconds, epochs = train_seconds(trainer), float(trainer.state.epoch or 0.0)
+        tokens = trainee.parts["train"].tokens * epochs
+        return Course(
+            seconds=seconds,
+            examples=self.examples * epochs,
+            costs={
+                "cost/tokens_per_second": tokens / max(seconds, 1e-9),
+                "cost/epochs": epochs,
+                **self.own_costs(epochs, seconds),
+                **trainee.trunk_costs,
+            },
+            curve=curve_of(trainer.state),
+            trunk=trainee.trunk,
+        )
+
+    def refuse_divergence(self, values: np.ndarray | float) -> None:
+        """Raise where an output or a loss is not finite; Trainer leaves such losses out of its log.
+
+        Raises:
+            ThawError: with the learning rate that was too high.
+        """
+        if not np.isfinite(values).all():
+            rate = self.spec.strategy.rate_field
+            raise ThawError(
+                f"The loss of {self.spec.title} is not a number any more; lower training.{rate} "
+                f"(now {getattr(self.spec.training, rate):g}) or set training.precision=fp32."
+            )
+
+
+class ClassifierLearner(TrainerLearner[TextClassifier]):
+    """A learner whose model is a head on a base model: of labels, or of a reward."""
+
+    encoded: Mapping[str, EncodedPart]
+    """Each part's texts as token ids."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        super().__init__(spec)
+        self.located = locate(spec.model.base)
+        self.padding = collator_for(spec, self.located)
+
+    def build(self) -> TextClassifier:
+        """See `Learner`."""
+        return build_model(self.spec, self.located)
+
+    def freeze(self, model: TextClassifier) -> Freezing:
+        """See `Learner`."""
+        return freeze(model, self.spec.strategy)
+
+    def prepare(self, model: TextClassifier, depths: Iterable[Depth]) -> Trainee:
+        """See `TrainerLearner`."""
+        trunk = use_trunk(self.spec, model, self.encoded, depths, self.padding)
+        if isinstance(trunk, str):
+            return Trainee(model, self.encoded, self.padding, trunk)
+        return Trainee(
+            trunk.trainable_part(model),
+            {name: with_places(part, name) for name, part in self.encoded.items()},
+            TrunkCollator(trunk),
+            trunk.description,
+            trunk.costs,
+        )
+
+    def logits(self, name: str) -> np.ndarray:
+        """(n, outputs) of a part's texts, as the trainee stands."""
+        trainee, size = self.trainee, self.spec.training.eval_batch_size
+        return predict_logits(trainee.module, trainee.parts[name], trainee.collate, size, self.bf16)
+
+    def judge_untrained(self, run_id: str) -> Outcome:
+        """The untouched base model under the arm's initial head: what training starts from."""
+        model = self.build()
+        if uses_gpu():
+            model.cuda()
+        self.trainee = Trainee(model, self.encoded, self.padding)
+        return outcome_of(self.spec, run_id, self.evaluate(model)).model_copy(
+            update={"name": UNTRAINED, "kind": "baseline", "folder": None, "strategy": None}
+        )
+
+
+def untouched(spec: ArmSpec) -> ArmSpec:
+    """The arm with its base model as it is.
+
+    A soft prompt of random words would be something else than the untouched model.
+    """
+    return spec.model_copy(update={"strategy": strategy("full"), "calibrate": False})
+
+
+def train_or_resume(trainer: ArmTrainer, spec: ArmSpec) -> None:
+    """Train to the end, from the last complete checkpoint where there is one."""
+    checkpoint = last_complete_checkpoint(spec.folder)
+    if checkpoint is None:
+        trainer.train()
+        return
+    state = checkpoint / "trainer_state.json"
+    if _stopped_early(json.loads(state.read_text(encoding="utf-8")), spec.training.patience):
+        # Trainer would go on for one more epoch: it forgets that it had decided to stop.
+        trainer.state = TrainerState.load_from_json(str(state))
+        trainer._load_callback_state()
+        trainer._load_best_model()
+        return
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def _stopped_early(state: Mapping[str, Any], patience: int | None) -> bool:
+    if patience is None:
+        return False
+    stopping = state["stateful_callbacks"].get("EarlyStoppingCallback", {})
+    counter = stopping.get("attributes", {}).get("early_stopping_patience_counter", 0)
+    return bool(counter >= patience)
