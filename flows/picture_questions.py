@@ -1,5 +1,7 @@
 """What `thaw predict` asks a case about pictures: questions paired with pictures, checked."""
 
+import base64
+import io
 from pathlib import Path
 
 from tasks.errors import RequestError
@@ -9,8 +11,10 @@ from tasks.registry.prediction import read_fields
 
 def picture_questions(
     questions: tuple[str, ...], images: tuple[Path, ...], file: Path | None
-) -> list[dict[str, str]]:
-    """Records of `question` and `image` (a path), each picture opened once to see that it can be.
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Records of `question` and `image`, twice: with its path to show, with the picture to ask.
+
+    A model opens no file that it is told of; so each picture is read here, once.
 
     Args:
         questions: of the command line.
@@ -26,9 +30,16 @@ def picture_questions(
             asked.append((line["question"], file.parent / line["image"]))
     if not asked:
         raise RequestError('There is nothing to ask: give --image FILE "QUESTION" or --file FILE.')
-    for image in dict.fromkeys(path for _, path in asked):
-        picture_to_ask(image)
-    return [{"question": question, "image": str(path)} for question, path in asked]
+    sent = {path: _encoded(path) for path in dict.fromkeys(path for _, path in asked)}
+    shown = [{"question": question, "image": str(path)} for question, path in asked]
+    return shown, [{"question": question, "image": sent[path]} for question, path in asked]
+
+
+def _encoded(path: Path) -> str:
+    """The picture as a model reads it, without loss, in base64."""
+    buffer = io.BytesIO()
+    picture_to_ask(path).save(buffer, "PNG", compress_level=1)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _paired(questions: tuple[str, ...], images: tuple[Path, ...]) -> list[tuple[str, Path]]:

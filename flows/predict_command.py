@@ -1,6 +1,7 @@
 """`thaw predict`: answers of the champion, or of any arm of the latest sweep."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +63,20 @@ def predict(
 
     if images and config.task != "vqa":
         raise RequestError(f"--image is for questions about pictures, and {case} reads texts.")
+    asked: Sequence[str | dict[str, str]]
     if config.task == "vqa":
         from flows.picture_questions import picture_questions
 
-        rows = picture_questions(texts, images, file)
+        rows, asked = picture_questions(texts, images, file)
     elif config.task == "preference":
         from flows.answer_ranking import answer_records, ranked
 
-        rows = answer_records(texts, file)
+        rows = asked = answer_records(texts, file)
     else:
         given = list(texts) + (prediction.read_texts(file) if file else [])
         if not given:
             raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
-        rows = [{"text": text} for text in given]
+        rows, asked = [{"text": text} for text in given], given
     if strategy is not None and alias != "champion":
         raise RequestError(
             "--alias names a registered version and --strategy an arm of a sweep: give one of them."
@@ -89,8 +91,7 @@ def predict(
 
         model = load_arm(case, strategy, config.tracking.uri)
     params = {"beams": beams} if beams else None
-    inputs = [row["text"] for row in rows] if "text" in rows[0] else rows
-    answers = prediction.predict(model, inputs, params)
+    answers = prediction.predict(model, asked, params)
     if config.task == "preference":
         rows, answers = ranked(rows, answers)
     for row, answer in zip(rows, answers, strict=True):

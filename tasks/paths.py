@@ -33,3 +33,15 @@ def store_dir() -> Path:
 def cache_dir() -> Path:
     """Downloads and unpacked base models, shared by every checkout of a user (`THAW_CACHE`)."""
     return Path(os.environ.get("THAW_CACHE") or Path.home() / ".cache" / "thaw")
+
+
+PICTURES = "THAW_PICTURES"
+
+
+def pictures_dir() -> Path | None:
+    """The one folder from which a model that is served opens pictures that requests name.
+
+    None, the default, where the server's owner has not set THAW_PICTURES.
+    """
+    folder = os.environ.get(PICTURES)
+    return Path(folder) if folder else None

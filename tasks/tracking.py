@@ -337,6 +337,22 @@ class Tracker:
             for key, value in (tags or {}).items():
                 self.client.set_model_version_tag(name, version, key, str(value))
 
+    def local_model(self, model_uri: str) -> Path:
+        """The folder of a registered or logged model, a copy where the store is elsewhere.
+
+        Raises:
+            ThawError: it is not there, or cannot be read.
+        """
+        try:
+            local = mlflow.artifacts.download_artifacts(
+                artifact_uri=model_uri, tracking_uri=self.uri, registry_uri=self.uri
+            )
+        except (MlflowException, OSError) as error:
+            raise ThawError(
+                f"The files of {model_uri} cannot be read ({_first_line(error)})."
+            ) from error
+        return Path(local)
+
     def load_pyfunc(self, model_uri: str) -> Any:
         """A registered or logged model, loaded from this store."""
         return mlflow.pyfunc.load_model(model_uri)

@@ -132,9 +132,7 @@ def register(tracker: Tracker, config: CaseConfig, best: Outcome, test: TableRef
         kind = KINDS[config.task]
         examples = kind.examples(test)
         uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2], kind)
-        verify_in_fresh_process(
-            tracker.uri, uri, examples, package.predict(examples), Path(scratch)
-        )
+        verify_in_fresh_process(tracker, uri, examples, package.predict(examples))
     tags = {
         "thaw.arm": best.key,
         "thaw.strategy": str(best.strategy),

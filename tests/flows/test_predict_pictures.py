@@ -53,7 +53,7 @@ def registered(migrated_store: Path, tmp_path_factory: pytest.TempPathFactory) -
         examples = kind.examples(test)
         uri, model_id = log_model(tracker, best, package.save(folder / "package"), examples, kind)
         answers = package.predict(examples)
-        verify_in_fresh_process(tracker.uri, uri, examples, answers, folder)
+        verify_in_fresh_process(tracker, uri, examples, answers)
         version = tracker.create_version("vqa", uri, run, model_id, {})
         tracker.set_alias("vqa", "champion", version)
     asked = [

@@ -36,6 +36,24 @@ def register(name: str, package: Any, task: Task, base: str = "", alias: str = "
     return version
 
 
+def saved(package: Any, task: Task, folder: Path) -> Path:
+    """A package in a folder as MLflow loads it, without a store; returns `folder / "model"`."""
+    import mlflow.pyfunc
+
+    import tasks
+    from tasks.registry import promotion
+    from tasks.registry.kinds import KINDS
+
+    mlflow.pyfunc.save_model(
+        folder / "model",
+        python_model=str(Path(promotion.__file__).with_name(KINDS[task].file)),
+        artifacts={"package": str(package.save(folder / "package"))},
+        code_paths=[str(Path(str(tasks.__file__)).parent)],
+        pip_requirements=[],
+    )
+    return folder / "model"
+
+
 def writer(base: Path, **language: Any) -> Any:
     """A package of a tiny model that writes, in a prompt of its own."""
     from tasks.config import DataConfig, LanguageConfig

@@ -6,6 +6,8 @@ white, as viewers show it), 16 bits, and pictures that lie on their side by thei
 
 import hashlib
 import io
+import os
+import stat
 import struct
 import warnings
 import zlib
@@ -23,6 +25,14 @@ SMALLEST = 4
 """Pixels of the shorter side below which a picture shows nothing (1 x 1 is a web beacon)."""
 STEEPEST = 32
 """Longer side over shorter: an encoder that scales the shorter side up would need gigabytes."""
+LARGEST_FILE = 512 << 20
+"""Bytes of a picture's file: what no camera writes is not read into memory."""
+LARGEST_SENT = 32 << 20
+"""Bytes of a picture whose content is handed over, as a request does."""
+MOST_SENT = 64_000_000
+"""Pixels of such a picture: a few kilobytes may stand for gigabytes of them."""
+SENT_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+"""What such a picture may be: other formats of Pillow start programs (EPS) or are never sent."""
 FaultKind = Literal["missing", "no picture", "damaged", "too small", "too narrow", "too large"]
 
 # Pictures up to twice Pillow's limit (179 megapixels) are read; beyond, it refuses by itself.
@@ -74,7 +84,7 @@ def read_picture(path: Path, longest: int = LONGEST) -> Picture:
         PictureError: not there, damaged, or of a size that cannot be used.
     """
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except FileNotFoundError as error:
         raise PictureError("missing", "no such file") from error
     except OSError as error:
@@ -82,12 +92,30 @@ def read_picture(path: Path, longest: int = LONGEST) -> Picture:
     return decode_picture(content, longest)
 
 
-def decode_picture(content: bytes, longest: int = LONGEST) -> Picture:
-    """The same from a file's content."""
+def _content(path: Path) -> bytes:
+    """A regular file's bytes; a pipe would be waited for, and a device never ends."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if stat.S_ISDIR(found.st_mode):
+            raise PictureError("no picture", "Is a directory")
+        if not stat.S_ISREG(found.st_mode):
+            raise PictureError("no picture", "no regular file")
+        if found.st_size > LARGEST_FILE:
+            raise PictureError("too large", f"more than {LARGEST_FILE >> 20} MiB")
+        return stream.read(LARGEST_FILE)
+
+
+def decode_picture(content: bytes, longest: int = LONGEST, sent: bool = False) -> Picture:
+    """The same from a file's content; what was `sent` is held to the limits of that."""
+    if sent and len(content) > LARGEST_SENT:
+        raise PictureError("too large", f"more than {LARGEST_SENT >> 20} MiB")
     try:
-        with Image.open(io.BytesIO(content)) as opened:
+        with Image.open(io.BytesIO(content), formats=SENT_FORMATS if sent else None) as opened:
             width, height, mode = *opened.size, opened.mode
             _check_size(width, height)
+            if sent and width * height > MOST_SENT:
+                limit = f"{width} x {height} pixels, more than {MOST_SENT // 10**6} megapixels"
+                raise PictureError("too large", limit)
             image, rotated = _upright(opened, longest)
     except UnidentifiedImageError as error:
         raise PictureError("no picture", "no known format") from error
@@ -112,8 +140,9 @@ def picture_to_ask(source: Path | bytes | Image.Image, name: str = "") -> Image.
     try:
         if isinstance(source, Image.Image):
             return _from_open(source)
-        read = decode_picture(source) if isinstance(source, bytes) else read_picture(source)
-        return read.image
+        if isinstance(source, bytes):
+            return decode_picture(source, sent=True).image
+        return read_picture(source).image
     except PictureError as error:
         called = name or (str(source) if isinstance(source, Path) else "The picture")
         raise RequestError(f"{called} cannot be asked about: {error}.") from error

@@ -1,0 +1,160 @@
+"""A packaged model asked in a fresh process, with the code that was packaged with it and no other.
+
+    model = load_fresh(tracker, "models:/genre/3")
+    model.predict(["a synopsis"], params={"rendered": True})     what its own `predict` returns
+    model.call("nats", pairs)                                    of its package, where it has that
+    model.package                                                its files, see below
+
+A champion of an earlier release means what its own code makes of it: loaded here, it would be
+given today's `tasks`. So the process is an isolated interpreter in a folder of its own, in which
+no checkout and no installed Thaw can be imported (`fresh_child.py`), nor a data store, a
+configuration or a hub be reached. Nothing secret is on its command line: it is given folders.
+
+What each kind offers since the first release, for whoever judges a champion:
+
+    labels    predict(texts, params={"rendered": True}): `labels`, `scores`, `probabilities`
+    writing   predict(prompts, params={"rendered": True}): `answer`, `stopped`, `tokens`;
+              call("nats", [[prompt, completion], …]): floats, NaN where a pair does not fit
+    ranking   predict([{"question": …, "answer": …}, …], params={"rendered": True}): `reward`
+    pictures  predict([{"question": …, "image": Path}, …]): `answer`, `confidence`, …
+    policy    as writing; its draws need the weights themselves: `package / "model"` and
+              `package / "tokenizer"` are in transformers' format, the prompt is the field
+              `language` of `package / "package.json"`
+
+Each call costs the start of a process, some seconds: ask all rows at once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import RequestError, ThawError
+from tasks.paths import PICTURES
+from tasks.storage import write_text
+from tasks.tracking import Tracker
+
+CHILD = Path(__file__).with_name("fresh_child.py")
+LOADING_SECONDS = 600.0
+"""For the start and the loading of the largest models on the busiest machines."""
+ROW_SECONDS = 10.0
+"""More for each row: a long text by a large model."""
+
+
+@dataclass(frozen=True)
+class FreshModel:
+    """A model in a local folder, as MLflow writes it.
+
+    Attributes:
+        folder: holds `MLmodel`, `code/` and `artifacts/`.
+        name: how errors call it.
+    """
+
+    folder: Path
+    name: str = "The packaged model"
+
+    @property
+    def package(self) -> Path:
+        """The folder that the package was saved in."""
+        return self.folder / "artifacts" / "package"
+
+    def predict(
+        self, rows: Sequence[Any], params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """What the model's own `predict` returns for all rows.
+
+        Args:
+            rows: texts, or records whose values are texts; a `Path` is a file of this machine
+                that the model may read.
+            params: of the kind's `predict`.
+
+        Raises:
+            RequestError: the model refuses a row or a parameter.
+            ThawError: it cannot be loaded, fails, dies, or takes too long.
+        """
+        request = {"method": "predict", "rows": list(rows), "params": params}
+        answers: list[dict[str, Any]] = self._ask(request, len(rows), _folder_of(rows))
+        return answers
+
+    def call(self, method: str, *arguments: Sequence[Any]) -> Any:
+        """What another method of the package returns; arrays come as lists.
+
+        Raises:
+            ThawError: as `predict`, or the package has no such method.
+        """
+        rows = max(map(len, arguments), default=0)
+        return self._ask({"method": method, "arguments": arguments}, rows, None)
+
+    def _ask(self, request: dict[str, Any], rows: int, pictures: str | None) -> Any:
+        seconds = LOADING_SECONDS + ROW_SECONDS * rows
+        with tempfile.TemporaryDirectory(prefix="thaw-fresh-") as scratch:
+            here = Path(scratch)
+            asked = write_text(here / "request.json", json.dumps(request, default=str))
+            answered = here / "answer.json"
+            command = [sys.executable, "-I", str(CHILD), str(self.folder.resolve())]
+            try:
+                done = subprocess.run(
+                    [*command, str(asked), str(answered)],
+                    cwd=here,
+                    env=_environment(here, pictures),
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=seconds,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise ThawError(f"{self.name} did not answer within {seconds:.0f} s.") from error
+            except OSError as error:
+                raise ThawError(f"{self.name} could not be started ({error}).") from error
+            if done.returncode != 0 or not answered.is_file():
+                raise ThawError(f"{self.name} {_death(done)}.")
+            said = json.loads(answered.read_text(encoding="utf-8"))
+        if "error" in said:
+            kind = RequestError if said["exit_code"] == RequestError.exit_code else ThawError
+            raise kind(said["error"])
+        return said["answer"]
+
+
+def load_fresh(tracker: Tracker, model_uri: str) -> FreshModel:
+    """A registered or logged model, brought onto this machine; nothing of it runs yet.
+
+    Args:
+        tracker: the store.
+        model_uri: `models:/genre/3`, `models:/genre@champion`, a logged model's, or a folder.
+
+    Raises:
+        ThawError: its files cannot be read.
+    """
+    called = model_uri.removeprefix("models:/")
+    return FreshModel(tracker.local_model(model_uri), f"The model {called}")
+
+
+def _folder_of(rows: Sequence[Any]) -> str | None:
+    """The folder below which all files lie that the rows name by `Path`, if they name any."""
+    records = [row for row in rows if isinstance(row, Mapping)]
+    files = {each.resolve() for row in records for each in row.values() if isinstance(each, Path)}
+    return os.path.commonpath([file.parent for file in files]) if files else None
+
+
+def _environment(nowhere: Path, pictures: str | None) -> dict[str, str]:
+    """This process's, without what leads to anything but the package."""
+    changed = dict.fromkeys(("THAW_RUNS", "THAW_STORE", "THAW_CACHE", "THAW_CONF"), str(nowhere))
+    changed |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "THAW_OFFLINE": "1"}
+    changed |= {PICTURES: pictures} if pictures else {}
+    dropped = {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", PICTURES}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return kept | changed
+
+
+def _death(done: subprocess.CompletedProcess[str]) -> str:
+    """How a process ended that gave no answer."""
+    if done.returncode < 0:
+        return f"was ended by signal {-done.returncode} (9: most likely for want of memory)"
+    last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
+    return f"ended without an answer: {last[0]}"

@@ -1,0 +1,165 @@
+"""A registered model is asked in a process that knows the code it was packaged with, and no other.
+
+What is put in the way here is what lies around where people work: a checkout that is installed
+editable, a file `tasks.py` in the current folder, PYTHONPATH.
+"""
+
+import shutil
+import site
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from registry.registered import classifier, reward_model, saved, writer
+
+from tasks.errors import RequestError, ThawError
+from tasks.registry.fresh import FreshModel, load_fresh
+from tasks.tracking import Tracker
+
+LABELS = ("one", "two", "three")
+TEXTS = ["the war of the ship", "a ghost", "the team"]
+
+
+@pytest.fixture(scope="module")
+def packaged(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a packaged classifier, for tests to copy and change."""
+    made = classifier(tiny_bert, LABELS)
+    return saved(made, "single_label", tmp_path_factory.mktemp("packaged"))
+
+
+@pytest.fixture
+def changed(packaged: Path, tmp_path: Path) -> Path:
+    """A copy of it whose packaged code may be changed."""
+    return Path(shutil.copytree(packaged, tmp_path / "model"))
+
+
+@pytest.fixture(scope="module")
+def editable(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python whose environment holds another Thaw, as an editable installation puts it there."""
+    home = tmp_path_factory.mktemp("editable")
+    for name in ("tasks", "flows"):
+        (home / "checkout" / name).mkdir(parents=True)
+        (home / "checkout" / name / "__init__.py").write_text("checkout = True\n")
+        (home / "checkout" / name / "only_here.py").write_text("")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home / "venv"], check=True)
+    packages = home / "venv" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    finder = (
+        "import sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Editable:\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        place = {str(home / 'checkout')!r} + '/' + '/'.join(name.split('.')[:-1])\n"
+        "        if name.partition('.')[0] in ('tasks', 'flows'):\n"
+        "            return PathFinder.find_spec(name, [place])\n"
+        "sys.meta_path.append(Editable)\n"
+    )
+    (packages / "editable_finder.py").write_text(finder)
+    lines = ["import editable_finder", str(home / "checkout"), *site.getsitepackages(), *sys.path]
+    (packages / "all.pth").write_text("\n".join(lines))
+    return str(home / "venv" / "bin" / "python")
+
+
+def test_a_package_that_lacks_a_module_does_not_stand_by_itself(
+    changed: Path, editable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.move(changed / "code/tasks/models/anatomy.py", changed / "code/tasks/models/only_here")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setattr("tasks.registry.fresh.sys.executable", editable)
+    with pytest.raises(
+        ThawError, match=r"package does not bring its module tasks\.models\.anatomy"
+    ):
+        FreshModel(changed).predict(TEXTS)
+
+
+def test_a_champion_is_asked_with_the_code_that_it_was_packaged_with(
+    changed: Path, editable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As an earlier release's is: another reader of the package, another answer."""
+    code = changed / "code" / "tasks" / "registry" / "package.py"
+    earlier = code.read_text().replace("class PackageInfo", "EARLIER = 'yes'\n\nclass PackageInfo")
+    earlier = earlier.replace('"labels": [self.info', '"earlier": EARLIER, "labels": [self.info')
+    code.write_text(
+        earlier + "\n\n    def surroundings(self, names):\n"
+        "        import importlib.util, os, sys\n"
+        "        def finds(name):\n"
+        "            try:\n"
+        "                return importlib.util.find_spec(name) is not None\n"
+        "            except ModuleNotFoundError:\n"
+        "                return False\n"
+        "        keys = ('THAW_STORE', 'MLFLOW_TRACKING_URI', 'HF_HUB_OFFLINE')\n"
+        "        return [\n"
+        "            [name for name in names if finds(name)], sys.modules['tasks'].__file__,\n"
+        "            os.getcwd(), [os.environ.get(key) for key in keys],\n"
+        "        ]\n"
+    )
+    here = tmp_path / "here"
+    here.mkdir()
+    for stray in ("tasks", "mlflow", "json"):
+        (here / f"{stray}.py").write_text("raise SystemExit('a stray file was run')\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PYTHONPATH", str(here))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
+    monkeypatch.setattr("tasks.registry.fresh.sys.executable", editable)
+    model = FreshModel(changed)
+    for answer in model.predict(TEXTS, {"rendered": True}):
+        assert answer["earlier"] == "yes"
+        assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    names = ["torch", "tasks.registry.package", "tasks.only_here", "flows", "flows.only_here"]
+    found, where, folder, environment = model.call("surroundings", names)
+    assert found == ["torch", "tasks.registry.package"]
+    assert where == str(changed / "code" / "tasks" / "__init__.py")
+    assert environment == [folder, None, "1"]
+    assert not Path(folder).exists()
+    assert {path.name for path in here.iterdir()} == {"tasks.py", "mlflow.py", "json.py"}
+
+
+def test_each_kind_says_what_its_judge_asks(
+    tiny_bert: Path, tiny_writer: Path, tmp_path: Path
+) -> None:
+    judge = reward_model(tiny_bert)
+    fresh = FreshModel(saved(judge, "preference", tmp_path / "judge"))
+    questions, answers = ["the war", "the ship"], ["a ghost", "the team"]
+    pairs = zip(questions, answers, strict=True)
+    rows = [{"question": question, "answer": answer} for question, answer in pairs]
+    found = [each["reward"] for each in fresh.predict(rows, {"rendered": True})]
+    assert found == pytest.approx(judge.rewards(questions, answers, rendered=True), abs=1e-5)
+
+    scribe = writer(tiny_writer)
+    fresh = FreshModel(saved(scribe, "completion", tmp_path / "scribe"))
+    asked = [("the war", "a ghost"), ("the ship", "the team " * 400)]
+    assert np.allclose(fresh.call("nats", asked), scribe.nats(asked), atol=1e-4, equal_nan=True)
+    assert {"model", "tokenizer", "package.json"} <= {p.name for p in fresh.package.iterdir()}
+
+
+def test_what_is_not_there_cannot_be_asked(packaged: Path, tmp_path: Path) -> None:
+    with pytest.raises(ThawError, match=r"its code has no nats"):
+        FreshModel(packaged).call("nats", [("a", "b")])
+    with pytest.raises(ThawError, match="models:/nobody/7 cannot be read"):
+        load_fresh(Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}"), "models:/nobody/7")
+
+
+def test_a_process_that_refuses_dies_or_hangs_is_a_sentence(
+    packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "child.py"
+    monkeypatch.setattr("tasks.registry.fresh.CHILD", child)
+    monkeypatch.setattr("tasks.registry.fresh.LOADING_SECONDS", 2.0)
+    monkeypatch.setattr("tasks.registry.fresh.ROW_SECONDS", 1.0)
+
+    def behave(code: str) -> Any:
+        child.write_text(code)
+        return FreshModel(packaged, "The model genre/3").predict(TEXTS)
+
+    refusal = '{"error": "Text 2 is odd.", "exit_code": 2}'
+    with pytest.raises(RequestError, match=r"^Text 2 is odd\.$"):
+        behave(f"import sys\nopen(sys.argv[3], 'w').write({refusal!r})")
+    with pytest.raises(ThawError, match=r"genre/3 was ended by signal 9 .*want of memory"):
+        behave("import os\nos.kill(os.getpid(), 9)")
+    with pytest.raises(ThawError, match="genre/3 ended without an answer: no message"):
+        behave("import os\nos._exit(3)")
+    with pytest.raises(ThawError, match="genre/3 did not answer within 5 s"):
+        behave("import time\ntime.sleep(60)")
