@@ -86,6 +86,11 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
       thaw run sawyer -o sft.training.epochs=1 -o rl.rl.steps=20
     """
     load_any(case, profile, overrides)  # refuse a wrong request before anything starts
+    from tasks.paths import runs_dir, store_dir
+    from tasks.storage import require_writable
+
+    for folder in (runs_dir(), store_dir()):
+        require_writable(folder)
     from flows.catalogue import flow_of
     from flows.overrides import overrides_of
     from flows.quiet import install
@@ -129,9 +134,11 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
     case = proper_name(case)
     from tasks.evaluation.findings import Comparison
     from tasks.evaluation.report import markdown, terminal
-    from tasks.storage import write_text
+    from tasks.storage import require_writable, write_text
     from tasks.tracking import Tracker
 
+    if html_file is not None:
+        require_writable(html_file.parent)
     tracker = Tracker()
     if sweep is None:
         sweep = tracker.latest_sweep(case)

@@ -45,3 +45,12 @@ def pictures_dir() -> Path | None:
     """
     folder = os.environ.get(PICTURES)
     return Path(folder) if folder else None
+
+
+def variable_of(path: Path) -> str | None:
+    """The environment variable that moves the folder in which `path` lies; None if none does."""
+    folders = {"THAW_CACHE": cache_dir(), "THAW_STORE": store_dir(), "THAW_RUNS": runs_dir()}
+    whole = path.absolute()
+    return next(
+        (name for name, folder in folders.items() if whole.is_relative_to(folder.absolute())), None
+    )

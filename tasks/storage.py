@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from tasks.errors import RequestError, ThawError
-from tasks.paths import store_dir
+from tasks.paths import store_dir, variable_of
 
 
 class TableRef(BaseModel):
@@ -102,7 +102,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch(exist_ok=False)
     except OSError as error:
-        raise ThawError(f"Cannot write below {path.parent}: {error.strerror or error}.") from error
+        raise ThawError(_unwritable(path.parent, error)) from error
     try:
         yield partial
         with partial.open("rb") as written:
@@ -112,6 +112,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise ThawError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder in which nothing can be written; it is made if there is none.
+
+    Raises:
+        RequestError: with the reason, and the variable that names another.
+    """
+    probe = folder / f".thaw-{os.getpid()}-{uuid4().hex[:8]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise RequestError(_unwritable(folder, error)) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> str:
+    variable = variable_of(folder)
+    # mkdir says "File exists" where something else has the folder's name.
+    taken = isinstance(error, FileExistsError)
+    reason = "something else has this name" if taken else error.strerror or error
+    instead = f"; set {variable} to a folder that can be written" if variable else ""
+    return f"Cannot write below {folder}: {reason}{instead}."
 
 
 def write_text(path: Path, text: str) -> Path:

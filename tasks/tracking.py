@@ -26,7 +26,7 @@ from mlflow.exceptions import MlflowException
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked, locked_in_database
 from tasks.paths import project_root, runs_dir, store_dir
-from tasks.storage import TableRef
+from tasks.storage import TableRef, require_writable
 
 BATCH = 1000  # MLflow's limit on metrics in one request
 PARAM_LENGTH = 6000
@@ -34,8 +34,18 @@ RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 
 
 def default_uri() -> str:
-    """SQLite in `mlruns/`, which needs no server."""
-    return f"sqlite:///{(runs_dir() / 'mlflow.db').resolve()}"
+    """SQLite in `mlruns/`, which needs no server.
+
+    Raises:
+        RequestError: the folder's name cannot stand in a database's address.
+    """
+    folder = runs_dir().resolve()
+    if "?" in str(folder):  # the address would end here, and the database lie elsewhere
+        raise RequestError(
+            f"The folder of the runs is {folder}, and a question mark in it would begin the "
+            "options of the database's address: set THAW_RUNS to a folder without one."
+        )
+    return f"sqlite:///{folder / 'mlflow.db'}"
 
 
 class Tracker:
@@ -43,6 +53,8 @@ class Tracker:
 
     def __init__(self, uri: str | None = None) -> None:
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+        if self.uri.startswith(f"sqlite:///{runs_dir().resolve()}"):
+            require_writable(runs_dir())
         try:
             if self.uri.startswith("sqlite:///"):
                 Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

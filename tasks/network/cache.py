@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked
-from tasks.storage import file_digest
+from tasks.storage import file_digest, require_writable
 
 LONGEST_LOCK_WAIT = 3600.0
 """Seconds to wait for another process that is fetching the same thing."""
@@ -42,8 +42,10 @@ def filling(folder: Path) -> Iterator[None]:
     """Hold `folder` (made if absent) against other processes that want to fill it.
 
     Raises:
-        ThawError: the folder cannot be written, or its holder takes over an hour.
+        RequestError: the folder cannot be written.
+        ThawError: its holder takes over an hour.
     """
+    require_writable(folder)
     try:
         with locked(folder / ".lock", LONGEST_LOCK_WAIT, "THAW_CACHE"):
             yield
