@@ -25,6 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked, locked_in_database
+from tasks.network.reaching import check_somebody_answers
 from tasks.paths import project_root, runs_dir, store_dir
 from tasks.storage import TableRef, require_writable
 
@@ -48,14 +49,20 @@ def default_uri() -> str:
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 
+def store_uri(uri: str | None = None) -> str:
+    """Where runs are kept: what the case says, else MLFLOW_TRACKING_URI, else the default."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+
+
 class Tracker:
     """Runs and registered models of one MLflow store."""
 
     def __init__(self, uri: str | None = None) -> None:
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+        self.uri = store_uri(uri)
         if self.uri.startswith(f"sqlite:///{runs_dir().resolve()}"):
             require_writable(runs_dir())
         try:
+            check_somebody_answers(self.uri)
             if self.uri.startswith("sqlite:///"):
                 Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             # Some of MLflow's calls follow a `models:/` address through the process-wide store.
@@ -214,6 +221,17 @@ class Tracker:
         """A run's tags; none where the run is gone."""
         run = self._run(run_id)
         return {} if run is None else dict(run.data.tags)
+
+    def forget_tag(self, run_id: str, name: str) -> None:
+        """Take a tag from a run, if it has it."""
+        if name in self.tags(run_id):
+            self.client.delete_tag(run_id, name)
+
+    def open_children(self, run_id: str) -> list[str]:
+        """The ids of a run's child runs that have not ended."""
+        experiment = self.client.get_run(run_id).info.experiment_id
+        condition = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = '{RUNNING}'"
+        return [str(run.info.run_id) for run in self.client.search_runs([experiment], condition)]
 
     def last_step(self, run_id: str, metric: str) -> int:
         """The last step at which `metric` was logged, or -1."""
