@@ -32,7 +32,7 @@ from tasks.storage import TableRef
 CODE_OF_AN_ARM = (
     "config/strategies.py",
     "texts.py",
-    "latex.py",
+    "latex",
     "models",
     "training",
     "evaluation/metrics.py",
