@@ -38,6 +38,7 @@ from tasks.registry.promotion import Promotion
 from tasks.splitting.parts import split_into_parts
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec, check_strategies, plan_arms
+from tasks.training.measurable import check_measurable
 
 Parts = dict[str, TableRef]
 
@@ -60,6 +61,7 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
         examples, usable = usable_examples(prepared, config.data)
         parts = split_data(examples, config, sweep)
         specs = plan_arms(local_part(config), located.digest, list(usable.labels), parts)
+        check_measurable(config, specs[0])
         anew = force and not sweep.finished
         hosted = start_hosted(config, list(usable.labels), parts, anew)
         outcomes = run_arms(specs, sweep, config.execution, anew, blocks)

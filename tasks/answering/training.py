@@ -111,6 +111,7 @@ class AnswerLearner(TrainerLearner[MultimodalModel]):
         for name, short in JUDGED:
             part = self.asked.parts[name]
             losses = answer_losses(model, self.inputs, part, self._size, self.bf16)
+            self.refuse_divergence(losses)
             started = time.perf_counter()
             answers = self._answers(part)
             seconds = time.perf_counter() - started

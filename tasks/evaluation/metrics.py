@@ -27,6 +27,7 @@ from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.ordinal import Scale, ordinal_metrics
 from tasks.evaluation.single_label import single_label_metrics
+from tasks.evaluation.weighted_decisions import LabelDecisions
 
 Metrics = dict[str, float]
 
@@ -163,7 +164,7 @@ def multi_label_metrics(
     for name, score in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
         figures[f"{name}_micro"] = _or_nan(score, truth.ravel(), probabilities.ravel())
         figures[f"{name}_macro"] = (
-            float(score(truth[:, both], probabilities[:, both], average="macro"))
+            float(np.mean([score(truth[:, j], probabilities[:, j]) for j in np.flatnonzero(both)]))
             if both.any()
             else float("nan")
         )
@@ -174,6 +175,10 @@ def multi_label_metrics(
 
 
 def _at_thresholds(truth: np.ndarray, predicted: np.ndarray, suffix: str) -> Metrics:
+    if truth.shape[1] == 1:  # scikit-learn takes one label for two classes
+        of_one = LabelDecisions(truth, predicted == 1, "").at(np.ones((len(truth), 1)))
+        del of_one["roc_auc_hard_labels"]
+        return {f"{name}{suffix}": float(value[0]) for name, value in of_one.items()}
     figures = {
         f"f1_{average}": float(f1_score(truth, predicted, average=average, zero_division=0))
         for average in ("micro", "macro", "samples")

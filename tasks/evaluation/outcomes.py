@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from tasks.errors import ThawError
 from tasks.storage import TableRef, put_table
 
 
@@ -83,7 +84,14 @@ class Predictions(BaseModel):
 def put_predictions(
     ids: list[str], truth: np.ndarray, probabilities: np.ndarray, origin: str
 ) -> TableRef:
-    """Store predictions by example id: columns `id`, `truth` and `probabilities` (lists)."""
+    """Store predictions by example id: columns `id`, `truth` and `probabilities` (lists).
+
+    Raises:
+        ThawError: a probability is not a number; the first class would pass for the answer.
+    """
+    if not np.isfinite(probabilities).all():
+        rows = int((~np.isfinite(probabilities)).any(1).sum())
+        raise ThawError(f"{origin}: {rows:,} of {len(ids):,} rows have no number for an answer.")
     frame = pd.DataFrame(
         {
             "id": ids,

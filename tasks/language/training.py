@@ -102,6 +102,8 @@ class WritingLearner(TrainerLearner[WholeLanguageModel]):
         """
         spec, found = self.spec, Evaluation()
         losses = {name: self.losses(name) for name, _ in JUDGED}
+        for each in losses.values():
+            self.refuse_divergence(each.loss)
         if spec.strategy.lora_rank:
             merge_lora(model.backbone)
         plain = model.plain.cuda() if uses_gpu() else model.plain

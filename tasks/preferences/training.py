@@ -4,6 +4,7 @@ Rows are pairs, the loss compares two rewards, and an answer that is in several 
 stored and computed once.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from tasks.training.trunk import PARTS
 
 class RankingLearner(ClassifierLearner):
     """Learns a reward from pairs of answers."""
+
+    guessing = math.log(2)  # either answer may be the better one
 
     def __init__(self, spec: ArmSpec) -> None:
         super().__init__(spec)

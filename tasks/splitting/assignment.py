@@ -23,7 +23,12 @@ from tasks.splitting.given_test import rows_of_test, train_beside_test
 from tasks.splitting.limits import rows_over_limit
 from tasks.splitting.repeats import settle
 from tasks.splitting.report import LeftOut, SplitReport, notes_on, spread_labels
-from tasks.splitting.stratify import count_labels, divide, divide_by_size
+from tasks.splitting.stratify import (
+    count_labels,
+    divide,
+    divide_by_size,
+    place_rare_labels,
+)
 from tasks.splitting.units import Units, find_units, largest_unit
 
 PARTS = ("train", "validation", "test")
@@ -160,6 +165,11 @@ def _divide_units(
     division[free] = divide(counts[free], sizes[free], shares, config.seed)
     if _short_part(division[free], sizes[free], shares) is not None:
         division[free] = divide_by_size(sizes[free], shares)
+    else:
+        dealt = division[free]
+        place_rare_labels(dealt, counts[free])
+        if _short_part(dealt, sizes[free], shares) is None:
+            division[free] = dealt
     short = _short_part(division[free], sizes[free], shares)
     if short is not None:
         name, largest = largest_unit(examples, config, units)

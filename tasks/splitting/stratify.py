@@ -94,6 +94,40 @@ def divide_by_size(sizes: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     return part
 
 
+def place_rare_labels(division: np.ndarray, counts: csr_array) -> None:
+    """See to it that a label of few groups is where it is needed; changes `division`.
+
+    A label of one group is learned from: it goes to the first part (train). One of two groups
+    goes to the first two parts, and so on, as far as no other label loses its last group of a
+    part by that. Labels that are in all parts stay as they are.
+
+    Args:
+        division: int (groups,): the part of each group, by need: train, validation, test.
+        counts: int (groups, labels) of `count_labels`.
+    """
+    parts = int(division.max()) + 1
+    by_label, by_group = counts.tocsc(), counts.tocsr()
+    held = np.array([(counts[division == part] > 0).sum(axis=0) for part in range(parts)])
+    for label in np.argsort(held.sum(axis=0), kind="stable"):
+        having = by_label.indices[by_label.indptr[label] : by_label.indptr[label + 1]]
+        for part in range(min(parts, len(having))):
+            if held[part, label]:
+                continue
+            movable = []
+            for group in having.tolist():
+                mine = by_group.indices[by_group.indptr[group] : by_group.indptr[group + 1]]
+                others = mine[mine != label]
+                donor = division[group]
+                spare = held[donor, label] > 1 or donor > part
+                if spare and (held[donor, others] > 1).all():
+                    movable.append((-held[donor, label], -donor, group, mine))
+            if movable:
+                *_, group, mine = min(movable, key=lambda each: each[:3])
+                held[division[group], mine] -= 1
+                held[part, mine] += 1
+                division[group] = part
+
+
 class _Division:
     """What the parts have and lack while groups are being placed.
 

@@ -1,5 +1,6 @@
 """How labels are learned: any number a row, or exactly one, by a head on a base model."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,8 @@ class LabelLearner(ClassifierLearner):
     def __init__(self, spec: ArmSpec) -> None:
         super().__init__(spec)
         self.encoded = {name: encode_part(spec, name, self.located) for name in PARTS}
+        choices = 2 if spec.task == "multi_label" else len(spec.labels)
+        self.guessing = math.log(max(2, choices))
 
     def build(self) -> TextClassifier:
         """See `Learner`."""

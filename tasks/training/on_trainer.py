@@ -114,7 +114,7 @@ class TrainerLearner(Learner[M], Generic[M]):
         if not np.isfinite(values).all():
             rate = self.spec.strategy.rate_field
             raise ThawError(
-                f"The loss of {self.spec.title} is not a number any more; lower training.{rate} "
+                f"A loss or an answer of {self.spec.title} is not a number; lower training.{rate} "
                 f"(now {getattr(self.spec.training, rate):g}) or set training.precision=fp32."
             )
 
@@ -154,7 +154,11 @@ class ClassifierLearner(TrainerLearner[TextClassifier]):
     def logits(self, name: str) -> np.ndarray:
         """(n, outputs) of a part's texts, as the trainee stands."""
         trainee, size = self.trainee, self.spec.training.eval_batch_size
-        return predict_logits(trainee.module, trainee.parts[name], trainee.collate, size, self.bf16)
+        found = predict_logits(
+            trainee.module, trainee.parts[name], trainee.collate, size, self.bf16
+        )
+        self.refuse_divergence(found)
+        return found
 
     def judge_untrained(self, run_id: str) -> Outcome:
         """The untouched base model under the arm's initial head: what training starts from."""

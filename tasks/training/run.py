@@ -7,6 +7,7 @@ finished and is never trained again; one that was cut short is resumed from its 
 What a kind does in its own way is its `Learner`; the rest stands here, once.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from typing import Any, Generic, TypeVar
 from torch import nn
 from transformers import set_seed
 
+from tasks.errors import ThawError
 from tasks.evaluation.outcomes import CurvePoint, Outcome
+from tasks.evaluation.wording import lower_is_better
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import LastStep, LogMetrics
@@ -25,6 +28,8 @@ from tasks.training.keeping import keep_outcome, require_disk, save_trained, sta
 from tasks.training.trunk_pass import Depth
 
 M = TypeVar("M", bound=nn.Module)
+RUN_AWAY = 10
+"""Times the loss of guessing: an overconfident model stays below, one that ran away does not."""
 JUDGED = (("validation", "val"), ("test", "test"))
 """The parts that a trained model is asked, in that order, and the prefix of their figures."""
 
@@ -70,7 +75,13 @@ class Learner(ABC, Generic[M]):
 
     Making one reads the arm's data and all else that draws no random number; from `build` on,
     numbers are drawn from the arm's seed.
+
+    Attributes:
+        guessing: validation loss of an answer that knows nothing: all classes, or all tokens of a
+            large vocabulary, equally likely.
     """
+
+    guessing: float = math.log(200_000)
 
     def __init__(self, spec: ArmSpec) -> None:
         self.spec = spec
@@ -115,7 +126,8 @@ def train_arm(
         depths: depths that other arms of the sweep need, for one pass of the trunk to store.
 
     Raises:
-        ThawError: the disk is full, or the loss is not a number.
+        ThawError: the disk is full, or training has run away. No figure of such an arm is
+            evidence for its strategy, so it has no outcome and the sweep stops there.
         RequestError: the strategy or a training field does not fit the base model.
     """
     if done := standing_outcome(spec, force):
@@ -127,6 +139,7 @@ def train_arm(
         freezing = kind.freeze(model)
         require_disk(spec, freezing)
         course = kind.learn(model, log, logged_until, depths)
+        refuse_runaway(spec, course, kind.guessing)
     saved_bytes = save_trained(spec, model)
     found = kind.evaluate(model)
     found.metrics |= {
@@ -144,6 +157,36 @@ def train_arm(
     )
     keep_outcome(spec, outcome)
     return outcome
+
+
+def refuse_runaway(spec: ArmSpec, course: Course, guessing: float) -> None:
+    """Raise where the weights that were kept are far worse than a guess.
+
+    Losses that are no numbers end training by themselves; these are numbers still.
+
+    Args:
+        spec: the arm.
+        course: its curve; one without a validation loss shows nothing.
+        guessing: see `Learner`.
+
+    Raises:
+        ThawError: with the loss, and the rate that was too high.
+    """
+    judged = [point.metrics for point in course.curve if "val/loss" in point.metrics]
+    if not judged:
+        return
+    kept = judged[-1]
+    if spec.training.keep == "best":
+        select_by = spec.training.select_by
+        sign = 1 if lower_is_better(select_by) else -1
+        kept = min(judged, key=lambda each: sign * each.get(select_by, sign * math.inf))
+    if kept["val/loss"] > RUN_AWAY * guessing:
+        rate = spec.strategy.rate_field
+        raise ThawError(
+            f"{spec.title} has run away: its validation loss is {kept['val/loss']:.3g}, where a "
+            f"guess would have {guessing:.3g}. Lower training.{rate} (now "
+            f"{getattr(spec.training, rate):g}), or look at the weights of the base model."
+        )
 
 
 def outcome_of(spec: ArmSpec, run_id: str, found: Evaluation) -> Outcome:

@@ -122,7 +122,8 @@ def training_arguments(
         "gradient_accumulation_steps": config.gradient_accumulation,
         "learning_rate": config.learning_rate,
         "weight_decay": config.weight_decay,
-        "warmup_steps": config.warmup,  # a fraction is a share of the updates
+        # Below 1 it is a share of the updates; 1 itself would be a single update.
+        "warmup_steps": min(config.warmup, math.nextafter(1.0, 0.0)),
         "lr_scheduler_type": config.schedule,
         "max_grad_norm": config.max_grad_norm,
         "bf16": wants_bf16(config.precision),
