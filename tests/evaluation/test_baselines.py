@@ -123,9 +123,13 @@ def test_a_few_texts_without_a_common_word_still_give_a_baseline() -> None:
     assert np.isfinite(baseline.test).all()
 
 
-def test_texts_without_words_are_refused() -> None:
-    with pytest.raises(RequestError, match=r"None of the 3 training texts .* data\.text"):
-        fit(np.eye(3, dtype=int), ["...", "", "?"])
+@pytest.mark.parametrize("texts", [["...", "", "?"], ["1 + 2", "ä b c", "7"]])
+def test_texts_without_words_leave_the_frequencies(texts: list[str]) -> None:
+    truth = np.array([[1, 0, 1], [0, 1, 1], [0, 1, 1]])
+    baseline = fit(truth, texts)
+    assert baseline.settings["words"] == 0
+    assert np.ptp(baseline.test, axis=0) == pytest.approx(0)
+    assert baseline.test[0, 0] < 0.5 < baseline.test[0, 1]
 
 
 def test_an_unknown_selection_metric_says_which_there_are() -> None:
