@@ -37,6 +37,8 @@ CODE_OF_AN_ARM = (
     "training",
     "evaluation/metrics.py",
     "evaluation/single_label.py",
+    "evaluation/weighted_decisions.py",
+    "evaluation/weighted_rankings.py",
     "evaluation/ordinal.py",
     "evaluation/calibration.py",
     "language",
