@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 
 from flows.endings import ending
 from flows.sweep import Sweep
+from tasks.address import Address
 from tasks.config import ExecutionConfig
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
@@ -26,14 +27,14 @@ from tasks.training.trunk_pass import Depth
 @task(name="arm", task_run_name="{spec.title}", cache_policy=NO_CACHE)
 def run_arm(
     spec: ArmSpec,
-    tracking_uri: str,
+    tracking: Address,
     experiment_id: str,
     parent: str,
     force: bool,
     depths: tuple[Depth, ...] = (),
 ) -> Outcome:
     """Train one arm under a child run of the sweep; reuse it if it is finished already."""
-    tracker = Tracker(tracking_uri)
+    tracker = Tracker(tracking)
     spec.folder.mkdir(parents=True, exist_ok=True)
     with locked(spec.folder.with_suffix(".lock")):  # another sweep may hold the same arm
         reused = None if force else finished_outcome(spec)
@@ -175,7 +176,7 @@ def run_arms(
     """
     found = {depth_of(spec.strategy, blocks) for spec in specs}
     depths = tuple(depth for depth in found if depth is not None)
-    where = (sweep.tracker.uri, sweep.experiment_id, sweep.run_id)
+    where = (sweep.tracker.address, sweep.experiment_id, sweep.run_id)
     if execution.runner == "sequential":
         return [run_arm(spec, *where, force, depths) for spec in specs]
     fan_out = fanned_arms.with_options(task_runner=task_runner(execution))
@@ -184,7 +185,7 @@ def run_arms(
 
 @flow(name="arms", validate_parameters=False)
 def fanned_arms(
-    specs: list[ArmSpec], where: tuple[str, str, str], force: bool, depths: tuple[Depth, ...]
+    specs: list[ArmSpec], where: tuple[Address, str, str], force: bool, depths: tuple[Depth, ...]
 ) -> list[Outcome]:
     """The arms as a subflow: a flow's task runner is fixed when it starts."""
     futures = [run_arm.submit(spec, *where, force, depths) for spec in specs]
@@ -201,18 +202,19 @@ def task_runner(execution: ExecutionConfig) -> Any:
 
     if execution.runner in ("sequential", "threads"):
         return ThreadPoolTaskRunner(max_workers=execution.workers)
+    address = execution.address.reveal() if execution.address else None
     try:
         if execution.runner == "dask":
             from prefect_dask import DaskTaskRunner
 
-            if execution.address:
-                return DaskTaskRunner(address=execution.address)
+            if address:
+                return DaskTaskRunner(address=address)
             return DaskTaskRunner(
                 cluster_kwargs={"n_workers": execution.workers, "threads_per_worker": 1}
             )
         from prefect_ray import RayTaskRunner
 
-        return RayTaskRunner(address=execution.address)
+        return RayTaskRunner(address=address)
     except ImportError as error:
         raise RequestError(
             f"execution.runner={execution.runner} needs the package prefect-{execution.runner}: "

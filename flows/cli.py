@@ -143,7 +143,7 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
     if sweep is None:
         sweep = tracker.latest_sweep(case)
     elif tracker.status(sweep) is None:
-        raise RequestError(f"There is no run {sweep} in the MLflow store at {tracker.uri}.")
+        raise RequestError(f"There is no run {sweep} in the MLflow store at {tracker.address}.")
     stored = tracker.read_text(sweep, "comparison/comparison.json")
     comparison = Comparison.model_validate_json(stored)
     if html_file is not None:

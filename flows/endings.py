@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tasks.secrets import redacted
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 
 
@@ -21,7 +22,7 @@ def ending(tracker: Tracker, run_id: str, finished: bool = False) -> Iterator[No
         tracker.finish(run_id, KILLED)
         raise
     except BaseException as error:
-        tracker.set_tags(run_id, {"thaw.error": str(error)[:500]})
+        tracker.set_tags(run_id, {"thaw.error": redacted(str(error))[:500]})
         tracker.finish(run_id, FAILED)
         raise
     if not finished:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from tasks.address import REVEALED
 from tasks.config import CaseConfig, Frozen
 from tasks.config.chains import is_chain, stage_names
 from tasks.config.loading import parse_overrides
@@ -120,5 +121,5 @@ def overrides_of(texts: Sequence[str], case: str = "") -> Any:
 
 
 def as_mapping(overrides: BaseModel) -> dict[str, Any]:
-    """The fields that were set, nested, ready for `load_case`."""
-    return overrides.model_dump(mode="json")
+    """The fields that were set, nested, ready for `load_case`; addresses with their secrets."""
+    return overrides.model_dump(mode="json", context=REVEALED)

@@ -142,7 +142,7 @@ def artifact_key(config: CaseConfig, what: str) -> str:
 
 def _link_run(config: CaseConfig, sweep: Sweep) -> None:
     if sweep.tracker.uri.startswith("http"):
-        address = f"{sweep.tracker.uri}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}"
+        address = f"{sweep.tracker.address}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}"
         create_link_artifact(key=artifact_key(config, "run"), link=address, link_text="MLflow run")
 
 

@@ -1,13 +1,19 @@
 """The errors that a user is meant to read: one sentence each, and an exit code.
 
-A message says what was wrong, where (file, row, column, field) and what would be right.
+A message says what was wrong, where (file, row, column, field) and what would be right. It holds
+no secret, whatever was put into it.
 """
+
+from tasks.secrets import redacted
 
 
 class ThawError(Exception):
     """The run failed for a reason that can be stated in a sentence (exit code 1)."""
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(redacted(str(message)))
 
 
 class RequestError(ThawError):

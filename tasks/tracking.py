@@ -23,10 +23,12 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from tasks.address import Address
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked, locked_in_database
 from tasks.network.reaching import check_somebody_answers
 from tasks.paths import project_root, runs_dir, store_dir
+from tasks.secrets import without_secrets
 from tasks.storage import TableRef, require_writable
 
 BATCH = 1000  # MLflow's limit on metrics in one request
@@ -49,16 +51,28 @@ def default_uri() -> str:
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 
-def store_uri(uri: str | None = None) -> str:
+def store_address(uri: Address | str | None = None) -> Address:
     """Where runs are kept: what the case says, else MLFLOW_TRACKING_URI, else the default."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+    given = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+    return given if isinstance(given, Address) else Address(given)
+
+
+def store_uri(uri: Address | str | None = None) -> str:
+    """The same with its secrets, for a library; never for an argument of a process."""
+    return store_address(uri).reveal()
 
 
 class Tracker:
-    """Runs and registered models of one MLflow store."""
+    """Runs and registered models of one MLflow store.
 
-    def __init__(self, uri: str | None = None) -> None:
-        self.uri = store_uri(uri)
+    Attributes:
+        address: the store's, for people and for other processes of the run.
+        uri: the same with its secrets, for MLflow alone.
+    """
+
+    def __init__(self, uri: Address | str | None = None) -> None:
+        self.address = store_address(uri)
+        self.uri = self.address.reveal()
         if self.uri.startswith(f"sqlite:///{runs_dir().resolve()}"):
             require_writable(runs_dir())
         try:
@@ -77,7 +91,7 @@ class Tracker:
             raise
         except Exception as error:  # SQLAlchemy's, requests' and MLflow's own, by URI
             raise ThawError(
-                f"The MLflow store at {self.uri} cannot be reached ({_first_line(error)}); "
+                f"The MLflow store at {self.address} cannot be reached ({_first_line(error)}); "
                 "check tracking.uri."
             ) from error
 
@@ -119,7 +133,8 @@ class Tracker:
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
         """Log parameters; a value that is too long for MLflow is cut."""
-        entries = [Param(name, str(value)[:PARAM_LENGTH]) for name, value in params.items()]
+        kept = {name: without_secrets(str(value)) for name, value in params.items()}
+        entries = [Param(name, value[:PARAM_LENGTH]) for name, value in kept.items()]
         for start in range(0, len(entries), 100):
             self.client.log_batch(run_id, params=entries[start : start + 100])
 
@@ -136,12 +151,12 @@ class Tracker:
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags on a run."""
-        entries = [RunTag(name, str(value)) for name, value in tags.items()]
+        entries = [RunTag(name, without_secrets(str(value))) for name, value in tags.items()]
         self.client.log_batch(run_id, tags=entries)
 
     def log_text(self, run_id: str, text: str, path: str) -> None:
         """Keep a text as an artifact of the run."""
-        self.client.log_text(run_id, text, path)
+        self.client.log_text(run_id, without_secrets(text), path)
 
     def log_bytes(self, run_id: str, content: bytes, path: str, scratch: Path) -> None:
         """Keep bytes (a picture) as an artifact; `scratch` is a folder to write them in first."""
@@ -162,7 +177,7 @@ class Tracker:
             name=name,
             digest=table.digest[:32],
             source_type="local",
-            source=json.dumps({"uri": str(table.path), "origin": table.origin}),
+            source=json.dumps({"uri": str(table.path), "origin": without_secrets(table.origin)}),
             schema=json.dumps({"columns": list(table.columns)}),
             profile=json.dumps({"num_rows": table.rows}),
         )
@@ -266,7 +281,7 @@ class Tracker:
         store nor a PostgreSQL address are not kept apart.
         """
         file = self.uri.removeprefix("sqlite:///")
-        place = self.uri if file == self.uri else str(Path(file).resolve())
+        place = str(self.address) if file == self.uri else str(Path(file).resolve())
         name = hashlib.sha256(f"{place}\n{what}".encode()).hexdigest()[:24]
         with locked(store_dir() / "locks" / name), locked_in_database(self.uri, f"thaw {what}"):
             yield
@@ -363,7 +378,7 @@ class Tracker:
     ) -> None:
         """Set a version's description, which the UI shows as Markdown, and tags."""
         with _refusals(name):
-            self.client.update_model_version(name, version, description=text)
+            self.client.update_model_version(name, version, description=without_secrets(text))
             for key, value in (tags or {}).items():
                 self.client.set_model_version_tag(name, version, key, str(value))
 

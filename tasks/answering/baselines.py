@@ -5,16 +5,18 @@ other encoder at zero: the same strategy, seed and size. Only what an arm gains 
 comes from the pictures.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tasks.answering.evaluating import answer_table
 from tasks.answering.questions import read_questions
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import table_metrics
 from tasks.evaluation.vqa import IMAGE_ONLY, MOST_FREQUENT, QUESTION_ONLY, MostFrequentAnswer
-from tasks.registry.picture_package import PicturePackage
 from tasks.training.arms import ArmSpec
 
+Ask = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 _SEES = {QUESTION_ONLY: "question", IMAGE_ONLY: "image"}
 BASELINES = (QUESTION_ONLY, IMAGE_ONLY, MOST_FREQUENT)
 
@@ -63,16 +65,16 @@ def as_baseline(outcome: Outcome, name: str) -> Outcome:
     )
 
 
-def standing_figure(package: PicturePackage, spec: ArmSpec, metric: str) -> float:
+def standing_figure(ask: Ask, spec: ArmSpec, metric: str) -> float:
     """A figure of a packaged model's own answers to an arm's test questions.
 
     Args:
-        package: a standing champion's.
+        ask: a standing champion's `predict`, for records of `question` and `image` (a `Path`).
         spec: the arm that wants to take its place.
         metric: by short name, of those that answers alone decide.
     """
     part = read_questions(spec).parts["test"]
-    answers = package.predict(
+    answers = ask(
         [
             {"question": question, "image": Path(path)}
             for question, path in part.frame[["question", "path"]].itertuples(index=False)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from tasks.address import Address
 from tasks.config.base import Frozen
 
 
@@ -28,8 +29,9 @@ class DataConfig(Frozen):
     or `test` (see `split.test_role`)."""
     hub_revision: str | None = None
     """Commit, tag or branch of the hub dataset."""
-    url: str | None = None
-    """An http(s) address of a file or of a zip archive."""
+    url: Address | None = None
+    """An http(s) address of a file or of a zip archive. A password or token in it is written as
+    ${NAME}, the name of an environment variable."""
     member: str | None = None
     """The file inside the zip archive, when the source is one."""
     sha256: str | None = None

@@ -1,9 +1,10 @@
 """Fine-tuning at OpenAI or a compatible server."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from tasks.address import Address
 from tasks.config.base import Frozen
 
 
@@ -27,7 +28,7 @@ class HostedConfig(Frozen):
     """Rows per update (none: the server decides)."""
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = None
     """Factor on the server's own learning rate (none: the server decides)."""
-    base_url: str = "https://api.openai.com/v1"
+    base_url: Address = Address("https://api.openai.com/v1")
     """Address of the API, or of a server that speaks it."""
     key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
     """The environment variable that holds the key; the key itself is never configured."""
@@ -44,11 +45,16 @@ class HostedConfig(Frozen):
     cancel_on_interrupt: bool = False
     """Whether Ctrl-C also cancels the job; by default it goes on, and `thaw cancel` ends it."""
 
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _without_last_slash(cls, address: Any) -> Any:
+        return address.rstrip("/") if isinstance(address, str) else address
+
     @field_validator("base_url")
     @classmethod
-    def _is_an_address(cls, address: str) -> str:
-        if not address.startswith(("http://", "https://")):
+    def _is_an_address(cls, address: Address) -> Address:
+        if not str(address).startswith(("http://", "https://")):
             raise ValueError("is no address that starts with https:// or http://")
-        if "@" in address:
+        if "@" in str(address):
             raise ValueError("holds a name or a key before @: keys belong in hosted.key_variable")
-        return address.rstrip("/")
+        return address

@@ -16,6 +16,7 @@ from tasks.config import CaseConfig, GridConfig
 from tasks.config.plain_yaml import from_yaml, require_shallow
 from tasks.errors import RequestError
 from tasks.paths import conf_dir
+from tasks.secrets import hidden_addresses, shown
 from tasks.wording import cut, nearest
 
 DATA_SOURCES = ("sample", "path", "hub", "url")
@@ -129,12 +130,13 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
+        told = hidden_addresses(text)
         if not equals or not name.strip():
             raise RequestError(
-                f"The override {cut(text)!r} is not of the form field=value (training.epochs=1)."
+                f"The override {cut(told)!r} is not of the form field=value (training.epochs=1)."
             )
-        parsed = _value(value, text)
-        _set(tree, name.strip().split("."), parsed, text)
+        parsed = _value(value, told)
+        _set(tree, name.strip().split("."), parsed, told)
     return tree
 
 
@@ -282,6 +284,12 @@ def _sentence(error: ValidationError) -> str:
         where = ".".join(str(part) for part in item["loc"]) or "the configuration"
         what = item["msg"].removeprefix("Value error, ")
         given = item["input"]
-        shown = "" if isinstance(given, dict | BaseModel) else f" (given: {cut(repr(given))})"
-        findings.append(f"{where}: {what}{shown}")
+        repeated = "" if isinstance(given, dict | BaseModel) else f" (given: {_repeated(given)})"
+        findings.append(f"{where}: {what}{repeated}")
     return "; ".join(findings) + "."
+
+
+def _repeated(given: Any) -> str:
+    """What was given, as an error may repeat it: of an address, with a scheme or not, no secret."""
+    whole = isinstance(given, str) and ("@" in given or "://" in given)
+    return cut(repr(shown(given)) if whole else hidden_addresses(repr(given)))

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tasks.address import Address
 from tasks.config.base import Frozen
 
 
@@ -23,15 +24,16 @@ class ExecutionConfig(Frozen):
     """Prefect task runner over which arms fan out."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Arms at a time (runners other than `sequential`)."""
-    address: str | None = None
-    """Address of an existing Dask or Ray cluster."""
+    address: Address | None = None
+    """Address of an existing Dask or Ray cluster (secrets in it as ${NAME}, see `data.url`)."""
 
 
 class TrackingConfig(Frozen):
     """MLflow's address."""
 
-    uri: str | None = None
-    """Tracking and registry URI (default: sqlite in `mlruns/`)."""
+    uri: Address | None = None
+    """Tracking and registry URI (default: sqlite in `mlruns/`). A password in it is written as
+    ${NAME}, the name of an environment variable."""
 
 
 class ScheduleConfig(Frozen):

@@ -30,7 +30,7 @@ def fetch(config: DataConfig) -> Path | pa.Table:
     if config.hub:
         return _from_hub(config.hub, config)
     if config.url:
-        return _unpacked(download(config.url, config.sha256), config)
+        return _unpacked(download(config.url.reveal(), config.sha256), config)
     if config.path is None:
         raise RequestError("data has no source: give data.sample, data.path, data.hub or data.url.")
     return _unpacked(require_file(config.path), config)

@@ -22,6 +22,7 @@ from tasks.errors import RequestError, ThawError
 from tasks.network.cache import refuse_offline
 from tasks.network.hosted_errors import sentence_of
 from tasks.network.replies import Reply, read_chat, read_completion
+from tasks.secrets import meet
 
 Result = TypeVar("Result")
 Message = Mapping[str, str]
@@ -69,6 +70,7 @@ def key_of(hosted: HostedConfig) -> str:
             f"There is no API key: set the environment variable {hosted.key_variable} "
             f"(hosted.key_variable) to one for {hosted.base_url}, or training.backend=local."
         )
+    meet(key)
     return key
 
 
@@ -91,11 +93,12 @@ class HostedApi:
         )
         self._key = key_of(hosted)
         self._hosted = hosted
-        self.host = urlsplit(hosted.base_url).netloc
+        base_url = hosted.base_url.reveal()
+        self.host = urlsplit(base_url).netloc
         timeout = openai.Timeout(hosted.timeout, connect=min(CONNECT_TIMEOUT, hosted.timeout))
         self._client = openai.OpenAI(
             api_key=self._key,
-            base_url=hosted.base_url,
+            base_url=base_url,
             timeout=timeout,
             max_retries=hosted.retries,
             http_client=openai.DefaultHttpxClient(

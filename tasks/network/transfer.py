@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 from rich.console import Console
@@ -57,7 +57,7 @@ def download(
         ThawError: the host cannot be reached or keeps failing, or offline is asked for.
     """
     host, path = _host_and_path(url)
-    folder = (folder or cache_dir() / "downloads") / cache_key(url, sha256)
+    folder = (folder or cache_dir() / "downloads") / cache_key(_without_user(url), sha256)
     target = folder / _file_name(name or unquote(path))
     if matches(target, sha256):
         return target
@@ -81,6 +81,12 @@ def _host_and_path(url: str) -> tuple[str, str]:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise RequestError(f"{url!r} is not an address that starts with http:// or https://.")
     return parts.hostname, parts.path
+
+
+def _without_user(url: str) -> str:
+    """What names the file in the cache: who asks for it does not change it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _file_name(path: str) -> str:

@@ -15,6 +15,7 @@ from rich.console import Console
 from tasks.errors import RequestError, ThawError
 from tasks.network.cache import cache_key, filling, matches, refuse_offline, require_digest
 from tasks.paths import cache_dir
+from tasks.storage import write_text
 
 LONGEST_FETCH = 1800.0
 """Seconds after which pip is ended."""
@@ -40,7 +41,7 @@ def pip_wheel(requirement: str, sha256: str | None = None, folder: Path | None =
         RequestError: no such wheel, a damaged one, or one with another checksum.
         ThawError: the index cannot be reached, pip is missing, or offline is asked for.
     """
-    if not re.match(r"[A-Za-z0-9]", requirement):
+    if not re.fullmatch(r"[A-Za-z0-9][^\r\n]*", requirement):
         raise RequestError(f"{requirement!r} is not a requirement such as name==1.0.")
     home = (folder or cache_dir() / "wheels") / cache_key(requirement, sha256)
     if wheel := _cached(home, sha256):
@@ -64,7 +65,9 @@ def _cached(home: Path, sha256: str | None) -> Path | None:
 
 def _pip_download(requirement: str, scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--no-input", "--retries=2", f"--dest={scratch}", "--", requirement]
+    # In a file: an address in it may hold a token, and arguments are seen by all users.
+    wanted = write_text(scratch / "wanted" / "requirements.txt", requirement)
+    command += ["--no-input", "--retries=2", f"--dest={scratch}", f"--requirement={wanted}"]
     try:
         with Console(stderr=True).status(f"Fetching the wheel {requirement}"):
             done = subprocess.run(

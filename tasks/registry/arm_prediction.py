@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tasks.address import Address
 from tasks.config import CaseConfig
 from tasks.errors import RequestError
 from tasks.evaluation.comparison import best_outcome
@@ -79,7 +80,7 @@ class Prompts:
         return self.packages[name].predict(texts, rendered)
 
 
-def load_arm(case: str, strategy: str, tracking_uri: str | None = None) -> AnyPackage:
+def load_arm(case: str, strategy: str, tracking: Address | str | None = None) -> AnyPackage:
     """The arm of that strategy in the case's latest finished sweep, with any strategy's name.
 
     Of several (seeds, points of a grid) the one that validation chose.
@@ -88,7 +89,7 @@ def load_arm(case: str, strategy: str, tracking_uri: str | None = None) -> AnyPa
         RequestError: no sweep is finished, it has no such arm (the sentence names those that it
             has), or what the arm left behind is gone.
     """
-    tracker = Tracker(tracking_uri)
+    tracker = Tracker(tracking)
     sweep = tracker.latest_sweep(case)
     folders: dict[str, list[Path]] = {}
     for run in tracker.find_runs(case, {"thaw.kind": "arm", "mlflow.parentRunId": sweep}):

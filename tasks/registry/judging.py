@@ -1,7 +1,6 @@
 """Who stands: the challenger against the floor and the champion, on the same test rows."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,9 @@ from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.language.answering import answer_columns
 from tasks.language.generating import Generated
 from tasks.preferences.figures import pair_table
-from tasks.registry.reward_model import RewardModel
+from tasks.registry.fresh import FreshModel, load_fresh
+from tasks.registry.reward_model import REWARD
+from tasks.registry.writer import Writer
 from tasks.rl.untrained import writer_figure
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -38,8 +39,9 @@ def judge(
 ) -> tuple[bool, str]:
     """Whether the challenger becomes champion, and why, on the same test rows for all.
 
-    A standing champion with other labels is scored on those that it knows; a label that it does
-    not know counts as never predicted.
+    A standing champion is asked in a fresh process, with the code that it was packaged with (see
+    `fresh.py`). One with other labels is scored on those that it knows; a label that it does not
+    know counts as never predicted.
     """
     metric = config.evaluation.primary
     sign = 1 if higher_is_better(metric) else -1
@@ -70,20 +72,17 @@ def champion_figure(
 ) -> float:
     """The standing champion's primary figure on this test part."""
     try:
-        champion = tracker.load_pyfunc(f"models:/{name}/{version}")
+        champion = load_fresh(tracker, f"models:/{name}/{version}")
         if config.task == "completion":
             return _figure_of_writer(champion, best, config)
         if config.task == "vqa":
             arm, metric = read_spec(Path(str(best.folder))), config.evaluation.primary
-            package = champion.unwrap_python_model().package
-            return standing_figure(package, arm, metric.removeprefix("test/"))
+            return standing_figure(champion.predict, arm, metric.removeprefix("test/"))
         if config.task == "policy":
             arm, metric = read_spec(Path(str(best.folder))), config.evaluation.primary
-            package = champion.unwrap_python_model().package
-            return writer_figure(package, arm, metric.removeprefix("test/"))
+            return writer_figure(Writer.load(champion.package), arm, metric.removeprefix("test/"))
         if config.task == "preference":
-            package = champion.unwrap_python_model().package
-            return reward_figure(package, test, config.evaluation.primary.removeprefix("test/"))
+            return reward_figure(champion, test, config.evaluation.primary.removeprefix("test/"))
         rows = test.read(["text"])["text"].tolist()
         answers = champion.predict(rows, params={"rendered": True})
     except Exception as error:  # a model of any origin may fail in any way
@@ -108,7 +107,7 @@ def champion_figure(
     return figures[config.evaluation.primary.removeprefix("test/")]
 
 
-def _figure_of_writer(champion: Any, best: Outcome, config: CaseConfig) -> float:
+def _figure_of_writer(champion: FreshModel, best: Outcome, config: CaseConfig) -> float:
     """The figure of the champion's own answers, or losses, on the rows of the best arm's.
 
     A loss is the champion's sum over the tokens that the best arm counts, since two tokenizers cut
@@ -118,9 +117,8 @@ def _figure_of_writer(champion: Any, best: Outcome, config: CaseConfig) -> float
     frame = read_completions(best.test).frame
     if metric in JUDGED:
         frame = frame[frame["tokens_of_loss"] > 0]
-        nats = champion.unwrap_python_model().package.nats(
-            list(zip(frame["prompt"], frame["expected"], strict=True))
-        )
+        pairs = list(zip(frame["prompt"], frame["expected"], strict=True))
+        nats = np.array(champion.call("nats", pairs), float)
         figures = completion_metrics(frame.assign(nats=nats)[~np.isnan(nats)])
         return figures[metric]
     frame = frame[frame["generated"].notna()]
@@ -131,14 +129,16 @@ def _figure_of_writer(champion: Any, best: Outcome, config: CaseConfig) -> float
     return completion_metrics(pd.DataFrame(columns | unread))[metric]
 
 
-def reward_figure(champion: RewardModel, test: TableRef, metric: str) -> float:
+def reward_figure(champion: FreshModel, test: TableRef, metric: str) -> float:
     """The figure of the champion's own rewards on a test part of pairs."""
     frame = test.read(["text", "chosen", "rejected"])
-    questions = frame["text"].tolist()
-    chosen, rejected = (
-        np.array(champion.rewards(questions, frame[end].tolist(), rendered=True))
+    rows = [
+        {"question": question, "answer": answer}
         for end in ("chosen", "rejected")
-    )
+        for question, answer in zip(frame["text"], frame[end], strict=True)
+    ]
+    rewards = [each[REWARD] for each in champion.predict(rows, {"rendered": True})]
+    chosen, rejected = np.array(rewards).reshape(2, -1)
     return pair_table(test, chosen, rejected, "the standing champion on test")[1][metric]
 
 

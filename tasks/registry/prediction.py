@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tasks.address import Address
 from tasks.config.loading import proper_name
 from tasks.errors import RequestError
 from tasks.tracking import Tracker
 
 
-def load_champion(case: str, tracking_uri: str | None = None, alias: str = "champion") -> Any:
+def load_champion(case: str, tracking: Address | str | None = None, alias: str = "champion") -> Any:
     """The model that the alias names.
 
     Raises:
         RequestError: there is none yet; says which flow makes it.
     """
-    tracker, case = Tracker(tracking_uri), proper_name(case)
+    tracker, case = Tracker(tracking), proper_name(case)
     if tracker.alias(case, alias) is None:
         raise RequestError(
             f"There is no {alias} of {case} yet: `thaw run {case}` trains and registers one."
