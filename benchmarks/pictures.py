@@ -179,6 +179,7 @@ def _steps(
         model,
         arguments,
         spec.training.model_copy(update={"patience": None}),
+        spec.strategy,
         [],
         CurveTrainer,
         train_dataset=rows,

@@ -147,6 +147,7 @@ def run_trainer(
         model,
         arguments,
         setting.spec.training,
+        setting.spec.strategy,
         [],
         train_dataset=train.rows,
         data_collator=collator,

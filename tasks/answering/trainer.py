@@ -11,7 +11,6 @@ from torch.utils.data import Sampler, SequentialSampler
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from tasks.answering.building import SMALL, vqa_of
-from tasks.models.adapting import Kind
 from tasks.models.multimodal.freezing import is_cross_attention
 from tasks.models.multimodal.model import MultimodalModel
 from tasks.training.arms import ArmSpec
@@ -64,8 +63,8 @@ class PictureSampler(Sampler[int]):
         return iter(rows[torch.argsort(place[self.pictures[rows]], stable=True)].tolist())
 
 
-def kinds_of(spec: ArmSpec) -> Callable[[str], Kind]:
-    """What a parameter belongs to: a base model, or (`head`) what is new in it and beside it.
+def new_parts(spec: ArmSpec) -> Callable[[str], bool]:
+    """Whether a parameter is new, in a base model or beside it.
 
     New are projections, cross-attention with the norms that feed it, and parts that were built
     here: what has to be learned from nothing bears a higher rate than what is to be kept.
@@ -73,9 +72,8 @@ def kinds_of(spec: ArmSpec) -> Callable[[str], Kind]:
     built = {"image_encoder": vqa_of(spec).image_encoder, "decoder": spec.model.base}
     pretrained = {"text_encoder", *(part for part, name in built.items() if name != SMALL)}
 
-    def kind(parameter: str) -> Kind:
+    def is_new(parameter: str) -> bool:
         part = parameter.removeprefix("joined.").partition(".")[0]
-        known = part in pretrained and not is_cross_attention(parameter)
-        return "base" if known else "head"
+        return part not in pretrained or is_cross_attention(parameter)
 
-    return kind
+    return is_new

@@ -20,7 +20,7 @@ from tasks.answering.evaluating import (
 )
 from tasks.answering.inputs import Inputs, prepare_inputs
 from tasks.answering.questions import AskedPart, read_questions, training_rows
-from tasks.answering.trainer import AnswerTrainer, Joined, kinds_of
+from tasks.answering.trainer import AnswerTrainer, Joined, new_parts
 from tasks.answering.whitening import fit_whitening
 from tasks.evaluation.answer_confidence import fit_confidence
 from tasks.evaluation.scored import table_metrics
@@ -82,9 +82,10 @@ class AnswerLearner(TrainerLearner[MultimodalModel]):
             self.trainee.module,
             arguments,
             self.spec.training,
+            self.spec.strategy,
             callbacks,
             kind=AnswerTrainer,
-            kind_of=kinds_of(self.spec),
+            is_head=new_parts(self.spec),
             train_dataset=self.trainee.parts["train"].rows,
             eval_dataset=self.trainee.parts["validation"].rows,
             data_collator=self.inputs,
@@ -111,7 +112,7 @@ class AnswerLearner(TrainerLearner[MultimodalModel]):
         for name, short in JUDGED:
             part = self.asked.parts[name]
             losses = answer_losses(model, self.inputs, part, self._size, self.bf16)
-            self.refuse_divergence(losses)
+            self.refuse_divergence(losses.loss)
             started = time.perf_counter()
             answers = self._answers(part)
             seconds = time.perf_counter() - started

@@ -49,7 +49,8 @@ class TrainingConfig(Frozen):
     """Peak learning rate of a soft prompt (`prompt_<n>`), which starts as words and has to move
     far; no weight decay pulls at it."""
     lora_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    """Peak learning rate of LoRA's matrices (`lora_<r>`), about ten times what suits `full`."""
+    """Peak learning rate of LoRA's and DoRA's matrices and of BitFit's biases (`lora_<r>`,
+    `dora_<r>`, `bitfit`), about ten times what suits `full`."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """AdamW's decoupled decay, on matrices only."""
     warmup: Fraction = 0.1

@@ -10,7 +10,7 @@ from tasks.config import LanguageConfig
 from tasks.errors import ThawError
 from tasks.language.encoding import CompletionPart, encode_part
 from tasks.language.tail import WholeLanguageModel
-from tasks.models.adapting import add_lora, merge_lora
+from tasks.models.adapting import adapt, merge
 from tasks.models.base_models import LocatedModel, context_of, locate
 from tasks.models.generators import load_generator
 from tasks.training.arms import ArmSpec
@@ -23,10 +23,9 @@ Parts = dict[str, CompletionPart]
 def load_arm_model(
     spec: ArmSpec, located: LocatedModel
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The arm's model before training, with LoRA's matrices where it trains those; tokenizer."""
+    """The arm's model before training, its adapter in place; and the tokenizer."""
     base, tokenizer = load_generator(located, spec.model.backbone_dropout)
-    if rank := spec.strategy.lora_rank:
-        add_lora(base.base_model, rank, spec.seed, dropout=spec.model.backbone_dropout or 0.0)
+    adapt(base.base_model, spec.strategy, spec.seed, spec.model.backbone_dropout)
     return base, tokenizer
 
 
@@ -35,7 +34,7 @@ def load_trained_writer(
 ) -> tuple[ArmSpec, PreTrainedModel, PreTrainedTokenizerBase]:
     """A finished arm's specification, its trained model in evaluation mode, and the tokenizer.
 
-    LoRA is merged into the weights, so that the model is a plain one.
+    Adapters are merged into the weights, so that the model is a plain one.
 
     Raises:
         ThawError: the weights are not those of this arm.
@@ -46,10 +45,10 @@ def load_trained_writer(
 
 
 def put_trained(base: PreTrainedModel, spec: ArmSpec, folder: Path) -> PreTrainedModel:
-    """Give a model that writes what an arm has trained of it, in evaluation mode, LoRA merged.
+    """Give a model that writes what an arm has trained of it, in evaluation mode, adapters merged.
 
     Args:
-        base: as the arm's training found it, LoRA's matrices in place.
+        base: as the arm's training found it, adapters in place.
         spec: the arm.
         folder: its own.
 
@@ -60,8 +59,7 @@ def put_trained(base: PreTrainedModel, spec: ArmSpec, folder: Path) -> PreTraine
     strange = whole.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
     if strange:
         raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
-    if spec.strategy.lora_rank:
-        merge_lora(whole.backbone)
+    merge(whole.backbone)
     return base.eval()
 
 

@@ -12,24 +12,11 @@ _NO_EFFECT = {
 
 
 def check_writing(config: CaseConfig) -> None:
-    """Refuse strategies and fields that mean nothing where a model writes.
+    """Refuse fields that mean nothing where a model writes.
 
     Raises:
         RequestError: the first of them.
     """
-    for strategy in config.strategies:
-        if strategy.prompt_tokens:
-            raise RequestError(
-                f"Strategy {strategy} does not go with {config.case}: a soft prompt is put before "
-                "the texts of classifiers alone so far; use full, freeze_<n>, last_<n> or "
-                "lora_<r>."
-            )
-        if strategy.name == "head":
-            raise RequestError(
-                f"Strategy head does not go with {config.case}: a model that writes has no head "
-                "of its own, and its output layer is mostly its embedding; use last_1 for the "
-                "least that can train."
-            )
     if config.training.backend != "local":
         raise RequestError(
             f"training.backend={config.training.backend} is for cases with one label a row: "

@@ -28,6 +28,7 @@ from transformers import PreTrainedModel, TrainingArguments
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import TrainingConfig
+from tasks.config.strategies import Strategy
 from tasks.errors import RequestError
 from tasks.language.completion_trainer import CompletionTrainer
 from tasks.language.losses import row_nats
@@ -43,6 +44,7 @@ def build_sft_trainer(
     tokenizer: PreTrainedTokenizerBase,
     arguments: TrainingArguments,
     config: TrainingConfig,
+    strategy: Strategy,
     callbacks: list[Any],
     train: Dataset,
     validation: Dataset,
@@ -57,6 +59,7 @@ def build_sft_trainer(
         tokenizer: whose pad token is not its end token.
         arguments: the arm's.
         config: the arm's training configuration.
+        strategy: the arm's.
         callbacks: the arm's.
         train, validation: `input_ids`, `labels` and `length`, none longer than the context.
 
@@ -84,6 +87,7 @@ def build_sft_trainer(
         model,
         trl.SFTConfig(**fields),
         config,
+        strategy,
         callbacks,
         kind=CompletionSFTTrainer,
         train_dataset=train,

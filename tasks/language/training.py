@@ -15,7 +15,7 @@ from tasks.language.completion_trainer import CompletionTrainer, figures_of
 from tasks.language.pairs import IGNORED, PairCollator, pad_right
 from tasks.language.row_losses import RowLosses, row_losses
 from tasks.language.tail import TailLanguageModel, WholeLanguageModel
-from tasks.models.adapting import merge_lora
+from tasks.models.adapting import merge
 from tasks.models.base_models import locate
 from tasks.training.arms import ArmSpec
 from tasks.training.batching import PaddingCollator
@@ -67,13 +67,21 @@ class WritingLearner(TrainerLearner[WholeLanguageModel]):
             from tasks.language.sft import build_sft_trainer  # TRL takes a second to import
 
             trainer = build_sft_trainer(
-                module.plain, self.tokenizer, arguments, spec.training, callbacks, train, validation
+                module.plain,
+                self.tokenizer,
+                arguments,
+                spec.training,
+                spec.strategy,
+                callbacks,
+                train,
+                validation,
             )
         else:
             trainer = build_trainer(
                 module,
                 arguments,
                 spec.training,
+                spec.strategy,
                 callbacks,
                 kind=CompletionTrainer,
                 train_dataset=train,
@@ -104,8 +112,7 @@ class WritingLearner(TrainerLearner[WholeLanguageModel]):
         losses = {name: self.losses(name) for name, _ in JUDGED}
         for each in losses.values():
             self.refuse_divergence(each.loss)
-        if spec.strategy.lora_rank:
-            merge_lora(model.backbone)
+        merge(model.backbone)
         plain = model.plain.cuda() if uses_gpu() else model.plain
         for name, short in JUDGED:
             started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a soft prompt and LoRA add to a base model whose own weights stay as they are.
+"""What soft prompts and adapters add to a base model whose own weights stay as they are.
 
 Both come from PEFT. Its `PeftModel` does not stand around the classifier, though: with a soft
 prompt it throws `position_ids` away, so that padding on the left would shift a text, and hands
@@ -6,26 +6,20 @@ back the virtual tokens' states as if they were the text's, so that a head would
 classifier puts the prompt in place itself (`classifier.py`), and LoRA's layers are injected.
 """
 
-from typing import Literal
-
 import torch
-from peft import LoraConfig, PromptEmbedding, PromptTuningConfig, inject_adapter_in_model
+from peft import PromptEmbedding, PromptTuningConfig, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-Kind = Literal["head", "prompt", "lora", "base"]
+from tasks.config.strategies import Strategy
 
 
-def kind_of(parameter: str) -> Kind:
-    """What a classifier's parameter belongs to, by its name."""
-    if parameter.startswith("head."):
-        return "head"
-    if parameter.startswith("prompt."):
-        return "prompt"
-    return "lora" if ".lora_" in parameter else "base"
+def is_head(parameter: str) -> bool:
+    """Whether a classifier's parameter belongs to its head, by its name."""
+    return parameter.startswith("head.")
 
 
 def soft_prompt(
@@ -57,36 +51,28 @@ def soft_prompt(
     return prompt
 
 
-def add_lora(backbone: PreTrainedModel, rank: int, seed: int, dropout: float = 0.0) -> None:
-    """Put LoRA's layers around every linear layer of a base model, in place.
-
-    All of attention's and the MLP's projections, in every family: PEFT's table per family names
-    two of attention's at most and lacks DistilBERT, and adapting all was found to be what it
-    takes to come up to full fine-tuning (Dettmers et al. 2023, QLoRA, figure 2). The update is
-    scaled by alpha / rank = 2. It starts at zero, so that the model starts as it was; its random
-    half depends on `seed` alone.
+def adapt(
+    backbone: PreTrainedModel, strategy: Strategy, seed: int, dropout: float | None = None
+) -> None:
+    """Put a strategy's adapter into a base model, in place; nothing where it has none.
 
     Args:
         backbone: the headless base model.
-        rank: r, the width between a layer's two small matrices.
-        seed: of the random half.
-        dropout: on what the small matrices read.
+        strategy: says which adapter.
+        seed: of the adapter's random half, which depends on nothing else.
+        dropout: on what it reads; None where the base model keeps its own, which acts there.
     """
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=2 * rank,
-        lora_dropout=dropout,
-        target_modules="all-linear",
-        # GPT-2 keeps its matrices transposed.
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in backbone.modules()),
-    )
+    transposed = any(isinstance(module, Conv1D) for module in backbone.modules())
+    config = strategy.adapter(dropout or 0.0, transposed)
+    if config is None:
+        return
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(config, backbone)
 
 
-def merge_lora(backbone: PreTrainedModel) -> None:
-    """Add LoRA's updates to the weights, in place: a plain base model is left, without PEFT."""
+def merge(backbone: PreTrainedModel) -> None:
+    """Work adapters into the weights, in place: a plain base model is left, without PEFT."""
     for name, layer in list(backbone.named_modules()):
         if isinstance(layer, BaseTunerLayer):
             layer.merge(safe_merge=True)

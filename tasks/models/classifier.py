@@ -250,7 +250,7 @@ class TextClassifier(nn.Module):
     def save(self, folder: Path) -> None:
         """Write configuration and weights (safetensors) into `folder`.
 
-        LoRA has to be merged before (`adapting.merge_lora`): what is written needs no PEFT.
+        Adapters have to be merged before (`adapting.merge`): what is written needs no PEFT.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.backbone.config.save_pretrained(folder)

@@ -50,6 +50,7 @@ class RankingLearner(ClassifierLearner):
             self.trainee.module,
             arguments,
             self.spec.training,
+            self.spec.strategy,
             callbacks,
             kind=RewardTrainer,
             train_dataset=self.pairs["train"].rows(options),

@@ -53,7 +53,7 @@ class Prompts:
         """
         spec = read_spec(folder)
         name = name or str(spec.strategy)
-        if not spec.strategy.prompt_tokens and spec.strategy.name != "head":
+        if not spec.strategy.keeps_base:
             raise RequestError(
                 f"{spec.title} changed the base model's weights, so it cannot share them: only "
                 "prompt_<n> and head can."

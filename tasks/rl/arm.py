@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.config import RLConfig
 from tasks.evaluation.scored import table_metrics
 from tasks.language.tail import WholeLanguageModel
-from tasks.models.adapting import merge_lora
+from tasks.models.adapting import merge
 from tasks.rl.answering import answer_table, drawn_answers, greedy_answers
 from tasks.rl.building import load_start, policy_on, read_prompts, settings_of
 from tasks.rl.checkpoint import Progress
@@ -84,8 +84,7 @@ class PolicyLearner(Learner[WholeLanguageModel]):
             name: drawn_answers(self.policy, self.parts[name], self.rewards, self.config)
             for name, _ in JUDGED
         }
-        if self.spec.strategy.lora_rank:
-            merge_lora(model.backbone)
+        merge(model.backbone)
         greedy = greedy_answers(self.policy, self.parts["test"], self.rewards, self.language)
         for name, short in JUDGED:
             found.tables[name] = answer_table(

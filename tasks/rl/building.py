@@ -16,7 +16,7 @@ from tasks.language.building import put_trained
 from tasks.language.encoding import format_of
 from tasks.language.pairs import Prompt
 from tasks.language.writing import Loaded, given_ids, load_writing
-from tasks.models.adapting import add_lora
+from tasks.models.adapting import adapt
 from tasks.registry.stages import locate_start
 from tasks.rl.causal import CausalPolicy
 from tasks.rl.encoder_decoder import EncoderDecoderPolicy
@@ -68,17 +68,16 @@ def read_prompts(
 
 
 def load_start(spec: ArmSpec) -> Loaded:
-    """The model that the arm starts from, with LoRA's matrices where it trains those; tokenizer."""
+    """The model that the arm starts from, its adapter in place; and the tokenizer."""
     model, tokenizer = load_writing(locate_start(spec.model.base, spec.base_digest))
-    if rank := spec.strategy.lora_rank:
-        add_lora(model.base_model, rank, spec.seed)
+    adapt(model.base_model, spec.strategy, spec.seed)
     return model, tokenizer
 
 
 def load_trained_policy(folder: Path) -> tuple[ArmSpec, PreTrainedModel, PreTrainedTokenizerBase]:
     """A finished arm's specification, its model without value head, and its tokenizer.
 
-    LoRA is merged into the weights, so that the model is a plain one.
+    Adapters are merged into the weights, so that the model is a plain one.
 
     Raises:
         ThawError: the weights are not those of this arm.

@@ -34,17 +34,11 @@ def with_parts_shown(config: CaseConfig) -> CaseConfig:
 
 
 def check_policy(config: CaseConfig) -> None:
-    """Refuse strategies and fields that mean nothing where a model learns from rewards.
+    """Refuse fields that mean nothing where a model learns from rewards.
 
     Raises:
         RequestError: the first of them.
     """
-    for strategy in config.strategies:
-        if strategy.prompt_tokens or strategy.name == "head":
-            raise RequestError(
-                f"Strategy {strategy} does not go with {config.case}: what a policy trains is its "
-                "blocks; use full, freeze_<n>, last_<n> or lora_<r>."
-            )
     usual = TrainingConfig()
     for field in TrainingConfig.model_fields:
         if field not in _READ and getattr(config.training, field) != getattr(usual, field):

@@ -21,7 +21,7 @@ from tasks.config import (
     VqaConfig,
 )
 from tasks.config.loading import grid_points
-from tasks.config.strategies import Strategy
+from tasks.config.strategies import Depth, Strategy
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
@@ -30,7 +30,7 @@ from tasks.storage import TableRef
 
 # What an arm's result depends on: a change elsewhere (a report, the README) retrains nothing.
 CODE_OF_AN_ARM = (
-    "config/strategies.py",
+    "config/strategies",
     "texts.py",
     "latex",
     "models",
@@ -148,18 +148,18 @@ def check_strategies(
         RequestError: a strategy that names too many blocks, or two that come to the same; a soft
             prompt that leaves no room for a text, or a trunk where nothing could be stored.
     """
-    depths: dict[int | None, str] = {}
+    depths: dict[Depth | None, str] = {}
     for strategy in strategies:
-        depth = strategy.frozen_blocks(blocks)
+        depth = strategy.depth(blocks)
         room_for_text(strategy, context)
         if trunk == "on" and strategy.trunk_obstacle:
             raise RequestError(
                 f"training.trunk=on does not go with strategy {strategy}: "
                 f"{strategy.trunk_obstacle}; use training.trunk=auto, or leave {strategy} out."
             )
-        if strategy.name == "head" or strategy.trunk_obstacle:
-            # `head` differs from freezing every block by the final norm of a decoder; a soft
-            # prompt and LoRA freeze no block in that sense.
+        if depth == "pooled" or strategy.trunk_obstacle:
+            # The head alone differs from freezing every block by the final norm of a decoder; a
+            # soft prompt and adapters freeze no block in that sense.
             continue
         if depth in depths:
             raise RequestError(

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from tasks.errors import ThawError
-from tasks.models.adapting import add_lora, merge_lora, soft_prompt
+from tasks.models.adapting import adapt, merge, soft_prompt
 from tasks.models.base_models import (
     LocatedModel,
     context_of,
@@ -35,10 +35,10 @@ def build_model(
     """The arm's classifier before training: base model, and a head that depends on the seed.
 
     Args:
-        spec: the arm; a strategy that trains a soft prompt or LoRA has it put in place.
+        spec: the arm; a strategy that trains a soft prompt or an adapter has it put in place.
         located: the base model.
         weights: of each label's positives in the loss.
-        backbone: the base model, where it is in memory already; LoRA would change it.
+        backbone: the base model, where it is in memory already; an adapter would change it.
     """
     head = HeadConfig(
         labels=len(spec.labels),
@@ -52,9 +52,7 @@ def build_model(
     model = TextClassifier(backbone, head, spec.seed, weights, rows)
     if tokens := spec.strategy.prompt_tokens:
         model.prompt = soft_prompt(backbone, load_tokenizer(located), tokens, spec.seed)
-    if rank := spec.strategy.lora_rank:
-        # Where the base model keeps its own dropout, that acts on what LoRA reads already.
-        add_lora(backbone, rank, spec.seed, dropout=spec.model.backbone_dropout or 0.0)
+    adapt(backbone, spec.strategy, spec.seed, spec.model.backbone_dropout)
     return model
 
 
@@ -68,7 +66,7 @@ def load_trained(
 ) -> tuple[ArmSpec, TextClassifier]:
     """A finished arm's specification and its trained model, on the CPU in evaluation mode.
 
-    LoRA is merged into the weights, so that the model is a plain one.
+    Adapters are merged into the weights, so that the model is a plain one.
 
     Args:
         folder: the arm's.
@@ -83,8 +81,7 @@ def load_trained(
     strange = model.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
     if strange:
         raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
-    if spec.strategy.lora_rank:
-        merge_lora(model.backbone)
+    merge(model.backbone)
     return spec, model.eval()
 
 

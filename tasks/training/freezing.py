@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from tasks.config.strategies import Strategy
-from tasks.models.adapting import kind_of
-from tasks.models.anatomy import OnBackbone, blocks_in, blocks_of, frozen_modules
+from tasks.errors import RequestError
+from tasks.models.adapting import is_head
+from tasks.models.anatomy import OnBackbone, blocks_in, frozen_modules
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Freezing:
     """What a strategy left trainable.
 
     `frozen_blocks` is None where training changes what every block gives: nothing is frozen, or
-    the whole base model is and a soft prompt or LoRA acts on it.
+    the whole base model is and a soft prompt or an adapter acts on it.
     """
 
     frozen_blocks: int | None
@@ -30,25 +31,26 @@ class Freezing:
 def freeze(model: OnBackbone, strategy: Strategy) -> Freezing:
     """Switch off gradients below the strategy's first trainable part.
 
-    A soft prompt and LoRA, which `building.build_model` has put in place, train with the head.
+    A soft prompt and adapters, which `building.build_model` has put in place, train with the head.
 
     Raises:
-        RequestError: the strategy names more blocks than there are, or blocks of a family that
-            Thaw does not know.
+        RequestError: the strategy names more blocks than there are, blocks of a family that Thaw
+            does not know, or what the base model does not have.
     """
-    for parameter in model.parameters():
-        parameter.requires_grad_(True)
-    frozen_blocks: int | None = None
-    if strategy.name == "head":
-        _switch_off(model.backbone)
-        frozen_blocks = count_blocks(model.backbone)
-    elif strategy.trunk_obstacle:
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(kind_of(name) != "base")
-    elif strategy.name != "full":
-        frozen_blocks = strategy.frozen_blocks(len(blocks_of(model.backbone)))
+    reached = False
+    for name, parameter in model.named_parameters():
+        below = not is_head(name)
+        parameter.requires_grad_(not below or strategy.trains(name))
+        reached = reached or (below and parameter.requires_grad)
+    if strategy.needs and not reached:
+        raise RequestError(
+            f"Strategy {strategy} trains a base model's {strategy.needs}, and one of the family "
+            f"{model.backbone.config.model_type!r} has none: use lora_<r> or last_<n>."
+        )
+    frozen_blocks = strategy.frozen_blocks(count_blocks(model.backbone))
+    if strategy.divides:
         for module in frozen_modules(model.backbone, frozen_blocks or 0):
-            _switch_off(module)
+            module.requires_grad_(False)
     counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
     return Freezing(
         frozen_blocks=frozen_blocks,
@@ -60,8 +62,3 @@ def freeze(model: OnBackbone, strategy: Strategy) -> Freezing:
 def count_blocks(backbone: nn.Module) -> int:
     """Number of transformer blocks, by the configuration every family has."""
     return blocks_in(backbone.config)
-
-
-def _switch_off(module: nn.Module) -> None:
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)

@@ -51,6 +51,7 @@ class LabelLearner(ClassifierLearner):
             self.trainee.module,
             arguments,
             self.spec.training,
+            self.spec.strategy,
             callbacks,
             train_dataset=self.trainee.parts["train"].rows,
             eval_dataset=self.trainee.parts["validation"].rows,

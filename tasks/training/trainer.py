@@ -12,9 +12,10 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerControl, Trainin
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from tasks.config import TrainingConfig
+from tasks.config.strategies import Strategy
 from tasks.errors import RequestError
 from tasks.evaluation.wording import lower_is_better
-from tasks.models.adapting import Kind, kind_of
+from tasks.models.adapting import is_head
 from tasks.training.device import uses_gpu, wants_bf16
 from tasks.wording import nearest
 
@@ -169,36 +170,36 @@ def optimizer(
     model: nn.Module,
     config: TrainingConfig,
     arguments: TrainingArguments,
-    kind_of: Callable[[str], Kind] = kind_of,
+    strategy: Strategy,
+    is_head: Callable[[str], bool] = is_head,
 ) -> torch.optim.AdamW:
-    """AdamW with learning rates of their own for head, soft prompt and LoRA.
+    """AdamW with a learning rate for the head, and the strategy's own for what it trains below.
 
-    Decay acts on matrices only, and not on a soft prompt: its rows are points among the word
-    embeddings, and zero is not a better one.
+    Decay acts on matrices only, and below the head where the strategy says so. Betas and epsilon
+    are TrainingArguments' (`training.extra.adam_beta2=0.98`).
 
-    Its betas and epsilon are TrainingArguments' (`training.extra.adam_beta2=0.98`). `kind_of`
-    says by its name what a parameter belongs to.
+    Args:
+        model: what of it requires gradients is what trains.
+        config: learning rates and decay.
+        arguments: the rest.
+        strategy: the arm's.
+        is_head: says by its name whether a parameter belongs to the head.
     """
-    groups: dict[tuple[Kind, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            kind = kind_of(name)
-            decays = parameter.ndim >= 2 and kind != "prompt"
-            groups.setdefault((kind, decays), []).append(parameter)
-    rates = {
-        "head": config.head_learning_rate or config.learning_rate,
-        "prompt": config.prompt_learning_rate,
-        "lora": config.lora_learning_rate,
-        "base": config.learning_rate,
-    }
+            above = is_head(name)
+            decays = parameter.ndim >= 2 and (above or strategy.decays)
+            groups.setdefault((above, decays), []).append(parameter)
+    below = getattr(config, strategy.rate_field)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "lr": rates[kind],
+                "lr": (config.head_learning_rate or config.learning_rate) if above else below,
                 "weight_decay": config.weight_decay if decays else 0.0,
             }
-            for (kind, decays), parameters in groups.items()
+            for (above, decays), parameters in groups.items()
         ],
         lr=config.learning_rate,
         betas=(float(arguments.adam_beta1), float(arguments.adam_beta2)),
@@ -211,9 +212,10 @@ def build_trainer(
     model: nn.Module,
     arguments: TrainingArguments,
     config: TrainingConfig,
+    strategy: Strategy,
     callbacks: list[Any],
     kind: type[ArmTrainer] = ArmTrainer,
-    kind_of: Callable[[str], Kind] = kind_of,
+    is_head: Callable[[str], bool] = is_head,
     **parts: Any,
 ) -> ArmTrainer:
     """The Trainer of an arm, with early stopping if configured; `parts` are its own arguments."""
@@ -222,7 +224,7 @@ def build_trainer(
     trainer = kind(
         model=model,
         args=arguments,
-        optimizers=(optimizer(model, config, arguments, kind_of), None),
+        optimizers=(optimizer(model, config, arguments, strategy, is_head), None),
         callbacks=callbacks,
         **parts,
     )

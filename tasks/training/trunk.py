@@ -74,7 +74,7 @@ class Trunk:
 
 def depth_of(strategy: Strategy, blocks: int) -> Depth | None:
     """Where an arm of that strategy begins to train; None if no block keeps its output."""
-    return "pooled" if strategy.name == "head" else strategy.frozen_blocks(blocks)
+    return strategy.depth(blocks)
 
 
 def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str | None) -> str:
@@ -143,7 +143,7 @@ def use_trunk(
             return _stored(spec, model, parts, wanted, depth, collator)
         except ThawError as error:
             reason = str(error)
-    if spec.training.trunk == "on" and spec.strategy.name != "full":
+    if spec.training.trunk == "on" and (depth is not None or spec.strategy.trunk_obstacle):
         raise RequestError(f"training.trunk=on, but for {spec.title} {reason}.")
     return reason
 

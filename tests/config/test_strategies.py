@@ -1,6 +1,7 @@
 """Strategies by name: what is one, what is none and why, and how deep each freezes."""
 
 import json
+import pickle
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,8 @@ class Holder(BaseModel):
 
 
 @pytest.mark.parametrize(
-    "name", ["full", "head", "freeze_1", "freeze_12", "last_3", "prompt_20", "lora_8"]
+    "name",
+    ["full", "head", "freeze_1", "freeze_12", "last_3", "prompt_20", "lora_8", "dora_16", "bitfit"],
 )
 def test_a_strategy_is_written_and_read_as_its_name(name: str) -> None:
     held = Holder(strategy=name)  # type: ignore[arg-type]
@@ -31,10 +33,11 @@ def test_a_strategy_is_written_and_read_as_its_name(name: str) -> None:
     "name",
     ["", "Full", "freeze", "freeze_", "freeze_0", "freeze_01", "freeze_-1", "last_0", "last_x",
      "head_1", "full_2", "freeze_2,3", " full", "freeze_2\n", "top_2", "prompt", "prompt_0",
-     "prompt_-1", "lora_0", "lora_r", "lora_08", "lora_8_16"],
+     "prompt_-1", "lora_0", "lora_r", "lora_08", "lora_8_16", "dora", "dora_0",
+     "bitfit_2", "BitFit"],
 )  # fmt: skip
 def test_what_is_no_strategy_is_refused_with_the_forms_that_are(name: str) -> None:
-    with pytest.raises(ValidationError, match=r"is no strategy: use full, freeze_<n>, last_<n>"):
+    with pytest.raises(ValueError, match=r"is no strategy: use full, freeze_<n>, last_<n>"):
         strategy(name)
 
 
@@ -87,25 +90,44 @@ def test_every_strategy_is_held_against_the_model() -> None:
 
 
 def test_a_prompt_and_lora_are_known_by_their_numbers() -> None:
-    numbers = {
-        name: (strategy(name).prompt_tokens, strategy(name).lora_rank)
-        for name in ("full", "head", "freeze_4", "last_4", "prompt_20", "lora_8")
+    tokens, ranks = {}, {}
+    for name in ("full", "head", "freeze_4", "last_4", "prompt_20", "lora_8", "dora_4", "bitfit"):
+        tokens[name] = strategy(name).prompt_tokens
+        adapter = strategy(name).adapter(dropout=0.1, transposed=False)
+        ranks[name] = adapter and (adapter.r, adapter.lora_alpha, adapter.use_dora)
+    assert {name: count for name, count in tokens.items() if count} == {"prompt_20": 20}
+    assert {name: rank for name, rank in ranks.items() if rank} == {
+        "lora_8": (8, 16, False),
+        "dora_4": (4, 8, True),
     }
-    assert {name: pair for name, pair in numbers.items() if pair != (0, 0)} == {
-        "prompt_20": (20, 0),
-        "lora_8": (0, 8),
-    }
+
+
+@pytest.mark.parametrize("name", ["full", "freeze_2", "dora_4", "bitfit", "text_encoder"])
+def test_a_strategy_travels_to_another_process(name: str) -> None:
+    assert pickle.loads(pickle.dumps(strategy(name))) == strategy(name)  # noqa: S301 - our own
+
+
+def test_a_task_is_told_which_strategies_it_can_have() -> None:
+    with pytest.raises(RequestError) as refused:
+        load_case("latex", "sample", ["strategies=[full,prompt_4]"])
+    assert "a soft prompt is put before the texts of classifiers alone so far: use full, " in str(
+        refused.value
+    )
+    assert "prompt_<n>" not in str(refused.value)
+    load_case("latex", "sample", ["strategies=[full,dora_4,bitfit]"])
 
 
 @given(n=st.integers(1, 10_000), blocks=st.integers(1, 48))
 def test_a_number_that_names_no_blocks_is_not_held_against_them(n: int, blocks: int) -> None:
-    for form in ("prompt", "lora"):
+    for form in ("prompt", "lora", "dora"):
         assert strategy(f"{form}_{n}").frozen_blocks(blocks) is None
 
 
 def test_the_usual_sweep_has_several_ways_that_freeze_no_block() -> None:
     check_strategies(
-        names("full", "prompt_20", "prompt_5", "lora_8", "lora_4", "freeze_6", "head"), 6, 512
+        names("full", "prompt_20", "prompt_5", "lora_8", "dora_8", "bitfit", "freeze_6", "head"),
+        6,
+        512,
     )
 
 
@@ -123,7 +145,9 @@ def test_a_prompt_leaves_room_for_a_text() -> None:
 @pytest.mark.parametrize(
     ("name", "because"),
     [("prompt_20", "a soft prompt changes the input of every block"),
-     ("lora_8", "LoRA changes every block")],
+     ("lora_8", "LoRA changes every block"),
+     ("dora_8", "DoRA changes every block"),
+     ("bitfit", "BitFit trains biases in every block")],
 )  # fmt: skip
 def test_a_trunk_that_is_asked_for_needs_blocks_that_stay_as_they_are(
     name: str, because: str

@@ -22,7 +22,7 @@ def adapter_sweep(
         *small,
         *LEARNING,
         "training.lora_learning_rate=1.0e-2",
-        "strategies=[prompt_4,lora_4,head]",
+        "strategies=[prompt_4,lora_4,dora_4,bitfit,head]",
         "registry.enabled=true",
     )
     with home(tmp_path_factory.mktemp("adapters"), migrated_store) as folder:
@@ -47,10 +47,10 @@ def test_the_sweep_compares_them_and_logs_what_each_costs(adapters: Swept) -> No
     (sweep,) = Store().sweeps()
     arms = Store().children(sweep.info.run_id)
     saved = {}
-    for name in ("prompt_4", "lora_4", "head"):
+    for name in ("prompt_4", "lora_4", "dora_4", "bitfit", "head"):
         assert name in shown
         saved[name] = arms[f"{name} seed=42"].data.metrics["cost/saved_bytes"]
-    assert saved["head"] < saved["prompt_4"] < saved["lora_4"]
+    assert saved["head"] < saved["prompt_4"] < saved["lora_4"] < saved["dora_4"]
     assert arms["prompt_4 seed=42"].data.tags["thaw.trunk"].startswith("a soft prompt changes")
     assert arms["lora_4 seed=42"].data.tags["thaw.trunk"] == "LoRA changes every block"
 
@@ -62,9 +62,9 @@ def test_any_arm_of_the_sweep_predicts_and_the_registered_one_the_same(adapters:
     best = sweep.data.tags["thaw.best"]
     found = {
         name: answers(thaw("predict", "genre", "--strategy", name, "--json", GHOSTS, TEAM))
-        for name in ("prompt_4", "lora_4", "head")
+        for name in ("prompt_4", "lora_4", "dora_4", "bitfit", "head")
     }
-    assert len({str(each) for each in found.values()}) == 3
+    assert len({str(each) for each in found.values()}) == 5
     for one, same in zip(found[best], registered, strict=True):
         assert one == pytest.approx(same, abs=1e-5)
 
@@ -72,7 +72,10 @@ def test_any_arm_of_the_sweep_predicts_and_the_registered_one_the_same(adapters:
 def test_a_strategy_that_the_sweep_has_not(adapters: Swept) -> None:
     answer = thaw("predict", "genre", "--strategy", "prompt_20", GHOSTS)
     assert answer.code == 2
-    assert "has no arm of strategy prompt_20: it has head, lora_4, prompt_4" in answer.sentence
+    assert (
+        "has no arm of strategy prompt_20: it has bitfit, dora_4, head, lora_4, prompt_4"
+        in answer.sentence
+    )
 
 
 def test_a_strategy_and_an_alias_are_not_asked_for_at_once(adapters: Swept) -> None:

@@ -8,6 +8,7 @@ import torch
 from completion_arms import MakeArm, arm_maker, figures, train
 
 from tasks.config import TrainingConfig
+from tasks.config.strategies import strategy
 from tasks.evaluation.completions import read_completions
 from tasks.evaluation.outcomes import Outcome
 from tasks.language.completion_trainer import CompletionTrainer
@@ -48,7 +49,9 @@ def test_packed_examples_do_not_see_each_other(
         wanted = float(WholeLanguageModel(model)(**batch)["loss"])
     config = TrainingConfig(precision="fp32", batch_size=4, packing=True)
     arguments = training_arguments(config, tmp_path, 0, len(rows))
-    trainer = build_sft_trainer(model, tokenizer, arguments, config, [], rows, rows)
+    trainer = build_sft_trainer(
+        model, tokenizer, arguments, config, strategy("full"), [], rows, rows
+    )
     packed = pack(rows, pack_length(rows, 8))
     assert len(packed) < len(rows)
     assert sum(map(len, packed["seq_lengths"])) == len(rows)
@@ -77,7 +80,9 @@ def test_the_loss_is_trls_own(precision: str, packing: bool, decoder, tmp_path: 
     rows = encode_pairs(PROMPTS, ANSWERS, tokenizer, 90).rows
     config = TrainingConfig(precision=precision, batch_size=4, packing=packing)
     arguments = training_arguments(config, tmp_path, 0, len(rows))
-    trainer = build_sft_trainer(model, tokenizer, arguments, config, [], rows, rows)
+    trainer = build_sft_trainer(
+        model, tokenizer, arguments, config, strategy("full"), [], rows, rows
+    )
     found = []
     for compute in (trainer.compute_loss, super(CompletionSFTTrainer, trainer).compute_loss):
         model.zero_grad()
@@ -97,7 +102,9 @@ def test_bf16_is_what_the_loss_is_computed_in(decoder, tmp_path: Path) -> None:
     for precision in ("fp32", "bf16"):
         config = TrainingConfig(precision=precision)
         arguments = training_arguments(config, tmp_path, 0, len(rows))
-        trainer = build_sft_trainer(model, tokenizer, arguments, config, [], rows, rows)
+        trainer = build_sft_trainer(
+            model, tokenizer, arguments, config, strategy("full"), [], rows, rows
+        )
         trainer.compute_loss(model, trainer.data_collator([rows[0], rows[1]]))
     assert kinds == [torch.float32, torch.bfloat16]
 

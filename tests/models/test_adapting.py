@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from transformers import AutoModel, ElectraConfig
 from transformers.pytorch_utils import Conv1D
 
-from tasks.models.adapting import add_lora, kind_of, merge_lora, soft_prompt
+from tasks.config.strategies import strategy
+from tasks.models.adapting import adapt, merge, soft_prompt
 from tasks.models.anatomy import context_length
 from tasks.models.base_models import load_backbone, load_tokenizer, locate
 from tasks.models.classifier import HeadConfig, Pooling, TextClassifier
@@ -152,7 +153,7 @@ def test_a_prompt_depends_on_its_seed_and_draws_nothing_from_the_run(tiny_bert: 
     assert not torch.equal(start(8), first)
 
 
-# --- LoRA -------------------------------------------------------------------------------------
+# --- adapters -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -161,31 +162,33 @@ def test_lora_stands_around_every_linear_layer_of_a_block(
 ) -> None:
     backbone = load_backbone(locate(str(tiny(family))))
     linear = {n for n, m in backbone.named_modules() if isinstance(m, nn.Linear | Conv1D)}
-    add_lora(backbone, 2, seed=1)
+    adapt(backbone, strategy("lora_2"), seed=1)
     around = {n.removesuffix(".lora_A") for n, _ in backbone.named_modules() if "lora_A" in n[-6:]}
     assert around == linear
     assert len(around) % BLOCKS == 0
-    assert all(kind_of(f"backbone.{n}") in ("base", "lora") for n, _ in backbone.named_parameters())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_lora_starts_as_nothing_and_merges_into_the_same_answers(
-    family: str, tiny: Callable[[str], Path], tmp_path: Path
+@pytest.mark.parametrize("name", ["lora_2", "dora_2"])
+def test_lora_and_dora_start_as_nothing_and_merge_into_the_same_answers(
+    family: str, name: str, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
     backbone = load_backbone(locate(str(tiny(family))))
     model = TextClassifier(backbone, HeadConfig(labels=3, pooling="mean")).eval()
-    names = [name for name, _ in model.named_parameters()]
+    names = [each for each, _ in model.named_parameters()]
     untouched = model(*padded(left=False))["logits"]
-    add_lora(backbone, 2, seed=1)
+    adapt(backbone, strategy(name), seed=1)
     torch.testing.assert_close(model(*padded(left=False))["logits"], untouched)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if kind_of(name) == "lora":
+        for parameter_name, parameter in model.named_parameters():
+            if "magnitude" in parameter_name:  # DoRA's lengths, which are never negative
+                parameter.mul_(1 + 2 * torch.rand_like(parameter))
+            elif strategy(name).trains(parameter_name):
                 parameter.normal_(std=0.3)
     trained = model(*padded(left=False))["logits"]
-    assert (trained - untouched).abs().max() > 1e-2
-    merge_lora(backbone)
-    assert [name for name, _ in model.named_parameters()] == names
+    assert (trained - untouched).abs().max() > 1e-3  # a hundred times what merging may differ by
+    merge(backbone)
+    assert [each for each, _ in model.named_parameters()] == names
     merged = model(*padded(left=False))["logits"]
     torch.testing.assert_close(merged, trained, atol=1e-5, rtol=0)
     model.save(tmp_path / "model")
@@ -198,7 +201,7 @@ def test_loras_random_half_depends_on_its_seed_alone(tiny_bert: Path) -> None:
         torch.manual_seed(seed + 100)
         backbone = load_backbone(locate(str(tiny_bert)))
         torch.rand(seed)
-        add_lora(backbone, 2, seed % 10)
+        adapt(backbone, strategy("lora_2"), seed % 10)
         return {n: p for n, p in backbone.named_parameters() if ".lora_A." in n}
 
     first, same, other = start(3), start(13), start(4)
@@ -212,12 +215,35 @@ def test_lora_takes_a_family_whose_blocks_thaw_does_not_know() -> None:
         vocab_size=20, embedding_size=8, hidden_size=8, num_hidden_layers=2, num_attention_heads=1
     )
     backbone = AutoModel.from_config(config)
-    add_lora(backbone, 1, seed=1)
+    adapt(backbone, strategy("lora_1"), seed=1)
     assert sum("lora_A" in name for name, _ in backbone.named_parameters()) == 2 * 6
 
 
 def test_lora_drops_out_as_it_is_told(tiny_bert: Path) -> None:
     for rate in (0.0, 0.25):
         backbone = load_backbone(locate(str(tiny_bert)), dropout=rate)
-        add_lora(backbone, 2, seed=1, dropout=rate)
+        adapt(backbone, strategy("lora_2"), seed=1, dropout=rate)
         assert {m.p for m in backbone.modules() if isinstance(m, nn.Dropout)} == {rate}
+
+
+def test_doras_lengths_are_those_of_the_weights_rows(tiny_bert: Path) -> None:
+    backbone = load_backbone(locate(str(tiny_bert)))
+    lengths = {n: m.weight.norm(dim=1) for n, m in backbone.named_modules() if type(m) is nn.Linear}
+    adapt(backbone, strategy("dora_2"), seed=1)
+    found = {
+        name.partition(".lora_magnitude_vector")[0]: value
+        for name, value in backbone.named_parameters()
+        if "magnitude" in name
+    }
+    assert found.keys() == lengths.keys()
+    for name, value in found.items():
+        torch.testing.assert_close(value, lengths[name])
+
+
+@pytest.mark.parametrize("name", ["full", "head", "freeze_1", "prompt_4", "bitfit"])
+def test_a_strategy_without_an_adapter_puts_none_in_place(tiny_bert: Path, name: str) -> None:
+    backbone = load_backbone(locate(str(tiny_bert)))
+    before = dict(backbone.named_parameters())
+    adapt(backbone, strategy(name), seed=1)
+    merge(backbone)
+    assert dict(backbone.named_parameters()).keys() == before.keys()

@@ -131,7 +131,10 @@ open(answers, "w").write(json.dumps({"answers": answered, "peft": "peft" in sys.
 """
 
 
-@pytest.mark.parametrize(("strategy", "family"), [("prompt_4", "bert"), ("lora_2", "llama")])
+@pytest.mark.parametrize(
+    ("strategy", "family"),
+    [("prompt_4", "bert"), ("lora_2", "llama"), ("dora_2", "bert"), ("bitfit", "gpt2")],
+)
 def test_a_package_answers_the_same_in_a_new_process_without_hub_or_peft(
     strategy: str,
     family: str,

@@ -126,11 +126,12 @@ def test_a_frozen_block_runs_once_over_an_answer(
 def test_where_nothing_is_frozen_from_the_bottom_up_there_is_no_trunk(
     make_policy: MakePolicy,
 ) -> None:
-    from tasks.models.adapting import add_lora
+    from tasks.config.strategies import strategy
+    from tasks.models.adapting import adapt
 
     assert frozen_policy("gpt2", make_policy, "full").depth == 0
     adapted = make_policy("causal").model
-    add_lora(adapted.base_model, rank=2, seed=0)
+    adapt(adapted.base_model, strategy("lora_2"), seed=0)
     assert CausalPolicy(adapted, word_tokenizer()).depth == 0
     assert frozen_policy("llama", make_policy, "head").depth == 2  # of three blocks
     thawed = make_policy("causal").model.requires_grad_(False)

@@ -160,11 +160,12 @@ def test_what_does_not_train_is_shared_with_the_reference(make_policy: MakePolic
 def test_with_lora_the_reference_is_the_policy_without_it(
     kind: str, make_policy: MakePolicy
 ) -> None:
-    from tasks.models.adapting import add_lora
+    from tasks.config.strategies import strategy
+    from tasks.models.adapting import adapt
 
     plain = make_policy(kind)
     adapted = make_policy(kind)
-    add_lora(adapted.model, rank=2, seed=0)
+    adapt(adapted.model, strategy("lora_2"), seed=0)
     policy = type(plain)(adapted.model, plain.tokenizer)
     assert policy.reference is None
     assert all("lora_" in name or "value_head" in name for name in policy.trained())

@@ -126,11 +126,12 @@ def test_what_means_the_same_is_logged_under_the_same_name(
 def test_an_adapter_trains_and_the_rest_is_its_reference(
     algorithm: str, make_policy: MakePolicy, tmp_path: Path
 ) -> None:
-    from tasks.models.adapting import add_lora
+    from tasks.config.strategies import strategy
+    from tasks.models.adapting import adapt
 
     adapted = make_policy("causal")
     before = {name: value.clone() for name, value in adapted.model.named_parameters()}
-    add_lora(adapted.model, rank=4, seed=0)
+    adapt(adapted.model, strategy("lora_4"), seed=0)
     policy = type(adapted)(adapted.model, adapted.tokenizer)
     config = config_of(algorithm, steps=6, batch_size=32, mini_batch_size=16, learning_rate=2e-2)
     run = start(policy, tmp_path, config, held_out=8)

@@ -14,7 +14,7 @@ from tiny import FAMILIES, LABELS, WIDTH, MakeSpec
 
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.outcomes import read_predictions
-from tasks.models.adapting import kind_of
+from tasks.models.adapting import is_head
 from tasks.models.base_models import locate
 from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.training.arms import ArmSpec
@@ -33,7 +33,7 @@ from tasks.training.predicting import predict_logits
 from tasks.training.run import train_arm
 from tasks.training.trainer import optimizer, training_arguments
 
-ADAPTERS = ("prompt_4", "lora_2")
+ADAPTERS = ("prompt_4", "lora_2", "dora_2", "bitfit")
 HEAD = {"head.1.weight", "head.1.bias"}
 
 
@@ -55,7 +55,7 @@ def some_steps(spec: ArmSpec, steps: int = 3) -> tuple[TextClassifier, dict[str,
     freeze(model, spec.strategy)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     arguments = training_arguments(spec.training, spec.folder, spec.seed, 8)
-    updates = optimizer(model, spec.training, arguments)
+    updates = optimizer(model, spec.training, arguments, spec.strategy)
     rows = encode_part(spec, "train", located).rows
     batch = collator_for(spec, located)([rows[row] for row in range(8)])
     torch.manual_seed(0)
@@ -66,15 +66,22 @@ def some_steps(spec: ArmSpec, steps: int = 3) -> tuple[TextClassifier, dict[str,
     return model, before
 
 
+def skip_without_biases(family: str, strategy: str) -> None:
+    """Leave out what is refused."""
+    if (family, strategy) == ("llama", "bitfit"):
+        pytest.skip("models of this family have no biases")
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("strategy", ADAPTERS)
 def test_training_moves_the_adapter_and_the_head_and_nothing_else(
     family: str, strategy: str, spec_of: Callable[..., ArmSpec]
 ) -> None:
-    model, before = some_steps(spec_of(family, strategy))
-    kind = strategy.partition("_")[0]
+    skip_without_biases(family, strategy)
+    spec = spec_of(family, strategy)
+    model, before = some_steps(spec)
     for name, parameter in model.named_parameters():
-        moves = kind_of(name) in (kind, "head")
+        moves = is_head(name) or spec.strategy.trains(name)
         assert parameter.requires_grad == moves, name
         assert (parameter.grad is not None) == moves, name
         assert torch.equal(parameter, before[name]) != moves, name
@@ -87,6 +94,7 @@ def test_training_moves_the_adapter_and_the_head_and_nothing_else(
 def test_equal_seeds_give_equal_arms(
     family: str, strategy: str, spec_of: Callable[..., ArmSpec]
 ) -> None:
+    skip_without_biases(family, strategy)
     trained = []
     for seed in (1, 1, 2):
         torch.rand(len(trained) + 1)  # whatever was drawn in between
@@ -103,14 +111,16 @@ def test_equal_seeds_give_equal_arms(
 def test_an_arm_is_interrupted_resumed_and_comes_back(
     family: str, strategy: str, spec_of: Callable[..., ArmSpec]
 ) -> None:
+    skip_without_biases(family, strategy)
     spec = spec_of(family, strategy)
     wanted, _ = undisturbed(spec)
     interrupt(spec, after=2)
     checkpoint = last_complete_checkpoint(spec.folder)
     assert checkpoint is not None
-    kind = strategy.partition("_")[0]
     written = load_file(checkpoint / "model.safetensors")
-    assert {kind_of(name) for name in written} == {kind, "head"}  # a lean checkpoint
+    lean = {name for name in written if not is_head(name)}
+    assert lean
+    assert all(spec.strategy.trains(name) for name in lean)
     outcome = train(spec)
     assert figures(outcome) == wanted
     stored = load_file(spec.folder / TRAINED)
@@ -120,9 +130,9 @@ def test_an_arm_is_interrupted_resumed_and_comes_back(
 
     back, model = load_trained(spec.folder)
     assert back == spec
-    assert {kind_of(name) for name, _ in model.named_parameters()} == (
-        {"base", "head", "prompt"} if kind == "prompt" else {"base", "head"}
-    )
+    beside = {name.partition(".")[0] for name, _ in model.named_parameters()}
+    assert beside == {"backbone", "head", *(["prompt"] if strategy == "prompt_4" else [])}
+    assert not any("lora" in name for name, _ in model.named_parameters())
     part = encode_part(back, "test", located := locate(spec.model.base))
     logits = predict_logits(model, part, collator_for(back, located), 64)
     known = read_predictions(outcome.test).probabilities
@@ -148,7 +158,7 @@ def test_an_adapter_learns_by_itself(make_spec: MakeSpec, strategy: str) -> None
         loss.backward()
         updates.step()
     # Whoever reads the tiny model behind its norms sees little of a prompt.
-    assert losses[-1] < losses[0] - (0.01 if strategy == "prompt_4" else 0.5)
+    assert losses[-1] < losses[0] - (0.01 if strategy in ("prompt_4", "bitfit") else 0.5)
 
 
 def test_what_is_saved_for_a_prompt_is_the_prompt_and_the_head(make_spec: MakeSpec) -> None:
@@ -176,6 +186,8 @@ def test_the_run_says_why_there_is_no_trunk(make_spec: MakeSpec, strategy: str) 
     reason = {
         "prompt_4": "a soft prompt changes the input of every block",
         "lora_2": "LoRA changes every block",
+        "dora_2": "DoRA changes every block",
+        "bitfit": "BitFit trains biases in every block",
     }[strategy]
     outcome = train(make_spec(strategy=strategy, training={"epochs": 1}))
     assert outcome.trunk == reason
@@ -231,7 +243,12 @@ def test_another_arms_weights_are_refused(make_spec: MakeSpec) -> None:
 
 @pytest.mark.parametrize(
     ("strategy", "field"),
-    [("prompt_4", "prompt_learning_rate"), ("lora_2", "lora_learning_rate")],
+    [
+        ("prompt_4", "prompt_learning_rate"),
+        ("lora_2", "lora_learning_rate"),
+        ("dora_2", "lora_learning_rate"),
+        ("bitfit", "lora_learning_rate"),
+    ],
 )
 def test_a_rate_that_is_too_high_is_named_by_its_field(
     make_spec: MakeSpec, strategy: str, field: str
@@ -250,3 +267,21 @@ def test_the_log_of_an_adapter_has_its_curve(make_spec: MakeSpec) -> None:
         lambda metrics, step: logged.append((step, metrics)),
     )
     assert [(p.step, p.metrics) for p in outcome.curve] == logged
+
+
+def test_a_model_without_biases_is_told_what_else_would_do(
+    spec_of: Callable[..., ArmSpec],
+) -> None:
+    spec = spec_of("llama", "bitfit")
+    with pytest.raises(RequestError, match=r"trains a base model's biases, and one of .* has none"):
+        train(spec)
+    assert not (spec.folder / "outcome.json").exists()
+
+
+def test_bitfit_trains_what_its_authors_count(make_spec: MakeSpec) -> None:
+    """Ben Zaken et al. 2022: every bias of the encoder, those of its norms included."""
+    model, _ = some_steps(make_spec(strategy="bitfit"), steps=1)
+    modules = [m for m in model.backbone.modules() if getattr(m, "bias", None) is not None]
+    counted = sum(module.bias.numel() for module in modules)
+    head = sum(p.numel() for p in model.head.parameters())
+    assert sum(p.numel() for p in model.parameters() if p.requires_grad) == counted + head

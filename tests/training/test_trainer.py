@@ -11,7 +11,7 @@ from tiny import WIDTH
 from tasks.config import TrainingConfig
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
-from tasks.models.adapting import add_lora, kind_of
+from tasks.models.adapting import adapt, is_head
 from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
@@ -122,7 +122,7 @@ def test_the_head_has_its_own_rate_and_only_matrices_decay(
     freeze(model, strategy("freeze_3"))
     config = TrainingConfig(learning_rate=1e-4, head_learning_rate=1e-2, weight_decay=0.1)
     rates: dict[int, tuple[float, float]] = {}
-    for group in optimizer(model, config, arguments(tmp_path)).param_groups:
+    for group in optimizer(model, config, arguments(tmp_path), strategy("freeze_3")).param_groups:
         for parameter in group["params"]:
             assert id(parameter) not in rates
             rates[id(parameter)] = group["lr"], group["weight_decay"]
@@ -135,14 +135,13 @@ def test_the_head_has_its_own_rate_and_only_matrices_decay(
         assert rates[id(parameter)] == (rate, decay), name
 
 
-@pytest.mark.parametrize("name", ["prompt_4", "lora_2"])
-def test_a_prompt_and_lora_have_rates_of_their_own_and_a_prompt_no_decay(
+@pytest.mark.parametrize("name", ["prompt_4", "lora_2", "dora_2", "bitfit"])
+def test_a_prompt_and_adapters_have_rates_of_their_own_and_a_prompt_no_decay(
     model: TextClassifier, tmp_path: Path, name: str
 ) -> None:
     if name == "prompt_4":
         model.prompt = torch.nn.Embedding(4, WIDTH)
-    else:
-        add_lora(model.backbone, 2, seed=1)
+    adapt(model.backbone, strategy(name), seed=1)
     freeze(model, strategy(name))
     config = TrainingConfig(
         head_learning_rate=3e-3,
@@ -150,21 +149,23 @@ def test_a_prompt_and_lora_have_rates_of_their_own_and_a_prompt_no_decay(
         lora_learning_rate=2e-3,
         weight_decay=0.1,
     )
-    groups = optimizer(model, config, arguments(tmp_path)).param_groups
+    groups = optimizer(model, config, arguments(tmp_path), strategy(name)).param_groups
     rates = {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
-    wanted = {"head": (3e-3, 0.1), "prompt": (3e-2, 0.0), "lora": (2e-3, 0.1)}
+    below = (3e-2, 0.0) if name == "prompt_4" else (2e-3, 0.1)
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    assert {kind_of(n) for n in trained} == {"head", name.partition("_")[0]}
+    assert all(is_head(each) or strategy(name).trains(each) for each in trained)
     assert rates.keys() == {id(p) for p in trained.values()}
     for parameter_name, parameter in trained.items():
-        rate, decay = wanted[kind_of(parameter_name)]
+        rate, decay = (3e-3, 0.1) if is_head(parameter_name) else below
         assert rates[id(parameter)] == (rate, decay if parameter.ndim >= 2 else 0.0)
 
 
 def test_without_a_rate_of_its_own_the_head_has_the_models(
     model: TextClassifier, tmp_path: Path
 ) -> None:
-    groups = optimizer(model, TrainingConfig(learning_rate=3e-4), arguments(tmp_path)).param_groups
+    groups = optimizer(
+        model, TrainingConfig(learning_rate=3e-4), arguments(tmp_path), strategy("full")
+    ).param_groups
     assert {group["lr"] for group in groups} == {3e-4}
 
 
@@ -172,13 +173,13 @@ def test_the_optimisers_other_settings_are_reached_under_extra(
     model: TextClassifier, tmp_path: Path
 ) -> None:
     made = arguments(tmp_path, extra={"adam_beta2": 0.98, "adam_epsilon": "1e-6"})
-    (group, *_) = optimizer(model, TrainingConfig(), made).param_groups
+    (group, *_) = optimizer(model, TrainingConfig(), made, strategy("full")).param_groups
     assert (group["betas"], group["eps"]) == ((0.9, 0.98), 1e-6)
 
 
 def test_a_head_alone_is_optimised_alone(model: TextClassifier, tmp_path: Path) -> None:
     freeze(model, strategy("head"))
-    groups = optimizer(model, TrainingConfig(), arguments(tmp_path)).param_groups
+    groups = optimizer(model, TrainingConfig(), arguments(tmp_path), strategy("head")).param_groups
     sizes = sum(p.numel() for group in groups for p in group["params"])
     assert sizes == WIDTH * WIDTH + WIDTH + WIDTH * 3 + 3
 

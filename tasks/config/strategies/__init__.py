@@ -1,0 +1,78 @@
+"""Strategies: which parameters of a model train.
+
+Some train a contiguous top part of it (`blocks.py`). Some leave the base model's own weights as
+they are, or all but a few, and train something small beside the head: a soft prompt, low-rank
+updates, biases. Models joined by cross-attention are frozen by part instead (`parts.py`).
+
+A family of strategies is one class in one file, and one entry of `FAMILIES`.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from tasks.config.strategies import base
+from tasks.config.strategies.base import Depth
+from tasks.config.strategies.bitfit import BitFit
+from tasks.config.strategies.blocks import Freeze, Full, Head, Last
+from tasks.config.strategies.lora import Dora, Lora
+from tasks.config.strategies.parts import FROZEN_PARTS, FrozenParts, Parts
+from tasks.config.strategies.prompt import Prompt
+
+__all__ = ["FROZEN_PARTS", "WHOLE", "Depth", "FrozenParts", "Strategy", "check_task", "strategy"]
+
+OF_TEXT: tuple[type[base.Strategy], ...] = (Full, Freeze, Last, Head, Prompt, Lora, Dora, BitFit)
+FAMILIES: tuple[type[base.Strategy], ...] = (*OF_TEXT, Parts)
+WHOLE = ("full", "nothing")
+"""The strategies under which everything trains: costs are told as multiples of theirs."""
+
+
+def _written(families: Sequence[type[base.Strategy]]) -> str:
+    return ", ".join(form for family in families for form in family.forms)
+
+
+KNOWN_FORMS = f"{_written(OF_TEXT)}; in vqa {_written([Parts])}"
+
+
+def strategy(name: Any) -> base.Strategy:
+    """The strategy of that name; one is its own.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if isinstance(name, base.Strategy):
+        return name
+    for family in FAMILIES:
+        if isinstance(name, str) and (found := family.read(name)):
+            return found
+    raise ValueError(
+        f"{name!r} is no strategy: use {KNOWN_FORMS} with n and r from 1 "
+        "(only a contiguous bottom part can be frozen)"
+    )
+
+
+Strategy = Annotated[
+    base.Strategy,
+    PlainValidator(strategy),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "description": f"One of {KNOWN_FORMS}."}),
+]
+"""A strategy as a field: written and read as the plain string."""
+
+
+def check_task(strategies: Sequence[base.Strategy], task: str) -> None:
+    """Refuse strategies of other tasks.
+
+    Raises:
+        ValueError: the first of them, and those that there are, or why it does not go.
+    """
+    families = (Parts,) if task == "vqa" else OF_TEXT
+    known = [family for family in families if task not in family.refusals]
+    for each in strategies:
+        if not isinstance(each, tuple(known)):
+            reason = each.refusals.get(task)
+            because = f", since {reason}" if reason else ""
+            raise ValueError(
+                f"strategy {each} does not go with task {task}{because}: use {_written(known)}"
+            )
