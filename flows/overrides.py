@@ -41,9 +41,22 @@ class _Partial(BaseModel):
         return {name: value for name, value in write(self).items() if name in self.model_fields_set}
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    # The form would send a shown default back as if the user had chosen it.
+YES_OR_NO = {"title": "yes or no", "type": "string", "enum": ["yes", "no"]}
+
+
+def _for_the_form(schema: dict[str, Any]) -> None:
+    """Take from a field's schema what Prefect's page would send back though nobody chose it.
+
+    That is a shown default, and the `false` of a switch that was never touched (Prefect issue
+    12645): yes or no is chosen from a list that starts empty. The boolean stays behind it, for
+    files, `--param` and runs that are repeated; both mean the same to Pydantic.
+    """
     schema.pop("default", None)
+    if schema.get("type") == "boolean":
+        schema["anyOf"] = [{"type": schema.pop("type")}]
+    shapes = schema.get("anyOf", [])
+    if {"type": "boolean"} in shapes:
+        shapes.insert(shapes.index({"type": "boolean"}), YES_OR_NO)
 
 
 def _partial(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> type[BaseModel]:
@@ -69,7 +82,7 @@ def _optional(info: FieldInfo) -> Any:
     return Field(
         default=None,
         description=info.description,
-        json_schema_extra=_without_default,
+        json_schema_extra=_for_the_form,
         # Constraints such as gt=0 hold in the form as they do in the file.
         **_constraints(info),
     )

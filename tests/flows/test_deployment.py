@@ -46,6 +46,8 @@ def test_the_form_knows_every_field_and_no_other(case: str) -> None:
             continue  # an item of a list (a reward) is written whole
         for name, field in group["properties"].items():
             assert "default" not in field, name  # the form would send it back as chosen
+            # Nor a switch: the form would send false for one that nobody touched.
+            assert field.get("anyOf", [field])[0].get("type") != "boolean", name
     epochs = definitions["TrainingOverrides"]["properties"]["epochs"]
     assert (epochs["type"], epochs["exclusiveMinimum"]) == ("number", 0)
     assert "Passes over the training part" in epochs["description"]
@@ -106,6 +108,24 @@ def test_a_run_from_the_deployment_takes_overrides_and_refuses_others() -> None:
         client.create_flow_run_from_deployment(
             deployment_id, parameters=genre.serialize_parameters({"overrides": Overrides()})
         )
+
+
+@pytest.mark.parametrize(("said", "meant"), [("yes", True), ("no", False), (True, True), (0, None)])
+def test_yes_and_no_of_the_form_are_true_and_false_of_files(
+    said: str | bool | int, meant: bool | None
+) -> None:
+    deployment_id = deployment_of("genre").apply()
+    given = {"overrides": {"registry": {"enabled": said}, "split": {"drop_duplicates": said}}}
+    with get_client(sync_client=True) as client:
+        if meant is None:
+            with pytest.raises(PrefectHTTPStatusError):
+                client.create_flow_run_from_deployment(deployment_id, parameters=given)
+            return
+        client.create_flow_run_from_deployment(deployment_id, parameters=given)
+    overrides = as_mapping(genre.validate_parameters(given)["overrides"])
+    assert overrides == {"registry": {"enabled": meant}, "split": {"drop_duplicates": meant}}
+    texts = [f"registry.enabled={meant}".lower(), f"split.drop_duplicates={said}".lower()]
+    assert load_case("genre", "sample", texts) == load_case("genre", "sample", overrides)
 
 
 def test_a_flow_called_with_a_nested_mapping_runs_like_the_command(

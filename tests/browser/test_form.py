@@ -1,0 +1,172 @@
+"""The form of the Prefect UI in a real browser against a real server, both on loopback.
+
+Prefect has two pages for a custom run, of its first and of its second interface. What is typed
+into them is all that a run gets: everything else stays as the case has it.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.genre import genre
+from flows.overrides import as_mapping
+from flows.serving import deployment_of
+from tasks.config.loading import load_case
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Prefect's pages ask for statistics to be collected elsewhere: nothing leaves this machine.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+PAGES = {"first": "", "second": "/v2"}
+PATIENCE = 180.0
+"""Seconds that a busy machine may take to start a server or to show a page."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prefect server with its UI."""
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    address = f"http://127.0.0.1:{port}"
+    own = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+        "PREFECT_UI_API_URL": f"{address}/api",
+        "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
+    }
+    app = ["--factory", "prefect.server.api.server:create_app", "--port", port]
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", *app, "--log-level", "error"],
+            env=os.environ | own,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            last = time.monotonic() + PATIENCE
+            while not healthy(address):
+                assert process.poll() is None, (home / "server.log").read_text()
+                assert time.monotonic() < last
+                time.sleep(0.2)
+            yield address
+        finally:
+            process.kill()
+            process.wait()
+
+
+def healthy(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/api/health", timeout=10, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def deployment(server: str) -> UUID:
+    with temporary_settings({PREFECT_API_URL: f"{server}/api"}):
+        made: UUID = deployment_of("genre").apply()
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as started:
+        context = started.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=CHROMIUM, args=list(FLAGS)
+        )
+        context.set_default_timeout(PATIENCE * 1000)
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def form(browser: Any) -> Iterator[Any]:
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def field(page: Any, name: str) -> Any:
+    """The first part of the form with that title: sections come in the order of the case's file."""
+    classes = "concat(' ', @class, ' ')"
+    around = f"contains({classes}, ' schema-form-property ') or contains({classes}, ' group ')"
+    label = page.get_by_text(f"{name} (Optional)", exact=True).first
+    return label.locator(f"xpath=ancestor::*[{around}][1]")
+
+
+def submitted(page: Any, server: str) -> dict[str, Any]:
+    """Press the button; the parameters that the server then keeps of the run, empty parts aside."""
+    with page.expect_response(lambda answer: "/create_flow_run" in answer.url) as waiting:
+        page.get_by_role("button", name="Submit").click()
+    answer = waiting.value
+    assert answer.ok, answer.text()
+    kept = httpx.get(f"{server}/api/flow_runs/{answer.json()['id']}", trust_env=False, timeout=60)
+    parameters: dict[str, Any] = kept.json()["parameters"]
+    parameters["overrides"] = {
+        name: value for name, value in parameters["overrides"].items() if value != {}
+    }
+    return parameters
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_only_what_was_typed_is_changed(
+    which: str, server: str, deployment: UUID, form: Any
+) -> None:
+    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
+    strategies = field(form, "Strategies")
+    strategies.get_by_role("button", name="Add item").click()
+    strategies.locator("textarea, input").first.fill("full")
+    field(form, "Epochs").locator("input").fill("1")
+    form.wait_for_timeout(500)  # the first page waits before it takes in what was typed
+    posted = submitted(form, server)
+    chosen = {"strategies": ["full"], "training": {"epochs": 1}}
+    assert posted == {"profile": "sample", "overrides": chosen, "force": False}
+    overrides = as_mapping(genre.validate_parameters(posted)["overrides"])
+    config = load_case("genre", "sample", overrides)
+    assert config == load_case("genre", "sample", ["strategies=[full]", "training.epochs=1"])
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_a_repeated_run_changes_the_same_and_no_more(
+    which: str, server: str, deployment: UUID, form: Any
+) -> None:
+    chosen = {
+        "strategies": ["head"],
+        "training": {"shuffle": True, "epochs": 1},
+        "registry": {"enabled": "no"},
+        "evaluation": {"calibrate": False},
+    }
+    given = quote(json.dumps({"profile": "sample", "overrides": chosen, "force": False}))
+    query = quote(given) if which == "first" else given  # as its link "Copy to new run" has it
+    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run?parameters={query}")
+    field(form, "Epochs").wait_for()
+    form.wait_for_timeout(1000)
+    assert submitted(form, server)["overrides"] == chosen
