@@ -11,7 +11,7 @@ import flows  # noqa: F401 - switches telemetry off
 from flows.hosted_commands import cancel, export
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict
-from tasks.config.chains import load_any
+from tasks.config.chains import answering_case, load_any
 from tasks.config.loading import proper_name, read_case_file
 from tasks.errors import RequestError, ThawError
 
@@ -94,6 +94,7 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     from flows.catalogue import flow_of
     from flows.overrides import overrides_of
     from flows.quiet import install
+    from flows.server import ensure_server
     from tasks.evaluation.report import terminal
 
     chosen = overrides_of(overrides, case)
@@ -102,6 +103,7 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     # Each arm collects garbage, and the libraries' own objects are most of it: look away.
     gc.collect()
     gc.freeze()
+    ensure_server()
     result = flow(profile=profile, overrides=chosen, force=force)
     console = _console()
     console.print()
@@ -130,7 +132,7 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
       thaw compare genre
       thaw compare genre --html comparison.html
     """
-    read_case_file(case)
+    uri = answering_case(case).tracking.uri
     case = proper_name(case)
     from tasks.evaluation.findings import Comparison
     from tasks.evaluation.report import markdown, terminal
@@ -139,7 +141,7 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
 
     if html_file is not None:
         require_writable(html_file.parent)
-    tracker = Tracker()
+    tracker = Tracker(uri)
     if sweep is None:
         sweep = tracker.latest_sweep(case)
     elif tracker.status(sweep) is None:
@@ -179,25 +181,34 @@ def serve(limit: int) -> None:
 
 
 @cli.command()
+@click.argument("case", required=False)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5000, show_default=True)
-def ui(host: str, port: int) -> None:
-    """The MLflow UI on the project's store.
+def ui(case: str | None, host: str, port: int) -> None:
+    """The MLflow UI on the store of CASE, or on the project's.
 
     \b
-    Example:
+    Examples:
       thaw ui --port 5001
+      thaw ui genre
     """
+    import os
     import subprocess
 
     from tasks.paths import runs_dir
-    from tasks.tracking import default_uri
+    from tasks.tracking import Tracker, store_uri
 
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", default_uri()]
+    uri = store_uri(answering_case(case).tracking.uri if case else None)
+    if uri.startswith("http"):
+        click.echo(f"The runs are on a server, which shows them itself: {uri}")
+        return
+    Tracker(uri)  # a sentence, where the store cannot be reached
+    command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--default-artifact-root", str(runs_dir() / "artifacts")]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     click.echo(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)")
-    raise SystemExit(subprocess.call(command))
+    # In the environment, since arguments are shown to every user of the machine.
+    raise SystemExit(subprocess.call(command, env=os.environ | {"MLFLOW_BACKEND_STORE_URI": uri}))
 
 
 for command in (predict, export, cancel):

@@ -7,6 +7,7 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
 from flows.catalogue import flow_of, runnable_cases, runnable_chains
+from flows.server import check_answers
 from tasks.config.chains import load_any
 from tasks.errors import RequestError
 
@@ -35,11 +36,13 @@ def serve_all(limit: int = 1) -> None:
 
     Raises:
         RequestError: no Prefect server is configured.
+        ThawError: the one that is does not answer.
     """
     if not PREFECT_API_URL.value():
         raise RequestError(
             "Schedules need a Prefect server: start one with `prefect server start` and set "
             "PREFECT_API_URL=http://127.0.0.1:4200/api."
         )
+    check_answers()
     every = (*runnable_cases(), *runnable_chains())
     serve(*(deployment_of(case) for case in every), limit=limit)
