@@ -1,15 +1,22 @@
 """How an MLflow run ends: in a state that says what became of it."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from prefect.client.orchestration import get_client
+from prefect.exceptions import TerminationSignal
+from prefect.runtime import flow_run
 
 from tasks.secrets import redacted
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 
+REASON = "thaw.error"
+
 
 @contextmanager
 def ending(tracker: Tracker, run_id: str, finished: bool = False) -> Iterator[None]:
-    """End the run when the block is left: finished, killed by Ctrl-C, or failed with the reason.
+    """End the run when the block is left: finished, or killed or failed with the reason.
 
     Args:
         tracker: that holds it.
@@ -18,12 +25,38 @@ def ending(tracker: Tracker, run_id: str, finished: bool = False) -> Iterator[No
     """
     try:
         yield
-    except KeyboardInterrupt:
-        tracker.finish(run_id, KILLED)
+    except (KeyboardInterrupt, TerminationSignal) as stop:
+        reason = _who_stopped(stop)
+        # Arms in other threads and processes hear of it too late, or never.
+        for each in (*tracker.open_children(run_id), run_id):
+            _end(tracker, each, KILLED, reason)
         raise
     except BaseException as error:
-        tracker.set_tags(run_id, {"thaw.error": redacted(str(error))[:500]})
-        tracker.finish(run_id, FAILED)
+        _end(tracker, run_id, FAILED, redacted(str(error)))
         raise
     if not finished:
+        tracker.forget_tag(run_id, REASON)  # of a try that was cut short before this one
         tracker.finish(run_id, FINISHED)
+
+
+def _end(tracker: Tracker, run_id: str, status: str, reason: str) -> None:
+    tracker.set_tags(run_id, {REASON: reason[:500]})
+    tracker.finish(run_id, status)
+
+
+def _who_stopped(stop: KeyboardInterrupt | TerminationSignal) -> str:
+    """Whoever ended the run: a user in Prefect, another program, or Ctrl-C."""
+    if isinstance(stop, KeyboardInterrupt):
+        return "stopped by Ctrl-C"
+    if _cancelled_in_prefect():
+        return "cancelled in Prefect"
+    return f"ended by {signal.Signals(stop.signal).name}"
+
+
+def _cancelled_in_prefect() -> bool:
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(flow_run.root_flow_run_id).state
+        return state is not None and (state.is_cancelling() or state.is_cancelled())
+    except Exception:  # the run ends in any case, and says so without the server too
+        return False

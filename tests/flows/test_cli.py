@@ -1,11 +1,13 @@
 """The command line as a user meets it: what it lists, shows, compares, predicts and refuses."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from genre_runs import Answer, Store, Swept, synopses, thaw
+from genre_runs import ROOT, Answer, Store, Swept, synopses, thaw
 
 from flows.cli import cli
 from tasks.config.loading import load_case
@@ -199,3 +201,38 @@ def test_predict_says_which_line_is_no_record(swept: Swept, tmp_path: Path) -> N
     file = tmp_path / "texts.jsonl"
     file.write_text('{"text": "a ghost"}\n{"txt": "a team"}\n', encoding="utf-8")
     assert f"{file} line 2" in refused(thaw("predict", "genre", "--file", str(file)))
+
+
+# --- where the runs are -----------------------------------------------------------------------
+
+
+def test_compare_and_ui_look_where_the_case_tracks(
+    swept: Swept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = thaw("compare", "genre").out
+    database = Path(os.environ["THAW_RUNS"]) / "mlflow.db"
+    team = shutil.move(database, tmp_path / "team.db")
+    assert "No sweep of genre" in refused(thaw("compare", "genre"))
+    started: list[str] = []
+    monkeypatch.setattr(
+        "subprocess.call", lambda _, env: started.append(env["MLFLOW_BACKEND_STORE_URI"]) or 0
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{team}")
+    assert thaw("compare", "genre").out == here
+    thaw("ui")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+
+    conf = shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    text = (conf / "genre.yaml").read_text(encoding="utf-8")
+    (conf / "genre.yaml").write_text(f"{text}\ntracking:\n  uri: sqlite:///{team}\n", "utf-8")
+    monkeypatch.setenv("THAW_CONF", str(conf))
+    assert thaw("compare", "genre").out == here
+    assert thaw("predict", "genre", GHOSTS).code == 0
+    thaw("ui", "genre")
+    assert started == [f"sqlite:///{team}"] * 2
+
+
+def test_ui_of_a_server_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    answer = thaw("ui")
+    assert (answer.code, answer.out.count("http://127.0.0.1:9")) == (0, 1)

@@ -120,9 +120,26 @@ def test_ctrl_c_leaves_a_sweep_that_says_so_and_goes_on(
     (sweep,) = store.sweeps()
     assert sweep.info.status == "KILLED"
     assert {run.info.status for run in store.children(sweep.info.run_id).values()} == {"KILLED"}
+    assert sweep.data.tags["thaw.error"] == "stopped by Ctrl-C"
 
     assert run_genre(*long).code == 0
     (again,) = store.sweeps()
     assert again.info.run_id == sweep.info.run_id
     assert {run.info.status for run in store.runs()} == {"FINISHED"}
     assert store.table(again.info.run_id) == undisturbed
+
+
+def test_a_run_that_another_program_ends_says_so_and_goes_on(
+    long: tuple[str, ...], undisturbed: dict[str, float], own_home: Path
+) -> None:
+    assert interrupt(long, own_home, after_a_checkpoint, signal.SIGTERM) == -signal.SIGTERM
+    store = Store()
+    (sweep,) = store.sweeps()
+    for run in (sweep, *store.children(sweep.info.run_id).values()):
+        assert run.info.status == "KILLED"
+        assert run.data.tags["thaw.error"] == "ended by SIGTERM"
+
+    assert run_genre(*long).code == 0
+    assert {run.info.status for run in store.runs()} == {"FINISHED"}
+    assert all("thaw.error" not in run.data.tags for run in store.runs())
+    assert store.table(sweep.info.run_id) == undisturbed
