@@ -25,7 +25,7 @@ from flows.overrides import as_mapping
 from flows.serving import deployment_of
 from tasks.config.loading import load_case
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 playwright = pytest.importorskip("playwright.sync_api")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -42,7 +42,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
 PAGES = {"first": "", "second": "/v2"}
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds that a busy machine may take to start a server or to show a page."""
 
 
@@ -67,6 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             env=os.environ | own,
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
         try:
             last = time.monotonic() + PATIENCE
