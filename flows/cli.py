@@ -196,19 +196,20 @@ def ui(case: str | None, host: str, port: int) -> None:
     import subprocess
 
     from tasks.paths import runs_dir
-    from tasks.tracking import Tracker, store_uri
+    from tasks.tracking import Tracker, store_address
 
-    uri = store_uri(answering_case(case).tracking.uri if case else None)
-    if uri.startswith("http"):
-        click.echo(f"The runs are on a server, which shows them itself: {uri}")
+    store = store_address(answering_case(case).tracking.uri if case else None)
+    if store.reveal().startswith("http"):
+        click.echo(f"The runs are on a server, which shows them itself: {store}")
         return
-    Tracker(uri)  # a sentence, where the store cannot be reached
+    Tracker(store)  # a sentence, where the store cannot be reached
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--default-artifact-root", str(runs_dir() / "artifacts")]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     click.echo(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)")
     # In the environment, since arguments are shown to every user of the machine.
-    raise SystemExit(subprocess.call(command, env=os.environ | {"MLFLOW_BACKEND_STORE_URI": uri}))
+    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store.reveal()}
+    raise SystemExit(subprocess.call(command, env=environment))
 
 
 for command in (predict, export, cancel):
