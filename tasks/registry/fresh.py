@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tasks
 from tasks.errors import RequestError, ThawError
 from tasks.paths import PICTURES
 from tasks.storage import write_text
@@ -62,6 +63,12 @@ class FreshModel:
     def package(self) -> Path:
         """The folder that the package was saved in."""
         return self.folder / "artifacts" / "package"
+
+    @property
+    def is_of_today(self) -> bool:
+        """Whether it was packaged with the very code that runs here, so that both say the same."""
+        here, there = Path(str(tasks.__file__)).parent, self.folder / "code" / "tasks"
+        return _sources(here) == _sources(there)
 
     def predict(
         self, rows: Sequence[Any], params: dict[str, Any] | None = None
@@ -133,6 +140,11 @@ def load_fresh(tracker: Tracker, model_uri: str) -> FreshModel:
     """
     called = model_uri.removeprefix("models:/")
     return FreshModel(tracker.local_model(model_uri), f"The model {called}")
+
+
+def _sources(folder: Path) -> dict[str, bytes]:
+    """Each module below a folder, by its place."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*.py")}
 
 
 def _folder_of(rows: Sequence[Any]) -> str | None:

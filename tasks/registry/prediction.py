@@ -8,11 +8,14 @@ from typing import Any
 from tasks.address import Address
 from tasks.config.loading import proper_name
 from tasks.errors import RequestError
+from tasks.registry.fresh import load_fresh
 from tasks.tracking import Tracker
 
 
 def load_champion(case: str, tracking: Address | str | None = None, alias: str = "champion") -> Any:
-    """The model that the alias names.
+    """The model that the alias names: loaded here, or asked in a process of its own.
+
+    The latter where it was packaged with other code than this: only its own knows what it means.
 
     Raises:
         RequestError: there is none yet; says which flow makes it.
@@ -22,7 +25,9 @@ def load_champion(case: str, tracking: Address | str | None = None, alias: str =
         raise RequestError(
             f"There is no {alias} of {case} yet: `thaw run {case}` trains and registers one."
         )
-    return tracker.load_pyfunc(f"models:/{case}@{alias}")
+    uri = f"models:/{case}@{alias}"
+    fresh = load_fresh(tracker, uri)
+    return tracker.load_pyfunc(uri) if fresh.is_of_today else fresh
 
 
 def predict(

@@ -17,6 +17,7 @@ from registry.registered import classifier, reward_model, saved, writer
 
 from tasks.errors import RequestError, ThawError
 from tasks.registry.fresh import FreshModel, load_fresh
+from tasks.registry.prediction import load_champion
 from tasks.tracking import Tracker
 
 LABELS = ("one", "two", "three")
@@ -133,6 +134,21 @@ def test_each_kind_says_what_its_judge_asks(
     asked = [("the war", "a ghost"), ("the ship", "the team " * 400)]
     assert np.allclose(fresh.call("nats", asked), scribe.nats(asked), atol=1e-4, equal_nan=True)
     assert {"model", "tokenizer", "package.json"} <= {p.name for p in fresh.package.iterdir()}
+
+
+def test_predictions_of_other_code_than_this_are_left_to_it(
+    changed: Path, packaged: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert FreshModel(packaged).is_of_today
+    (changed / "code" / "tasks" / "wording.py").write_text("# of an earlier release\n")
+    assert not FreshModel(changed).is_of_today
+    named = FreshModel(changed, "The model reviews@champion")
+    for folder, answer in ((packaged, "here"), (changed, named)):
+        monkeypatch.setattr(Tracker, "alias", lambda *_: "a version")
+        monkeypatch.setattr(Tracker, "local_model", lambda *_, found=folder: found)
+        monkeypatch.setattr(Tracker, "load_pyfunc", lambda *_: "here")
+        found = load_champion("reviews", f"sqlite:///{tmp_path / 'mlflow.db'}")
+        assert found == answer
 
 
 def test_what_is_not_there_cannot_be_asked(packaged: Path, tmp_path: Path) -> None:
