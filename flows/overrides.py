@@ -4,6 +4,7 @@ Made from `CaseConfig` itself, so that the form in the Prefect UI, `prefect depl
 the command line know the same fields, and an unknown one is refused before the run starts.
 """
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, get_args, get_origin
@@ -15,6 +16,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     create_model,
     model_serializer,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -35,6 +37,24 @@ class _Partial(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_form_writes(cls, given: Any) -> Any:
+        """Read the form's JSON fields, which Prefect keeps of a schedule as they were posted.
+
+        Of a run it reads them itself. A field that nobody touched has no value.
+        """
+        if not isinstance(given, dict):
+            return given
+        fields = {}
+        for name, value in given.items():
+            written = isinstance(value, dict) and value.get("__prefect_kind") == "json"
+            if not written:
+                fields[name] = value
+            elif value.get("value"):
+                fields[name] = json.loads(value["value"])
+        return fields
 
     @model_serializer(mode="wrap")
     def _only_what_was_set(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import yaml
 from genre_runs import ROOT, Store, options, thaw
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ParameterTypeError, PrefectHTTPStatusError
+from pydantic import ValidationError
 
 from flows.catalogue import flow_of, runnable_cases
 from flows.genre import genre
@@ -126,6 +127,27 @@ def test_yes_and_no_of_the_form_are_true_and_false_of_files(
     assert overrides == {"registry": {"enabled": meant}, "split": {"drop_duplicates": meant}}
     texts = [f"registry.enabled={meant}".lower(), f"split.drop_duplicates={said}".lower()]
     assert load_case("genre", "sample", texts) == load_case("genre", "sample", overrides)
+
+
+def test_what_the_form_posts_for_a_schedule_is_read_as_that_of_a_run() -> None:
+    untouched = {"__prefect_kind": "json"}
+    posted = {
+        "strategies": ["head"],
+        "data": {
+            "columns": untouched,
+            "rename_labels": untouched | {"value": '{"Sci-Fi": "Science"}'},
+        },
+        "training": {"epochs": 1, "shuffle": "no", "extra": untouched},
+        "grid": untouched,
+    }
+    assert as_mapping(Overrides.model_validate(posted)) == {
+        "strategies": ["head"],
+        "data": {"rename_labels": {"Sci-Fi": "Science"}},
+        "training": {"epochs": 1, "shuffle": False},
+    }
+    posted["grid"] = {"__prefect_kind": "json", "value": "{not JSON"}
+    with pytest.raises(ValidationError, match="Expecting property name"):
+        Overrides.model_validate(posted)
 
 
 def test_a_flow_called_with_a_nested_mapping_runs_like_the_command(
