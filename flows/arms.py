@@ -179,17 +179,15 @@ def run_arms(
     where = (sweep.tracker.address, sweep.experiment_id, sweep.run_id)
     if execution.runner == "sequential":
         return [run_arm(spec, *where, force, depths) for spec in specs]
-    fan_out = fanned_arms.with_options(task_runner=task_runner(execution))
-    return fan_out(specs, where, force, depths)
 
+    # A flow of its own, because a flow's task runner is fixed when it starts; without parameters,
+    # because Prefect keeps those of a flow run and refuses more than 512 kB: some 100 arms.
+    @flow(name="arms", task_runner=task_runner(execution))
+    def fanned_arms() -> list[Outcome]:
+        futures = [run_arm.submit(spec, *where, force, depths) for spec in specs]
+        return [future.result() for future in futures]
 
-@flow(name="arms", validate_parameters=False)
-def fanned_arms(
-    specs: list[ArmSpec], where: tuple[Address, str, str], force: bool, depths: tuple[Depth, ...]
-) -> list[Outcome]:
-    """The arms as a subflow: a flow's task runner is fixed when it starts."""
-    futures = [run_arm.submit(spec, *where, force, depths) for spec in specs]
-    return [future.result() for future in futures]
+    return fanned_arms()
 
 
 def task_runner(execution: ExecutionConfig) -> Any:

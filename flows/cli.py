@@ -14,6 +14,7 @@ from flows.predict_command import predict
 from tasks.config.chains import answering_case, load_any
 from tasks.config.loading import proper_name, read_case_file
 from tasks.errors import RequestError, ThawError
+from tasks.limits import require_flow_parameters
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,6 +99,7 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     from tasks.evaluation.report import terminal
 
     chosen = overrides_of(overrides, case)
+    require_flow_parameters({"overrides": chosen.model_dump(mode="json")})
     install()
     flow = flow_of(case)
     # Each arm collects garbage, and the libraries' own objects are most of it: look away.

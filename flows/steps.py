@@ -1,5 +1,6 @@
 """The steps that the chains of every kind of case share, and what a chain comes to."""
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,7 +116,8 @@ def keep_comparison(
         for name, picture in plots.items():
             tracker.log_bytes(run_id, picture, f"comparison/{name}", Path(scratch))
     tracker.log_metrics(run_id, {k: v for k, v in best.metrics.items() if k.startswith("test/")})
-    tracker.set_tags(run_id, {"thaw.best": best.name, "mlflow.note.content": markdown(comparison)})
+    tracker.set_tags(run_id, {"thaw.best": best.name})
+    tracker.describe_run(run_id, markdown(comparison), "comparison/table.md")
     create_markdown_artifact(key=artifact_key(config, "comparison"), markdown=markdown(comparison))
     _link_run(config, sweep)
 
@@ -137,7 +139,7 @@ def provenance(config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> dict[str, str
 
 def artifact_key(config: CaseConfig, what: str) -> str:
     """Prefect takes lower-case letters, numbers and dashes alone."""
-    return f"{config.case}-{what}".replace("_", "-")
+    return re.sub("[^a-z0-9-]", "-", f"{config.case}-{what}".lower())
 
 
 def _link_run(config: CaseConfig, sweep: Sweep) -> None:

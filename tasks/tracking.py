@@ -23,6 +23,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from tasks import limits
 from tasks.address import Address
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked, locked_in_database
@@ -31,8 +32,7 @@ from tasks.paths import project_root, runs_dir, store_dir
 from tasks.secrets import without_secrets
 from tasks.storage import TableRef, require_writable
 
-BATCH = 1000  # MLflow's limit on metrics in one request
-PARAM_LENGTH = 6000
+MODEL_CARD = "model_card.md"  # the whole of a card that is longer than a description may be
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 
 
@@ -89,6 +89,11 @@ class Tracker:
                 self.client.search_experiments(max_results=1)
         except ThawError:
             raise
+        except ModuleNotFoundError as error:
+            raise ThawError(
+                f"The MLflow store needs the database driver {error.name}, which is not "
+                "installed: pip install 'thaw[postgres]' brings PostgreSQL's; check tracking.uri."
+            ) from error
         except Exception as error:  # SQLAlchemy's, requests' and MLflow's own, by URI
             raise ThawError(
                 f"The MLflow store at {self.address} cannot be reached ({_first_line(error)}); "
@@ -98,19 +103,38 @@ class Tracker:
     # --- runs ---------------------------------------------------------------------------------
 
     def experiment(self, name: str) -> str:
-        """The id of the experiment `name`, made if it is new."""
+        """The id of the experiment `name`, made if it is new.
+
+        Raises:
+            RequestError: MLflow cannot keep its name, or the address of its artifacts.
+        """
         found = self.client.get_experiment_by_name(name)
         if found is not None:
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
+        if len(name) > limits.EXPERIMENT:
+            raise RequestError(
+                f"MLflow's names of experiments have {limits.EXPERIMENT} characters at most, and "
+                f"{limits.cut(name, 60)} has {len(name)}: give the case a shorter name."
+            )
         location = None
-        if self.uri.startswith("sqlite:///"):
+        if not self.uri.startswith("http"):  # a server has a place of its own
             location = (runs_dir() / "artifacts" / name).resolve().as_uri()
+            self._require_short(location)
         try:
             return str(self.client.create_experiment(name, artifact_location=location))
         except MlflowException:  # another process made it meanwhile
             return str(self.client.get_experiment_by_name(name).experiment_id)
+
+    def _require_short(self, location: str) -> None:
+        length = len(location) + limits.RUN_FOLDER
+        if length > limits.ARTIFACT_ADDRESS and not self.uri.startswith("sqlite"):
+            raise RequestError(
+                f"A run's artifacts below {location} would have an address of {length} characters, "
+                f"and MLflow's databases keep {limits.ARTIFACT_ADDRESS}: set THAW_RUNS to a folder "
+                "with a shorter path."
+            )
 
     def start_run(
         self,
@@ -121,11 +145,13 @@ class Tracker:
         parent: str | None = None,
     ) -> str:
         """Open a run and return its id; it stays RUNNING until `finish`."""
-        all_tags = {"mlflow.runName": name, "mlflow.source.name": "thaw", **tags}
+        name = limits.cut(name, limits.RUN_NAME)
+        all_tags = {"mlflow.runName": name, "mlflow.source.name": "thaw"}
         if commit := git_commit():
             all_tags["mlflow.source.git.commit"] = commit
         if parent:
             all_tags["mlflow.parentRunId"] = parent
+        all_tags |= {limits.key(tag): _kept(value, limits.TAG) for tag, value in tags.items()}
         run = self.client.create_run(experiment_id, tags=all_tags, run_name=name)
         run_id = str(run.info.run_id)
         self.log_params(run_id, params)
@@ -133,26 +159,37 @@ class Tracker:
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
         """Log parameters; a value that is too long for MLflow is cut."""
-        kept = {name: without_secrets(str(value)) for name, value in params.items()}
-        entries = [Param(name, value[:PARAM_LENGTH]) for name, value in kept.items()]
-        for start in range(0, len(entries), 100):
-            self.client.log_batch(run_id, params=entries[start : start + 100])
+        entries = [
+            Param(limits.key(name), _kept(value, limits.PARAM)) for name, value in params.items()
+        ]
+        for batch in limits.batches(entries, limits.PARAMS_AT_ONCE, _characters):
+            self.client.log_batch(run_id, params=batch)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log finite figures; one that is not a number is left out rather than shown as 0."""
         now = int(time.time() * 1000)
         entries = [
-            Metric(name, float(value), now, step)
+            Metric(limits.key(name), float(value), now, step)
             for name, value in metrics.items()
             if value == value and abs(value) != float("inf")
         ]
-        for start in range(0, len(entries), BATCH):
-            self.client.log_batch(run_id, metrics=entries[start : start + BATCH])
+        for batch in limits.batches(entries, limits.METRICS_AT_ONCE, lambda each: len(each.key)):
+            self.client.log_batch(run_id, metrics=batch)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags on a run."""
-        entries = [RunTag(name, without_secrets(str(value))) for name, value in tags.items()]
-        self.client.log_batch(run_id, tags=entries)
+        """Set tags on a run; a value that is too long for MLflow is cut."""
+        entries = [
+            RunTag(limits.key(name), _kept(value, limits.TAG)) for name, value in tags.items()
+        ]
+        for batch in limits.batches(entries, limits.TAGS_AT_ONCE, _characters):
+            self.client.log_batch(run_id, tags=batch)
+
+    def describe_run(self, run_id: str, text: str, artifact: str) -> None:
+        """Show Markdown on the run's page; `artifact` holds the whole of what is too long."""
+        rest = f"The whole text is {artifact} among the artifacts of this run."
+        self.set_tags(
+            run_id, {"mlflow.note.content": limits.cut(without_secrets(text), limits.TAG, rest)}
+        )
 
     def log_text(self, run_id: str, text: str, path: str) -> None:
         """Keep a text as an artifact of the run."""
@@ -174,11 +211,11 @@ class Tracker:
         MLflow's own digest reads the first 10,000 rows only.
         """
         dataset = Dataset(
-            name=name,
+            name=limits.cut(name, limits.DATASET_NAME),
             digest=table.digest[:32],
             source_type="local",
-            source=json.dumps({"uri": str(table.path), "origin": without_secrets(table.origin)}),
-            schema=json.dumps({"columns": list(table.columns)}),
+            source=json.dumps({"uri": str(table.path), "origin": _kept(table.origin, 6_000)}),
+            schema=limits.cut(json.dumps({"columns": list(table.columns)}), limits.DATASET_SCHEMA),
             profile=json.dumps({"num_rows": table.rows}),
         )
         tags = [InputTag("mlflow.data.context", context)]
@@ -251,7 +288,7 @@ class Tracker:
     def last_step(self, run_id: str, metric: str) -> int:
         """The last step at which `metric` was logged, or -1."""
         try:
-            history = self.client.get_metric_history(run_id, metric)
+            history = self.client.get_metric_history(run_id, limits.key(metric))
         except MlflowException:
             return -1
         return max((point.step for point in history), default=-1)
@@ -313,7 +350,7 @@ class Tracker:
         try:
             with _refusals(name):
                 made = self.client.create_model_version(
-                    name, model_uri, run_id=run_id, model_id=model_id, tags=dict(tags)
+                    name, model_uri, run_id=run_id, model_id=model_id, tags=_version_tags(tags)
                 )
         except ThawError:
             self._forget_if_empty(name)
@@ -376,11 +413,21 @@ class Tracker:
     def describe_version(
         self, name: str, version: str, text: str, tags: Mapping[str, str] | None = None
     ) -> None:
-        """Set a version's description, which the UI shows as Markdown, and tags."""
+        """Set a version's description, which the UI shows as Markdown, and tags.
+
+        A text that is too long is kept whole with the run that the version came from, and the
+        description says so.
+        """
         with _refusals(name):
-            self.client.update_model_version(name, version, description=without_secrets(text))
-            for key, value in (tags or {}).items():
-                self.client.set_model_version_tag(name, version, key, str(value))
+            text = limits.clean(without_secrets(text))
+            if len(text) > limits.DESCRIPTION:
+                run_id = str(self.client.get_model_version(name, version).run_id)
+                self.log_text(run_id, text, MODEL_CARD)
+                rest = f"The whole card is {MODEL_CARD} among the artifacts of the run {run_id}."
+                text = limits.cut(text, limits.DESCRIPTION, rest)
+            self.client.update_model_version(name, version, description=text)
+            for key, value in _version_tags(tags or {}).items():
+                self.client.set_model_version_tag(name, version, key, value)
 
     def local_model(self, model_uri: str) -> Path:
         """The folder of a registered or logged model, a copy where the store is elsewhere.
@@ -401,6 +448,19 @@ class Tracker:
     def load_pyfunc(self, model_uri: str) -> Any:
         """A registered or logged model, loaded from this store."""
         return mlflow.pyfunc.load_model(model_uri)
+
+
+def _version_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {limits.key(name): _kept(value, limits.VERSION_TAG) for name, value in tags.items()}
+
+
+def _kept(value: object, limit: int) -> str:
+    """A value as MLflow may keep it: without secrets, and no longer than it takes."""
+    return limits.cut(without_secrets(str(value)), limit)
+
+
+def _characters(entry: Param | RunTag) -> int:
+    return len(entry.key) + len(entry.value)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from tasks.config.running import (
 from tasks.config.strategies import Strategy, check_task
 from tasks.config.training import ModelConfig, TrainingConfig
 from tasks.config.vqa import VqaConfig
+from tasks.limits import model_name
 
 
 class CaseConfig(Frozen):
@@ -83,6 +84,11 @@ class CaseConfig(Frozen):
         if twice:
             raise ValueError(f"names {', '.join(twice)} twice: name each once")
         return values
+
+    @model_validator(mode="after")
+    def _names_a_model(self) -> "CaseConfig":
+        model_name(self.registry.name or self.case)
+        return self
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "CaseConfig":
