@@ -105,7 +105,7 @@ def measured_before(tracker: Tracker, run_id: str) -> Outcome | None:
         outcome = Outcome.model_validate_json(tracker.read_text(run_id, OUTCOME))
     except (ThawError, ValidationError):
         return None
-    return outcome if outcome.validation.path.exists() and outcome.test.path.exists() else None
+    return outcome if outcome.validation.is_whole() and outcome.test.is_whole() else None
 
 
 def _measure(

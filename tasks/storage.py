@@ -5,10 +5,12 @@ and renamed, so that a half-written one is never seen under the name that reader
 """
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +21,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.errors import RequestError, ThawError
 from tasks.paths import store_dir, variable_of
+
+DIGEST = b"thaw.digest"  # of the rows, in the metadata of the file's schema
 
 
 class TableRef(BaseModel):
@@ -40,14 +44,39 @@ class TableRef(BaseModel):
         """The rows as a DataFrame.
 
         Raises:
-            ThawError: the file is gone or is not Parquet any more.
+            ThawError: the file is gone, damaged, or another table's.
         """
         try:
-            return pq.read_table(self.path, columns=columns).to_pandas()
+            return _read(self.path, self.digest, columns).to_pandas()
         except (OSError, pa.ArrowInvalid) as error:
             raise ThawError(
-                f"The stored table {self.path} cannot be read ({error}); delete it and run again."
+                f"The stored table {self.path} cannot be read ({error}); the same command writes "
+                "it anew."
             ) from error
+
+    def is_whole(self) -> bool:
+        """Whether the file is there and holds this table, undamaged."""
+        return _holds(self.path, self.digest)
+
+
+def _read(path: Path, digest: str, columns: list[str] | None = None) -> pa.Table:
+    """Read a stored table; its pages carry checksums, and its schema the digest of its rows.
+
+    Tables of earlier releases carry neither, and are taken as they are.
+    """
+    table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+    mark = (table.schema.metadata or {}).get(DIGEST, digest.encode())
+    if mark != digest.encode():
+        raise pa.ArrowInvalid(f"it holds the table {mark.decode()[:24]}")
+    return table
+
+
+def _holds(path: Path, digest: str) -> bool:
+    try:
+        _read(path, digest)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def table_digest(table: pa.Table) -> str:
@@ -72,14 +101,18 @@ def table_digest(table: pa.Table) -> str:
 
 
 def put_table(rows: pd.DataFrame | pa.Table, origin: str) -> TableRef:
-    """Store `rows` under their digest and return the reference; storing twice costs nothing."""
+    """Store `rows` under their digest and return the reference.
+
+    What is there already is not written again, unless it is damaged.
+    """
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata(None)
     digest = table_digest(table)
     path = store_dir() / "tables" / f"{digest[:24]}.parquet"
-    if not path.exists():
+    if not _holds(path, digest):
+        marked = table.replace_schema_metadata({DIGEST: digest})
         with atomic_path(path) as partial:
-            pq.write_table(table, partial, compression="zstd")
+            pq.write_table(marked, partial, compression="zstd", write_page_checksum=True)
     return TableRef(
         path=path,
         digest=digest,
@@ -146,9 +179,34 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, read in blocks."""
-    with Path(path).open("rb") as stream:
+    """SHA-256 of a file's bytes, read in blocks; once, as long as the file stays as it is."""
+    status = Path(path).stat()
+    return _digest(Path(path).resolve(), (status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, _: tuple[int, int, int]) -> str:
+    with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def seal(folder: Path, mark: str) -> None:
+    """Write the digests of all files below `folder` into its file `mark`: it is whole now."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != mark)
+    digests = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+    write_text(folder / mark, json.dumps(digests, indent=1))
+
+
+def is_sealed(folder: Path, mark: str) -> bool:
+    """Whether all that `seal` saw is there as it was.
+
+    An empty mark is an earlier release's, which took no digests.
+    """
+    try:
+        digests = json.loads((folder / mark).read_text(encoding="utf-8") or "{}")
+        return all(file_digest(folder / name) == digest for name, digest in digests.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def require_free_space(folder: Path, needed: int, purpose: str) -> None:

@@ -105,7 +105,7 @@ def test_storing_the_same_rows_twice_writes_once() -> None:
 def test_a_stored_table_that_is_damaged_says_what_to_do(damage: str) -> None:
     ref = put_table(pa.table({"a": [1]}), "by hand")
     ref.path.unlink() if damage == "gone" else ref.path.write_bytes(b"PAR1 no more")
-    with pytest.raises(ThawError, match=r"cannot be read .*; delete it and run again"):
+    with pytest.raises(ThawError, match=r"cannot be read .*; the same command writes it anew"):
         ref.read()
 
 

@@ -5,7 +5,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from transformers import PreTrainedConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -19,7 +18,7 @@ from tasks.models.multimodal.small import small_decoder, small_image_encoder, wo
 from tasks.models.multimodal.tokens import with_answer_tokens
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
-from tasks.training.building import TRAINED, read_spec
+from tasks.training.building import TRAINED, read_spec, trained_state
 
 SMALL = "small"
 _SHORTEST_DECODER = 32  # positions
@@ -73,7 +72,7 @@ def load_trained_answerer(folder: Path) -> tuple[ArmSpec, MultimodalModel, Multi
     """
     spec = read_spec(folder)
     model, processor = build_answerer(spec)
-    strange = model.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
+    strange = model.load_state_dict(trained_state(folder), strict=False).unexpected_keys
     if strange:
         raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
     return spec, model.eval(), processor

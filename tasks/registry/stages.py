@@ -21,10 +21,11 @@ from tasks.config.loading import case_names, proper_name
 from tasks.errors import RequestError, ThawError
 from tasks.models.base_models import LocatedModel, locate
 from tasks.paths import store_dir
-from tasks.storage import file_digest
+from tasks.storage import file_digest, is_sealed, seal
 from tasks.tracking import Tracker
 
 PACKAGE = "package.json"
+SEAL = ".complete"
 # A hub id holds a slash, a folder a slash or no @; MLflow keeps `v3` free for version 3.
 _FORM = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)@(?P<alias>[A-Za-z0-9_.-]+)")
 _VERSION = re.compile(r"v(\d+)")
@@ -113,13 +114,15 @@ def _keep(package: Path) -> str:
         sha.update(f"{path.relative_to(package).as_posix()} {file_digest(path)}\n".encode())
     digest = sha.hexdigest()
     folder = store_dir() / "registered" / digest[:24]
-    if folder.is_dir():
+    if is_sealed(folder, SEAL):
         return digest
+    shutil.rmtree(folder, ignore_errors=True)  # damaged, or of an earlier release
     partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
     try:
         shutil.copytree(package, partial)
         if (partial / "model").is_dir():
             shutil.copytree(partial / "tokenizer", partial / "model", dirs_exist_ok=True)
+        seal(partial, SEAL)
         if not folder.is_dir():  # another process may have been quicker
             partial.rename(folder)
     except OSError as error:

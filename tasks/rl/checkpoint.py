@@ -4,17 +4,19 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 
 from tasks.config import RLConfig
-from tasks.errors import RequestError, ThawError
+from tasks.errors import RequestError
 from tasks.rl.policy import Policy
 from tasks.rl.rewards import Reward
 from tasks.rl.rollout import Query
-from tasks.storage import atomic_path
+from tasks.storage import atomic_path, file_digest
 
 STATE = "state.pt"
 Curve = list[dict[str, float]]
@@ -78,6 +80,7 @@ def save_state(
     Raises:
         ThawError: the disk is full or the folder cannot be written.
     """
+    best = _best_path(folder, progress.best)
     with atomic_path(folder / STATE) as partial:
         torch.save(
             {
@@ -86,11 +89,12 @@ def save_state(
                 "trained": {name: value.detach() for name, value in policy.trained().items()},
                 "optimizer": optimizer.state_dict(),
                 "generators": [generator.get_state() for generator in generators],
+                "best": file_digest(best) if best.exists() else "",
             },
             partial,
         )
     for found in folder.glob("best-*.safetensors"):
-        if found != _best_path(folder, progress.best):
+        if found != best:
             found.unlink()
 
 
@@ -103,17 +107,14 @@ def load_state(
 ) -> Progress | None:
     """Put back what `save_state` wrote, in place; None where nothing was.
 
+    A damaged state, or one whose best weights are damaged, is as good as none.
+
     Raises:
         RequestError: the folder holds another run.
-        ThawError: the file cannot be read.
     """
-    path = folder / STATE
-    if not path.exists():
+    found = _undamaged(folder, policy.device)
+    if found is None:
         return None
-    # torch writes a zip archive, whose directory stands at the end: a cut file is none.
-    if not zipfile.is_zipfile(path):
-        raise ThawError(f"{path} cannot be read (it is damaged): delete it to start anew.")
-    found = torch.load(path, map_location=policy.device, weights_only=True)
     if found["key"] != key:
         raise RequestError(
             f"{folder} holds a run with other settings, prompts, rewards or weights: give this "
@@ -124,6 +125,24 @@ def load_state(
     for generator, state in zip(generators, found["generators"], strict=True):
         generator.set_state(state.cpu())
     return Progress.model_validate_json(found["progress"])
+
+
+def _undamaged(folder: Path, device: torch.device) -> dict[str, Any] | None:
+    """What `save_state` wrote, if it and the best weights are there as they were written."""
+    path = folder / STATE
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch writes one, with a checksum for each tensor
+            if archive.testzip() is not None:
+                return None
+        found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        best = Progress.model_validate_json(found["progress"]).best
+        if found.get("best") and found["best"] != file_digest(_best_path(folder, best)):
+            return None
+    except (OSError, EOFError, zipfile.BadZipFile, RuntimeError, UnpicklingError):
+        return None
+    except (ValueError, KeyError, TypeError):  # a file of torch's, but none of ours
+        return None
+    return found
 
 
 def save_best(folder: Path, step: int, policy: Policy) -> None:

@@ -18,12 +18,13 @@ from tasks.models.base_models import (
 )
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.label_tokens import label_rows
-from tasks.storage import TableRef
+from tasks.storage import TableRef, file_digest
 from tasks.training.arms import ArmSpec, room_for_text
 from tasks.training.batching import PaddingCollator
 from tasks.training.encoding import EncodedPart, encode
 
 TRAINED = "trained.safetensors"
+DIGEST = "trained.sha256"  # of that file, written when the arm was done
 
 
 def build_model(
@@ -61,6 +62,30 @@ def read_spec(folder: Path) -> ArmSpec:
     return ArmSpec.model_validate_json((folder / "arm.json").read_text(encoding="utf-8"))
 
 
+def is_trained(folder: Path) -> bool:
+    """Whether what the arm trained is there as it was written.
+
+    Arms of earlier releases have no digest, and are taken as they are.
+    """
+    try:
+        return file_digest(folder / TRAINED) == (folder / DIGEST).read_text(encoding="utf-8")
+    except OSError:
+        return (folder / TRAINED).exists() and not (folder / DIGEST).exists()
+
+
+def trained_state(folder: Path) -> dict[str, torch.Tensor]:
+    """What a finished arm trained, by the parameters' names.
+
+    Raises:
+        ThawError: the file is gone or damaged.
+    """
+    if not is_trained(folder):
+        raise ThawError(
+            f"{folder / TRAINED} is gone or damaged: the command that trained it trains it again."
+        )
+    return load_file(folder / TRAINED)
+
+
 def load_trained(
     folder: Path, backbone: PreTrainedModel | None = None
 ) -> tuple[ArmSpec, TextClassifier]:
@@ -78,7 +103,7 @@ def load_trained(
     """
     spec = read_spec(folder)
     model = build_model(spec, locate(spec.model.base), backbone=backbone)
-    strange = model.load_state_dict(load_file(folder / TRAINED), strict=False).unexpected_keys
+    strange = model.load_state_dict(trained_state(folder), strict=False).unexpected_keys
     if strange:
         raise ThawError(f"{folder / TRAINED} holds {strange[0]}, which {spec.title} does not have.")
     merge(model.backbone)

@@ -18,6 +18,7 @@ from transformers import (
 from transformers.trainer_callback import ExportableState
 
 from tasks.evaluation.outcomes import CurvePoint
+from tasks.storage import seal
 
 COMPLETE = ".complete"
 TRAIN_LOGS = {"loss", "learning_rate", "grad_norm"}
@@ -98,7 +99,7 @@ class TrackingCallback(TrainerCallback):
 
 
 class CompleteCheckpoint(TrainerCallback):
-    """Marks a checkpoint once all its files are written, so that a torn one is never resumed."""
+    """Seals a checkpoint once all its files are written: no torn or damaged one is resumed."""
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -106,7 +107,7 @@ class CompleteCheckpoint(TrainerCallback):
         """Put the mark."""
         folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
         if folder.is_dir():
-            (folder / COMPLETE).touch()
+            seal(folder, COMPLETE)
 
 
 class ProgressBar(TrainerCallback):

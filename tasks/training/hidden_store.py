@@ -94,7 +94,7 @@ def open_states(key: str) -> HiddenStates | None:
     folder = trunk_dir() / key
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        if _digest(folder / STATES) != index["digest"]:
+        if index.get("key", key) != key or _digest(folder / STATES) != index["digest"]:
             return None
         os.utime(folder / INDEX)  # least recently used entries make room first
         return HiddenStates(
@@ -148,6 +148,7 @@ class StatesWriter:
         """Close the entry; `seconds` is what the pass took that made it."""
         self._file.close()
         index = {
+            "key": self.folder.name,
             "digest": self._digest.hexdigest(),
             "order": self._order.tolist(),
             "lengths": self._lengths.tolist(),

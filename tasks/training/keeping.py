@@ -15,9 +15,9 @@ from torch import nn
 
 from tasks.errors import ThawError
 from tasks.evaluation.outcomes import Outcome
-from tasks.storage import require_free_space, write_text
+from tasks.storage import file_digest, is_sealed, require_free_space, write_text
 from tasks.training.arms import ArmSpec
-from tasks.training.building import TRAINED
+from tasks.training.building import DIGEST, TRAINED, is_trained
 from tasks.training.callbacks import COMPLETE
 from tasks.training.freezing import Freezing
 
@@ -26,7 +26,7 @@ ADAM_COPIES = 3  # a checkpoint holds each trainable parameter and AdamW's two m
 
 
 def finished_outcome(spec: ArmSpec) -> Outcome | None:
-    """The arm's outcome if it was trained before and its predictions are still there.
+    """The arm's outcome if it was trained before, and all that it left is there undamaged.
 
     It bears the arm's present name: another sweep may have trained it under another grid.
     """
@@ -34,8 +34,8 @@ def finished_outcome(spec: ArmSpec) -> Outcome | None:
         outcome = Outcome.model_validate_json((spec.folder / OUTCOME).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    whole = outcome.validation.path.exists() and outcome.test.path.exists()
-    if not whole or not (spec.folder / TRAINED).exists():
+    whole = outcome.validation.is_whole() and outcome.test.is_whole() and is_trained(spec.folder)
+    if not whole or outcome.key != spec.key:
         return None
     return outcome.model_copy(update={"name": spec.name, "point": spec.point})
 
@@ -58,6 +58,7 @@ def standing_outcome(spec: ArmSpec, force: bool) -> Outcome | None:
 
 def keep_outcome(spec: ArmSpec, outcome: Outcome) -> None:
     """Write specification and outcome of an arm that is done, and let its checkpoints go."""
+    write_text(spec.folder / DIGEST, file_digest(spec.folder / TRAINED))
     write_text(spec.folder / "arm.json", spec.model_dump_json(indent=2))
     write_text(spec.folder / OUTCOME, outcome.model_dump_json(indent=2))
     forget_checkpoints(spec)
@@ -70,10 +71,10 @@ def forget_checkpoints(spec: ArmSpec) -> None:
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to the end; torn ones are removed."""
+    """The newest checkpoint that was written to the end; torn and damaged ones are removed."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     for checkpoint in found:
-        if not (checkpoint / COMPLETE).exists():
+        if not is_sealed(checkpoint, COMPLETE):
             shutil.rmtree(checkpoint, ignore_errors=True)
     whole = [checkpoint for checkpoint in found if checkpoint.exists()]
     return whole[-1] if whole else None

@@ -9,6 +9,8 @@ from tasks.limits import DESCRIPTION
 from tasks.tracking import MODEL_CARD, Tracker
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_champion_with_a_long_card_is_made_on_postgres(
     quick: tuple[str, ...], postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
