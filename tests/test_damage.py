@@ -63,8 +63,16 @@ def test_nested_rows_are_written_once() -> None:
     assert put_table(rows, "by hand").path.stat().st_mtime_ns == stamp
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("file", ["trained", "predictions"])
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    # Half of so small a table is no data, and may be another without another row.
+    [
+        ("trained", flip),
+        ("trained", truncate),
+        ("predictions", truncate),
+        ("predictions", DAMAGES[3]),
+    ],
+)
 def test_an_arm_of_which_something_is_damaged_is_trained_again(
     file: str, damage: Damage, make_spec: MakeSpec
 ) -> None:

@@ -17,6 +17,7 @@ from test_run import Logged, figures, train
 from tiny import MakeSpec
 
 from tasks.errors import RequestError, ThawError
+from tasks.storage import seal
 from tasks.training import keeping
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import COMPLETE
@@ -110,6 +111,7 @@ def test_the_seconds_before_the_interruption_count(
     assert 0 < state["stateful_callbacks"]["CostCallback"]["args"]["seconds"] < 60
     state["stateful_callbacks"]["CostCallback"]["args"]["seconds"] = 1000.0
     (checkpoint / "trainer_state.json").write_text(json.dumps(state))
+    seal(checkpoint, COMPLETE)
     assert 1000 < train(spec).metrics["cost/train_seconds"] < 1060
 
 
