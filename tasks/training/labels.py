@@ -13,8 +13,8 @@ from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, put_predictions
 from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.training.arms import ArmSpec
-from tasks.training.balancing import balanced_rows, take
 from tasks.training.building import build_model, encode_part, positive_weights
+from tasks.training.encoding import EncodedPart
 from tasks.training.on_trainer import ClassifierLearner, Trainee, untouched
 from tasks.training.run import JUDGED, Evaluation
 from tasks.training.trainer import ArmTrainer, build_trainer
@@ -116,3 +116,30 @@ class LabelLearner(ClassifierLearner):
 def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
     """The untouched base model under the arm's initial head, as a baseline."""
     return LabelLearner(untouched(spec)).judge_untrained(run_id)
+
+
+def balanced_rows(truth: np.ndarray, seed: int) -> np.ndarray:
+    """Positions of a seeded sample in which every class is as frequent as the rarest.
+
+    Args:
+        truth: (n, classes), one 1 a row; a class without rows is left aside.
+        seed: of the sample.
+
+    Returns:
+        Positions in rising order.
+    """
+    classes = [np.flatnonzero(column) for column in truth.T if column.any()]
+    size = min(len(rows) for rows in classes)
+    generator = np.random.default_rng(seed)
+    chosen = [generator.choice(rows, size, replace=False) for rows in classes]
+    return np.sort(np.concatenate(chosen))
+
+
+def take(part: EncodedPart, rows: np.ndarray) -> EncodedPart:
+    """The part reduced to some of its rows; places in a trunk's store stay as they were."""
+    return replace(
+        part,
+        rows=part.rows.select(rows.tolist()),
+        ids=[part.ids[row] for row in rows],
+        truth=part.truth[rows],
+    )

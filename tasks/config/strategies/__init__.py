@@ -17,10 +17,10 @@ from tasks.config.strategies.base import Depth
 from tasks.config.strategies.bitfit import BitFit
 from tasks.config.strategies.blocks import Freeze, Full, Head, Last
 from tasks.config.strategies.lora import Dora, Lora
-from tasks.config.strategies.parts import FROZEN_PARTS, FrozenParts, Parts
+from tasks.config.strategies.parts import FROZEN_PARTS, Parts
 from tasks.config.strategies.prompt import Prompt
 
-__all__ = ["FROZEN_PARTS", "WHOLE", "Depth", "FrozenParts", "Strategy", "check_task", "strategy"]
+__all__ = ["FROZEN_PARTS", "WHOLE", "Depth", "Strategy", "check_task", "strategy"]
 
 OF_TEXT: tuple[type[base.Strategy], ...] = (Full, Freeze, Last, Head, Prompt, Lora, Dora, BitFit)
 FAMILIES: tuple[type[base.Strategy], ...] = (*OF_TEXT, Parts)

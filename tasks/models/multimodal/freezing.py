@@ -17,21 +17,13 @@ them, because "ln_cross_attn" does not contain the word that it looked for.)
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.config.strategies import FROZEN_PARTS, FrozenParts
+from tasks.config.strategies.parts import FROZEN_PARTS, Parts
 from tasks.errors import RequestError
 from tasks.wording import nearest
 
 if TYPE_CHECKING:
     from tasks.models.multimodal.model import MultimodalModel
 
-_PARTS: dict[FrozenParts, tuple[str, ...]] = {
-    "nothing": (),
-    "text_encoder": ("text_encoder",),
-    "image_encoder": ("image_encoder",),
-    "encoders": ("text_encoder", "image_encoder"),
-    "decoder": ("decoder",),
-    "all": ("text_encoder", "image_encoder", "decoder"),
-}
 # Modules of cross-attention by their names in BERT's and GPT-2's family, then in BART's.
 _CROSS_ATTENTION = {"crossattention", "ln_cross_attn", "encoder_attn", "encoder_attn_layer_norm"}
 
@@ -65,12 +57,13 @@ def freeze_parts(model: "MultimodalModel", strategy: str) -> PartFreezing:
     Raises:
         RequestError: no such strategy.
     """
-    if strategy not in _PARTS:
+    named = Parts.read(strategy)
+    if not isinstance(named, Parts):
         raise RequestError(
             f"{strategy!r} is no strategy of models joined by cross-attention"
             f"{nearest(strategy, FROZEN_PARTS)}: use {', '.join(FROZEN_PARTS)}."
         )
-    parts = _PARTS[strategy]
+    parts = named.frozen
     for name, parameter in model.named_parameters():
         frozen = name.split(".", 1)[0] in parts and not is_cross_attention(name)
         parameter.requires_grad_(not frozen)

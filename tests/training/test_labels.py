@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import MakeSpec
 
-from tasks.training.balancing import balanced_rows
-from tasks.training.labels import LabelLearner
+from tasks.training.labels import LabelLearner, balanced_rows
 from tasks.training.run import train_arm
 
 
