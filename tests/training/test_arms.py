@@ -12,6 +12,7 @@ from tasks.paths import store_dir
 from tasks.storage import TableRef, put_table
 from tasks.training import arms
 from tasks.training.arms import ArmSpec, code_version, plan_arms
+from tasks.training.building import read_spec
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,35 @@ def test_a_sweep_is_strategies_times_grid_times_seeds(parts: dict[str, TableRef]
     ]
     assert len({spec.key for spec in planned}) == 8
     assert planned[0].strategy == strategy("full")
+
+
+STORED = """{
+  "case": "spam", "task": "single_label", "strategy": "prompt_4", "seed": 42, "point": {},
+  "model": {"base": "minilm", "pooling": null, "head": "linear", "dropout": 0.1,
+    "backbone_dropout": 0.0, "max_length": 64, "prompt_end": ""},
+  "training": {"backend": "local", "epochs": 1.0, "batch_size": 8, "eval_batch_size": 64,
+    "gradient_accumulation": 1, "learning_rate": 0.0002, "head_learning_rate": 0.002,
+    "prompt_learning_rate": 0.01, "lora_learning_rate": 0.001, "weight_decay": 0.01,
+    "warmup": 0.1, "schedule": "linear", "max_grad_norm": 1.0, "patience": null,
+    "select_by": "val/average_precision", "keep": "best", "class_weights": false,
+    "balance": false, "precision": "auto", "padding": "dynamic", "packing": false,
+    "shuffle": true, "trunk": "auto", "trunk_limit_gb": 8.0, "extra": {}},
+  "base_digest": "b9a0018dff090c14", "labels": ["ham", "spam"], "positive": 1, "scale": null,
+  "calibrate": false, "language": null, "preference": null, "rl": null, "rewards": [],
+  "reward_digests": [], "vqa": null, "fold": null,
+  "train": {"path": "a.parquet", "digest": "a", "rows": 282, "columns": ["id"], "origin": "x"},
+  "validation": {"path": "b.parquet", "digest": "b", "rows": 70, "columns": [], "origin": "y"},
+  "test": {"path": "c.parquet", "digest": "c", "rows": 117, "columns": [], "origin": "z"}
+}"""
+"""An `arm.json` as version 0.1.0 wrote it, with other tables."""
+
+
+@pytest.mark.parametrize(
+    "name", ["full", "freeze_4", "last_1", "head", "prompt_20", "lora_8", "encoders"]
+)
+def test_an_arm_that_an_earlier_release_stored_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "arm.json").write_text(STORED.replace("prompt_4", name), encoding="utf-8")
+    spec = read_spec(tmp_path)
+    assert spec.strategy == strategy(name)
+    assert spec.title == f"{name} seed=42"
+    assert (spec.training.lora_learning_rate, spec.test.rows) == (1e-3, 117)
