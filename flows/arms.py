@@ -1,25 +1,25 @@
 """Arms as Prefect tasks: each opens its own child run, trains (or reuses), and closes it."""
 
-from importlib import import_module
 from typing import Any
 
-import pandas as pd
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.endings import ending
+from flows.recording import record_outcome
 from flows.sweep import Sweep
 from tasks.address import Address
 from tasks.config import ExecutionConfig
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
+from tasks.kinds.kind import kind_of
 from tasks.locks import locked
 from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.device import return_freed_memory
-from tasks.training.keeping import finished_outcome, forget_checkpoints
-from tasks.training.run import Learner, train_arm
+from tasks.training.keeping import finished_outcome, forget_checkpoints, standing_outcome
+from tasks.training.run import ArmRun
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
 
@@ -33,7 +33,7 @@ def run_arm(
     force: bool,
     depths: tuple[Depth, ...] = (),
 ) -> Outcome:
-    """Train one arm under a child run of the sweep; reuse it if it is finished already."""
+    """Train and evaluate one arm under a child run of the sweep, or reuse a finished one."""
     tracker = Tracker(tracking)
     spec.folder.mkdir(parents=True, exist_ok=True)
     with locked(spec.folder.with_suffix(".lock")):  # another sweep may hold the same arm
@@ -53,36 +53,30 @@ def run_arm(
                         tracker.log_metrics(run_id, point.metrics, point.step)
                 outcome = reused
             else:
-                outcome = train_arm(
-                    spec,
-                    run_id,
-                    learner_of(spec.task),
-                    log=lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
-                    logged_until=lambda metric: tracker.last_step(run_id, metric),
-                    force=force,
-                    depths=depths,
-                )
+                standing_outcome(spec, force)  # with force, what it left goes
+                arm = ArmRun(spec, kind_of(spec.task).learner)
+                train(arm, tracker, run_id, depths)
+                outcome = evaluate(arm, run_id)
+                del arm
                 return_freed_memory()
             record_outcome(tracker, run_id, outcome, list(spec.labels))
     return outcome.model_copy(update={"run_id": run_id})
 
 
-# Imported when they are needed: each pulls in libraries that the others can do without.
-LEARNERS = {
-    "multi_label": "tasks.training.labels.LabelLearner",
-    "single_label": "tasks.training.labels.LabelLearner",
-    "completion": "tasks.language.training.WritingLearner",
-    "preference": "tasks.preferences.training.RankingLearner",
-    "policy": "tasks.rl.arm.PolicyLearner",
-    "vqa": "tasks.answering.training.AnswerLearner",
-}
+@task(name="train", task_run_name="train {arm.spec.title}", cache_policy=NO_CACHE)
+def train(arm: ArmRun[Any], tracker: Tracker, run_id: str, depths: tuple[Depth, ...]) -> None:
+    """Train one arm, or go on from its last checkpoint; figures are logged as they come."""
+    arm.train(
+        lambda metrics, step: tracker.log_metrics(run_id, metrics, step),
+        lambda metric: tracker.last_step(run_id, metric),
+        depths,
+    )
 
 
-def learner_of(task: str) -> type[Learner[Any]]:
-    """How an arm of a task learns."""
-    module, _, name = LEARNERS[task].rpartition(".")
-    made: type[Learner[Any]] = getattr(import_module(module), name)
-    return made
+@task(name="evaluate", task_run_name="evaluate {arm.spec.title}", cache_policy=NO_CACHE)
+def evaluate(arm: ArmRun[Any], run_id: str) -> Outcome:
+    """Let the trained model answer validation, and only then test."""
+    return arm.evaluate(run_id)
 
 
 def _child_run(
@@ -126,46 +120,6 @@ def arm_params(spec: ArmSpec) -> dict[str, Any]:
     return flat | {"labels": len(spec.labels), "base_digest": spec.base_digest[:16]}
 
 
-def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list[str]) -> None:
-    """Final figures, and predictions by example id, in the run that is their evidence.
-
-    Does nothing in a run that has them: a resumed sweep passes here again.
-    """
-    run = tracker.client.get_run(run_id)
-    if any(name.startswith("test/") for name in run.data.metrics):
-        return
-    for part, table in (("validation", outcome.validation), ("test", outcome.test)):
-        tracker.log_text(run_id, predictions_csv(table.read(), labels), f"predictions/{part}.csv")
-    if outcome.thresholds:
-        pairs = zip(labels, outcome.thresholds, strict=True)
-        text = "label,threshold\n" + "".join(f"{label},{value:.2f}\n" for label, value in pairs)
-        tracker.log_text(run_id, text, "thresholds.csv")
-    if outcome.trunk:
-        tracker.set_tags(run_id, {"thaw.trunk": outcome.trunk})
-    if outcome.note:
-        tracker.set_tags(run_id, {"thaw.note": outcome.note})
-    # Runs show what has the highest step: these are the chosen checkpoint's, not the last epoch's.
-    last = max((point.step for point in outcome.curve), default=0)
-    tracker.log_metrics(run_id, outcome.metrics, last)
-
-
-def predictions_csv(frame: pd.DataFrame, labels: list[str]) -> str:
-    """A prediction table as CSV: id, true labels, and a probability column a label.
-
-    A table of answers (`completions.put_completions`) is written as it is.
-    """
-    if "probabilities" not in frame:
-        return str(frame.to_csv(index=False))
-    shown = pd.DataFrame({"id": frame["id"]})
-    shown["truth"] = [
-        "|".join(label for label, is_true in zip(labels, row, strict=True) if is_true)
-        for row in frame["truth"]
-    ]
-    for column, label in enumerate(labels):
-        shown[label] = [f"{row[column]:.6f}" for row in frame["probabilities"]]
-    return str(shown.to_csv(index=False))
-
-
 def run_arms(
     specs: list[ArmSpec], sweep: Sweep, execution: ExecutionConfig, force: bool, blocks: int
 ) -> list[Outcome]:
@@ -198,9 +152,9 @@ def task_runner(execution: ExecutionConfig) -> Any:
     """
     from prefect.task_runners import ThreadPoolTaskRunner
 
+    address = execution.address.reveal() if execution.address else None
     if execution.runner in ("sequential", "threads"):
         return ThreadPoolTaskRunner(max_workers=execution.workers)
-    address = execution.address.reveal() if execution.address else None
     try:
         if execution.runner == "dask":
             from prefect_dask import DaskTaskRunner

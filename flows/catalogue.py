@@ -8,20 +8,20 @@ from tasks.config.loading import CHAINS, case_names, proper_name
 from tasks.errors import RequestError
 from tasks.wording import nearest
 
-FLOWS = {
-    "genre": "flows.genre",
-    "spam": "flows.spam",
-    "imdb": "flows.imdb",
-    "reviews": "flows.reviews",
-    "acceptability": "flows.acceptability",
-    "latex": "flows.latex",
-    "sft": "flows.sft",
-    "sawyer_reward": "flows.sawyer_reward",
-    "sawyer_rl": "flows.sawyer_rl",
-    "sawyer": "flows.sawyer",
-    "summaries": "flows.summaries",
-    "vqa": "flows.vqa",
-}
+FLOWS = (
+    "genre",
+    "spam",
+    "imdb",
+    "reviews",
+    "acceptability",
+    "latex",
+    "sft",
+    "sawyer_reward",
+    "sawyer_rl",
+    "sawyer",
+    "summaries",
+    "vqa",
+)
 
 
 def flow_of(case: str) -> Any:
@@ -33,10 +33,9 @@ def flow_of(case: str) -> Any:
     case = proper_name(case)
     if case not in FLOWS:
         raise RequestError(
-            f"There is no case {case!r}{nearest(case, list(FLOWS))}; "
-            f"the cases are {', '.join(FLOWS)}."
+            f"There is no case {case!r}{nearest(case, FLOWS)}; the cases are {', '.join(FLOWS)}."
         )
-    return getattr(import_module(FLOWS[case]), case)
+    return getattr(import_module(f"flows.{case}"), case)
 
 
 @cache

@@ -25,18 +25,25 @@ def ending(tracker: Tracker, run_id: str, finished: bool = False) -> Iterator[No
     """
     try:
         yield
-    except (KeyboardInterrupt, TerminationSignal) as stop:
-        reason = _who_stopped(stop)
+    except BaseException as error:
+        close(tracker, run_id, error)
+        raise
+    if not finished:
+        close(tracker, run_id)
+
+
+def close(tracker: Tracker, run_id: str, error: BaseException | None = None) -> None:
+    """End a run in a state that says what became of it, and why."""
+    if error is None:
+        tracker.forget_tag(run_id, REASON)  # of a try that was cut short before this one
+        tracker.finish(run_id, FINISHED)
+    elif isinstance(error, KeyboardInterrupt | TerminationSignal):
+        reason = _who_stopped(error)
         # Arms in other threads and processes hear of it too late, or never.
         for each in (*tracker.open_children(run_id), run_id):
             _end(tracker, each, KILLED, reason)
-        raise
-    except BaseException as error:
+    else:
         _end(tracker, run_id, FAILED, redacted(str(error)))
-        raise
-    if not finished:
-        tracker.forget_tag(run_id, REASON)  # of a try that was cut short before this one
-        tracker.finish(run_id, FINISHED)
 
 
 def _end(tracker: Tracker, run_id: str, status: str, reason: str) -> None:

@@ -8,28 +8,6 @@ From the command line and from a deployment alike, `overrides` leaves every fiel
 not name as `conf/genre.yaml` has it.
 """
 
-from typing import Literal
+from flows.chain import case_flow
 
-from prefect import flow
-
-from flows.overrides import Overrides, as_mapping
-from flows.steps import SweepResult
-from flows.supervised import run_case
-from tasks.config.loading import load_case
-
-
-@flow(name="genre", flow_run_name="genre-{profile}", validate_parameters=True)
-def genre(
-    profile: Literal["sample", "book"] = "sample",
-    overrides: Overrides = Overrides(),  # noqa: B008 - frozen, and the form needs the default
-    force: bool = False,
-) -> SweepResult:
-    """Compare strategies on multi-label genres and register the best arm.
-
-    Args:
-        profile: `sample` (data that ships with Thaw) or `book` (the chapter's model and data).
-        overrides: configuration fields to change for this run.
-        force: train finished arms anew.
-    """
-    config = load_case("genre", profile, as_mapping(overrides))
-    return run_case(config, force)
+genre = case_flow("genre", "Compare strategies on multi-label genres", __name__)

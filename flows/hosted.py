@@ -8,8 +8,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from flows.arms import record_outcome
 from flows.endings import ending
+from flows.recording import record_outcome
 from flows.sweep import Sweep
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome

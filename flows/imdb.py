@@ -8,28 +8,6 @@ The last is the chapter's subset, here for every strategy alike. A temperature f
 makes the champion's confidence mean what it says.
 """
 
-from typing import Literal
+from flows.chain import case_flow
 
-from prefect import flow
-
-from flows.overrides import Overrides, as_mapping
-from flows.steps import SweepResult
-from flows.supervised import run_case
-from tasks.config.loading import load_case
-
-
-@flow(name="imdb", flow_run_name="imdb-{profile}", validate_parameters=True)
-def imdb(
-    profile: Literal["sample", "book"] = "sample",
-    overrides: Overrides = Overrides(),  # noqa: B008 - frozen, and the form needs the default
-    force: bool = False,
-) -> SweepResult:
-    """Compare strategies on the sentiment of reviews and register the best arm.
-
-    Args:
-        profile: `sample` (data that ships with Thaw) or `book` (the chapter's model and data).
-        overrides: configuration fields to change for this run.
-        force: train finished arms anew.
-    """
-    config = load_case("imdb", profile, as_mapping(overrides))
-    return run_case(config, force)
+imdb = case_flow("imdb", "Compare strategies on the sentiment of reviews", __name__)

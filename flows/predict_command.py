@@ -1,9 +1,7 @@
 """`thaw predict`: answers of the champion, or of any arm of the latest sweep."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -59,29 +57,16 @@ def predict(
     config = answering_case(case)
     case = config.case
     from flows.quiet import install
+    from tasks.kinds.kind import kind_of
     from tasks.registry import prediction
 
-    if images and config.task != "vqa":
-        raise RequestError(f"--image is for questions about pictures, and {case} reads texts.")
-    asked: Sequence[str | dict[str, str]]
-    if config.task == "vqa":
-        from flows.picture_questions import picture_questions
-
-        rows, asked = picture_questions(texts, images, file)
-    elif config.task == "preference":
-        from flows.answer_ranking import answer_records, ranked
-
-        rows = asked = answer_records(texts, file)
-    else:
-        given = list(texts) + (prediction.read_texts(file) if file else [])
-        if not given:
-            raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
-        rows, asked = [{"text": text} for text in given], given
+    kind = kind_of(config.task)
+    rows, sent = kind.asked(config, texts, file, images)
     if strategy is not None and alias != "champion":
         raise RequestError(
             "--alias names a registered version and --strategy an arm of a sweep: give one of them."
         )
-    if beams is not None and config.task not in ("completion", "policy", "vqa"):
+    if beams is not None and not kind.beams:
         raise RequestError(f"--beams is for cases that write, and {case} gives labels: leave it.")
     install()
     if strategy is None:
@@ -89,25 +74,7 @@ def predict(
     else:
         from tasks.registry.arm_prediction import load_arm
 
-        model = load_arm(case, strategy, config.tracking.uri)
+        model = load_arm(kind, case, strategy, config.tracking.uri)
     params = {"beams": beams} if beams else None
-    answers = prediction.predict(model, asked, params)
-    if config.task == "preference":
-        rows, answers = ranked(rows, answers)
-    for row, answer in zip(rows, answers, strict=True):
-        if as_json:
-            click.echo(json.dumps({**row, **answer}, ensure_ascii=False))
-        else:
-            click.echo(_shown({**row, **answer}))
-
-
-def _shown(answer: dict[str, Any]) -> str:
-    """One line: the labels that pass with their probabilities, what was written, or a reward."""
-    if "reward" in answer:
-        return f"{answer['reward']:+.3f}  {answer['answer']}"
-    if "confidence" in answer:
-        return f"{answer['answer'] or '(no answer)'} {answer['confidence']:.0%}"
-    if "answer" in answer:
-        return str(answer["answer"])
-    pairs = zip(answer["labels"], answer["scores"], strict=True)
-    return ", ".join(f"{label} {score:.0%}" for label, score in pairs) or "(no label passes)"
+    for answer in kind.in_order(rows, prediction.predict(model, sent, params)):
+        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else kind.line(answer))

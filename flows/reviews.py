@@ -8,28 +8,6 @@
 The second trains on the rows in the order of their stars, which the chapter warns against.
 """
 
-from typing import Literal
+from flows.chain import case_flow
 
-from prefect import flow
-
-from flows.overrides import Overrides, as_mapping
-from flows.steps import SweepResult
-from flows.supervised import run_case
-from tasks.config.loading import load_case
-
-
-@flow(name="reviews", flow_run_name="reviews-{profile}", validate_parameters=True)
-def reviews(
-    profile: Literal["sample", "book"] = "sample",
-    overrides: Overrides = Overrides(),  # noqa: B008 - frozen, and the form needs the default
-    force: bool = False,
-) -> SweepResult:
-    """Compare strategies on star ratings and register the best arm.
-
-    Args:
-        profile: `sample` (data that ships with Thaw) or `book` (the chapter's model and data).
-        overrides: configuration fields to change for this run.
-        force: train finished arms anew.
-    """
-    config = load_case("reviews", profile, as_mapping(overrides))
-    return run_case(config, force)
+reviews = case_flow("reviews", "Compare strategies on star ratings", __name__)

@@ -18,10 +18,11 @@ from typing import Any, Literal
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.baselines import measured_before
 from flows.catalogue import flow_of
+from flows.chain import SweepResult
+from flows.keeping import keep_comparison
 from flows.overrides import as_mapping, chain_overrides
-from flows.steps import SweepResult, keep_comparison
+from flows.recording import measured_before
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
 from tasks.config.chains import ChainConfig, load_chain
@@ -29,11 +30,12 @@ from tasks.errors import ThawError
 from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.plots import draw_all
+from tasks.evaluation.plots import draw_common
 from tasks.evaluation.policy_report import paired_sheet, texts_markdown, texts_sheet, with_findings
 from tasks.evaluation.report import html
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import figure
+from tasks.kinds.kind import kind_of
 from tasks.paths import store_dir
 from tasks.registry.arm_prediction import read_outcome
 from tasks.rl.checking import with_parts_shown
@@ -61,12 +63,14 @@ def sawyer(
     named = {"case": chain.case, "title": chain.title}
     config = with_parts_shown(chain.last.model_copy(update=named))
     evidence = hashlib.sha256(chain.model_dump_json().encode()).hexdigest()
-    with open_sweep(config, evidence, force) as sweep:
+    with open_sweep(config, force) as claim:
+        sweep = claim(config, (evidence,))
         stages = run_stages(chain, profile, overrides, force and not sweep.finished, sweep)
         if not sweep.finished or linked(stages, sweep):
             return report_stages(stages, config, sweep)
     # The same configuration, but a stage came to something else since: new data, a new champion.
-    with open_sweep(config, evidence, force=True) as anew:
+    with open_sweep(config, force=True) as claim:
+        anew = claim(config, (evidence,))
         link(stages, anew)
         return report_stages(stages, config, anew)
 
@@ -169,7 +173,7 @@ def keep_report(
     best = best_outcome(moments, config)
     texts = texts_sheet({each.name: each for each in reversed(moments)})
     sweep.tracker.log_text(sweep.run_id, texts_markdown(texts), "comparison/answers.md")
-    plots = draw_all(comparison, moments, best, [])
+    plots = draw_common(comparison, moments, kind_of(config.task).curves)
     steps = zip(moments[1:], moments, strict=False)
     page = html(
         comparison,

@@ -8,28 +8,6 @@ It starts from `sft@champion` and is rewarded by `sawyer_reward@champion`, each 
 of its own; `flows/sawyer.py` chains the three.
 """
 
-from typing import Literal
+from flows.chain import case_flow
 
-from prefect import flow
-
-from flows.overrides import Overrides, as_mapping
-from flows.reinforced import run_policy
-from flows.steps import SweepResult
-from tasks.config.loading import load_case
-
-
-@flow(name="sawyer_rl", flow_run_name="sawyer_rl-{profile}", validate_parameters=True)
-def sawyer_rl(
-    profile: Literal["sample", "book"] = "sample",
-    overrides: Overrides = Overrides(),  # noqa: B008 - frozen, and the form needs the default
-    force: bool = False,
-) -> SweepResult:
-    """Compare strategies on rewards and register the best arm.
-
-    Args:
-        profile: `sample` (data that ships with Thaw) or `book` (the chapter's model and data).
-        overrides: configuration fields to change for this run.
-        force: train finished arms anew.
-    """
-    config = load_case("sawyer_rl", profile, as_mapping(overrides))
-    return run_policy(config, force)
+sawyer_rl = case_flow("sawyer_rl", "Compare strategies on rewards", __name__)

@@ -9,28 +9,6 @@ both writes the answer. The sample is drawn on first use: scenes of coloured sha
 that one cannot answer without looking.
 """
 
-from typing import Literal
+from flows.chain import case_flow
 
-from prefect import flow
-
-from flows.overrides import Overrides, as_mapping
-from flows.picture_answering import run_pictures
-from flows.steps import SweepResult
-from tasks.config.loading import load_case
-
-
-@flow(name="vqa", flow_run_name="vqa-{profile}", validate_parameters=True)
-def vqa(
-    profile: Literal["sample", "book"] = "sample",
-    overrides: Overrides = Overrides(),  # noqa: B008 - frozen, and the form needs the default
-    force: bool = False,
-) -> SweepResult:
-    """Compare what to freeze of three joined models and register the best arm.
-
-    Args:
-        profile: `sample` (scenes that Thaw draws) or `book` (the chapter's models and data).
-        overrides: configuration fields to change for this run.
-        force: train finished arms anew.
-    """
-    config = load_case("vqa", profile, as_mapping(overrides))
-    return run_pictures(config, force)
+vqa = case_flow("vqa", "Compare what to freeze of three joined models", __name__)

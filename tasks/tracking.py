@@ -229,6 +229,10 @@ class Tracker:
         """Set a run that was cut short back to RUNNING."""
         self.client.update_run(run_id, status=RUNNING)
 
+    def delete_run(self, run_id: str) -> None:
+        """Put a run into MLflow's bin, where `mlflow gc` empties it."""
+        self.client.delete_run(run_id)
+
     def status(self, run_id: str) -> str | None:
         """The run's status; None if it is gone or deleted."""
         run = self._run(run_id)

@@ -296,3 +296,20 @@ def make_spec(tiny_bert: Path, parts: dict[str, TableRef]) -> "MakeSpec":
         return ArmSpec(**(fields | changes))
 
     return make
+
+
+def check_case(config: Any) -> Any:
+    """The case as its kind runs it; refuses what cannot be."""
+    from tasks.kinds.kind import kind_of
+
+    return kind_of(config.task).check(config)
+
+
+def draw_all(comparison: Any, outcomes: Any, best: Any, labels: Any) -> dict[str, bytes]:
+    """Every picture of a case with labels that there is data for."""
+    from tasks.evaluation.plots import draw_common, drawn
+    from tasks.kinds.kind import kind_of
+
+    kind: Any = kind_of(comparison.task)
+    plots = drawn(kind.plots(comparison, best, labels))
+    return draw_common(comparison, outcomes, kind.curves) | plots

@@ -49,6 +49,14 @@ def check_pictures(config: CaseConfig) -> None:
             f"vqa.sees={config.vqa.sees} makes a model that sees half of what it is asked, which "
             "is a baseline: set registry.enabled=false, or vqa.sees=both."
         )
+
+
+def check_decoder(config: CaseConfig) -> None:
+    """Refuse answers that the decoder has no positions for; a decoder not here is fetched.
+
+    Raises:
+        RequestError: with how many there are.
+    """
     if config.model.base != SMALL:
         positions = context_of(locate(config.model.base))
         if positions is not None and config.vqa.max_answer >= positions:

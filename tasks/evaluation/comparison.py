@@ -4,7 +4,6 @@ The best arm is chosen on validation; test figures describe it and say which oth
 told apart from it, and never choose.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
@@ -12,9 +11,8 @@ import numpy as np
 
 from tasks.config import CaseConfig
 from tasks.config.strategies import WHOLE
-from tasks.errors import RequestError, ThawError
+from tasks.errors import ThawError
 from tasks.evaluation.bootstrap import differences, intervals, resample
-from tasks.evaluation.completions import OF_TOKENS, SCORES
 from tasks.evaluation.conclusion import conclude
 from tasks.evaluation.findings import (
     Comparison,
@@ -26,9 +24,8 @@ from tasks.evaluation.findings import (
     Spread,
 )
 from tasks.evaluation.metrics import positive_index
-from tasks.evaluation.ordinal import OF_SCALE, scale_of
+from tasks.evaluation.ordinal import scale_of
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.evaluation.wording import lower_is_better, short_name
 
 COSTS = (
@@ -55,10 +52,9 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
         labels: the labels' names.
 
     Raises:
-        RequestError: the configuration names a metric or a positive class that there is not.
+        RequestError: the configuration names a positive class that there is not.
         ThawError: no arm is among the outcomes, or two of them saw different test rows.
     """
-    check_metric_names(config)
     groups = by_name(outcomes)
     best = best_outcome(outcomes, config)
     primary = short_name(config.evaluation.primary)
@@ -124,45 +120,6 @@ def best_outcome(outcomes: Sequence[Outcome], config: CaseConfig) -> Outcome:
         raise ThawError(f"No finished arm has a value of {metric}, so none can be chosen.")
     best = max(groups, key=rank)
     return max(best, key=lambda outcome: rank([outcome]))
-
-
-def check_metric_names(config: CaseConfig) -> None:
-    """Refuse a configuration whose metrics do not exist; cheap, so do it before any training.
-
-    Raises:
-        RequestError: with the nearest name that there is, or with what the metric needs.
-    """
-    measured = metric_names(
-        config.task, config.data.positive is not None, config.evaluation.ordered
-    )
-    if config.task == "completion":
-        measured = (*SCORES[config.language.scores], *OF_TOKENS)
-    elif config.task == "policy":
-        measured = (*measured, *(f"reward_{reward.title}" for reward in config.rewards))
-    fields = [("training.select_by", config.training.select_by, "val/")]
-    fields += [("evaluation.primary", config.evaluation.primary, "test/")]
-    fields += [("evaluation.table", f"test/{name}", "test/") for name in config.evaluation.table]
-    # Validation is not answered in cases that write: its losses choose.
-    chooses = OF_TOKENS if config.task == "completion" else measured
-    for field, name, part in fields:
-        known = [f"{part}{metric}" for metric in (chooses if part == "val/" else measured)]
-        if name not in known:
-            strip = part if field == "evaluation.table" else ""
-            if config.task == "single_label" and name.removeprefix(part) in OF_POSITIVE:
-                raise RequestError(
-                    f"{field} names {name.removeprefix(strip)}, which needs a positive class: "
-                    "name one of the two labels in data.positive."
-                )
-            if config.task == "single_label" and name.removeprefix(part) in OF_SCALE:
-                raise RequestError(
-                    f"{field} names {name.removeprefix(strip)}, which needs labels that are "
-                    "numbers on a scale: say so with evaluation.ordered=true."
-                )
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-            raise RequestError(
-                f"{field} names {name.removeprefix(strip)}, which is not measured "
-                f"(did you mean {close.removeprefix(strip)}?)."
-            )
 
 
 def by_name(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:

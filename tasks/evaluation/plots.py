@@ -7,54 +7,36 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from tasks.evaluation.calibration_plot import calibration
 from tasks.evaluation.comparison import by_name
 from tasks.evaluation.drawing import FAINT, OTHERS, PALETTE, clean, to_png
 from tasks.evaluation.findings import Comparison
-from tasks.evaluation.formulas import formulas
 from tasks.evaluation.labelling import label_points, label_right
-from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.prediction_plots import confusion_matrix, precision_recall, reliability
 from tasks.evaluation.wording import amount, lower_is_better, metric_title
 
 LOSSES = ("train/loss", "val/loss")
-OF_POLICIES = ("val/kl", "val/tokens")
-"""What is drawn beside the metric that selects."""
 
 
-def draw_all(
-    comparison: Comparison, outcomes: Sequence[Outcome], best: Outcome, labels: Sequence[str]
+def draw_common(
+    comparison: Comparison, outcomes: Sequence[Outcome], beside: Sequence[str] = LOSSES
 ) -> dict[str, bytes]:
-    """Every picture that there is data for, by file name.
+    """The pictures that every kind of case has, by file name, where there is data for them.
 
     Args:
         comparison: of these outcomes.
-        outcomes: arms (with their curves) and baselines.
-        best: the chosen arm, whose labels are drawn.
-        labels: names, in the order of the predictions' columns.
+        outcomes: arms, with their curves.
+        beside: what is drawn over the epochs, beside the metric that selects.
     """
-    positive = positive_index(labels, comparison.positive)
-    pictures = {
-        "quality_against_cost.png": quality_against_cost(comparison),
-        "learning_curves.png": learning_curves(
-            outcomes,
-            comparison.select_by,
-            OF_POLICIES if comparison.task == "policy" else LOSSES,
-        ),
-    }
-    if comparison.task == "completion":
-        answers = best.test.read()
-        if "normalised_match" in answers:
-            pictures["formulas.png"] = formulas(answers)
-    elif comparison.task in ("multi_label", "single_label"):
-        recall = precision_recall(best, labels, comparison.task, positive)
-        pictures["precision_recall.png"] = recall
-    if comparison.task == "single_label":
-        pictures["confusion_matrix.png"] = confusion_matrix(best, labels, comparison.confidence)
-        pictures["reliability.png"] = reliability(best, labels, comparison.confidence, positive)
-    if best.temperature != 1.0 and comparison.task == "single_label":
-        pictures["calibration.png"] = calibration(best)
+    return drawn(
+        {
+            "quality_against_cost.png": quality_against_cost(comparison),
+            "learning_curves.png": learning_curves(outcomes, comparison.select_by, beside),
+        }
+    )
+
+
+def drawn(pictures: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """Those of the pictures that there was data for."""
     return {name: picture for name, picture in pictures.items() if picture}
 
 

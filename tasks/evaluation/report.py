@@ -82,7 +82,7 @@ def html(
 
     Args:
         comparison: what to show.
-        plots: file name -> PNG, as `plots.draw_all` gives them.
+        plots: file name -> PNG, as `plots.draw_common` and the kind give them.
         per_label: of the chosen arm, as the function of that name gives it; None without labels.
         title: the page's heading.
         provenance: what the figures rest on (data digest, commit, configuration); a value of

@@ -8,8 +8,8 @@ JUDGED = ("pair_accuracy", "pair_accuracy_matched", "loss")
 """Figures by which two reward models compare; margins do not, each has a scale of its own."""
 
 
-def check_ranking(config: CaseConfig, located: LocatedModel) -> None:
-    """Refuse fields that mean nothing where a model ranks, and base models that read no pairs.
+def check_ranking(config: CaseConfig) -> None:
+    """Refuse fields that mean nothing where a model ranks.
 
     Raises:
         RequestError: the first of them.
@@ -41,6 +41,14 @@ def check_ranking(config: CaseConfig, located: LocatedModel) -> None:
             f"evaluation.primary={config.evaluation.primary} cannot decide which model stands: use "
             f"one of {known}, or set registry.enabled=false."
         )
+
+
+def check_reads_pairs(config: CaseConfig, located: LocatedModel) -> None:
+    """Refuse a base model that reads no pairs.
+
+    Raises:
+        RequestError: with what to use instead.
+    """
     if not load_tokenizer(located).num_special_tokens_to_add(pair=True):
         raise RequestError(
             f"model.base={config.model.base} reads no sentence pairs, since its tokenizer puts "

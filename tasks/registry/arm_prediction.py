@@ -1,13 +1,4 @@
-"""Prediction with finished arms, by strategy: the champion is only one of them.
-
-An arm that trained a soft prompt left kilobytes behind, and the base model as it was. So one base
-model in memory serves any number of them:
-
-    prompts = Prompts("minilm")
-    prompts.add(folder_of_an_arm, config)
-    prompts.add(folder_of_another, config_of_its_case, name="stars")
-    prompts.predict("stars", ["Broke after a week."])
-"""
+"""Prediction with finished arms, by strategy: the champion is only one of them."""
 
 from pathlib import Path
 from typing import Any
@@ -19,68 +10,14 @@ from tasks.config import CaseConfig
 from tasks.errors import RequestError
 from tasks.evaluation.comparison import best_outcome
 from tasks.evaluation.outcomes import Outcome
-from tasks.models.base_models import load_backbone, locate
 from tasks.paths import store_dir
-from tasks.registry.package import Package
-from tasks.registry.promotion import AnyPackage, build_package, package_of
+from tasks.registry.packaging import Packager
 from tasks.tracking import Tracker
-from tasks.training.building import read_spec
 
 
-class Prompts:
-    """One base model, loaded once, behind the soft prompts and heads of several arms.
-
-    The arms may be those of different cases. Each is a package of its own that shares the base
-    model's parameters with the others, so that changing from one to another costs nothing.
-    """
-
-    def __init__(self, base: str) -> None:
-        self.located = locate(base)
-        self.backbone = load_backbone(self.located)
-        self.packages: dict[str, Package] = {}
-
-    def add(self, folder: Path, config: CaseConfig, name: str | None = None) -> str:
-        """Take in a finished arm; returns the name under which `predict` knows it.
-
-        Args:
-            folder: the arm's, in the store.
-            config: its case, for the text's template.
-            name: by default the arm's strategy.
-
-        Raises:
-            RequestError: the arm changed the base model's weights, or has another base model; or
-                the name is taken.
-        """
-        spec = read_spec(folder)
-        name = name or str(spec.strategy)
-        if not spec.strategy.keeps_base:
-            raise RequestError(
-                f"{spec.title} changed the base model's weights, so it cannot share them: only "
-                "prompt_<n> and head can."
-            )
-        if spec.base_digest != self.located.digest:
-            raise RequestError(
-                f"{spec.title} was trained on the base model {spec.model.base}, and here is "
-                f"{self.located.name}: its prompt means nothing to another model."
-            )
-        if name in self.packages:
-            raise RequestError(f"There is an arm {name} already: give this one another name.")
-        self.packages[name] = build_package(read_outcome(folder), config, self.backbone)
-        return name
-
-    def predict(self, name: str, texts: list[str], rendered: bool = False) -> list[dict[str, Any]]:
-        """What the arm's own package would answer; see `Package.predict`.
-
-        Raises:
-            RequestError: no arm of that name was added.
-        """
-        if name not in self.packages:
-            known = ", ".join(self.packages) or "none"
-            raise RequestError(f"There is no arm {name} here: there are {known}.")
-        return self.packages[name].predict(texts, rendered)
-
-
-def load_arm(case: str, strategy: str, tracking: Address | str | None = None) -> AnyPackage:
+def load_arm(
+    kind: Packager, case: str, strategy: str, tracking: Address | str | None = None
+) -> Any:
     """The arm of that strategy in the case's latest finished sweep, with any strategy's name.
 
     Of several (seeds, points of a grid) the one that validation chose.
@@ -101,7 +38,8 @@ def load_arm(case: str, strategy: str, tracking: Address | str | None = None) ->
             f"{', '.join(sorted(folders))}."
         )
     config = _config_of(tracker, sweep, case)
-    return package_of(best_outcome(list(map(read_outcome, folders[strategy])), config), config)
+    best = best_outcome(list(map(read_outcome, folders[strategy])), config)
+    return kind.package(best, config)
 
 
 def read_outcome(folder: Path) -> Outcome:

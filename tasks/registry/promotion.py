@@ -11,28 +11,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
-from transformers import PreTrainedModel
 
 import tasks
-from tasks.answering.building import load_trained_answerer, vqa_of
 from tasks.config import CaseConfig
-from tasks.errors import ThawError
 from tasks.evaluation.outcomes import Outcome
-from tasks.language.building import language_of, load_trained_writer
-from tasks.models.base_models import load_tokenizer, locate
 from tasks.registry.judging import judge
-from tasks.registry.kinds import KINDS, Kind
-from tasks.registry.package import Package, PackageInfo
-from tasks.registry.picture_package import PictureInfo, PicturePackage
-from tasks.registry.reward_model import RewardModel, RewardModelInfo
+from tasks.registry.packaging import Packager, Packaging
 from tasks.registry.verify import verify_in_fresh_process
-from tasks.registry.writer import Writer, WriterInfo
-from tasks.rl.building import load_trained_policy, settings_of
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
-from tasks.training.building import load_trained
-
-AnyPackage = Package | Writer | PicturePackage | RewardModel
 
 
 class Promotion(BaseModel):
@@ -55,6 +42,7 @@ class Promotion(BaseModel):
 
 def promote(
     tracker: Tracker,
+    kind: Packager,
     config: CaseConfig,
     best: Outcome,
     base_rate: Outcome,
@@ -68,9 +56,10 @@ def promote(
 
     Args:
         tracker: the store.
+        kind: of the case.
         config: the case.
         best: the arm that validation chose.
-        base_rate: the baseline that predicts label frequencies.
+        base_rate: the outcome that it has to beat.
         test: the test part (columns `id`, `text`, `labels`).
         model_card: Markdown for the version's description.
 
@@ -79,11 +68,12 @@ def promote(
     """
     name = config.registry.name or config.case
     with tracker.alone_with(f"model {name}"):
-        return _promote(tracker, config, best, base_rate, test, model_card, name)
+        return _promote(tracker, kind, config, best, base_rate, test, model_card, name)
 
 
 def _promote(
     tracker: Tracker,
+    kind: Packager,
     config: CaseConfig,
     best: Outcome,
     base_rate: Outcome,
@@ -102,10 +92,10 @@ def _promote(
     judged_before = challenger is not None and challenger.tags.get("thaw.arm") == best.key
     # A challenger may win now where it lost then: the champion is another, or gone.
     known = before["challenger"] if judged_before else None
-    version = known or register(tracker, config, best, test, name)
+    version = known or register(tracker, kind, config, best, test, name)
     try:
         tracker.set_alias(name, "challenger", version)
-        wins, reason = judge(tracker, config, best, base_rate, test, name)
+        wins, reason = judge(tracker, kind, config, best, base_rate, test, name)
         tracker.describe_version(name, version, model_card, {"thaw.verdict": reason})
         if wins:
             tracker.set_alias(name, "champion", version)
@@ -120,18 +110,19 @@ def _promote(
     )
 
 
-def register(tracker: Tracker, config: CaseConfig, best: Outcome, test: TableRef, name: str) -> str:
+def register(
+    tracker: Tracker, kind: Packager, config: CaseConfig, best: Outcome, test: TableRef, name: str
+) -> str:
     """Package the best arm, prove that the package stands by itself, and add it as a version.
 
     Raises:
         ThawError: the package fails its check, or the registry refuses; nothing is left.
     """
     with tempfile.TemporaryDirectory(prefix="thaw-package-") as scratch:
-        package = package_of(best, config)
+        package = kind.package(best, config)
         package.save(Path(scratch) / "package")
-        kind = KINDS[config.task]
-        examples = kind.examples(test)
-        uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2], kind)
+        way, examples = kind.packaging, kind.packaging.examples(test)
+        uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2], way)
         verify_in_fresh_process(tracker, uri, examples, package.predict(examples))
     tags = {
         "thaw.arm": best.key,
@@ -158,95 +149,18 @@ def restore_aliases(tracker: Tracker, name: str, before: dict[str, str]) -> None
             tracker.set_alias(name, alias, version)
 
 
-def package_of(best: Outcome, config: CaseConfig) -> AnyPackage:
-    """The best arm's model with all that answering needs: labels, or text."""
-    if config.task == "vqa":
-        return _picture_package(best, config)
-    if config.task == "preference":
-        return _reward_model(best, config)
-    if config.task not in ("completion", "policy"):
-        return build_package(best, config)
-    if config.task == "policy":
-        spec, model, tokenizer = load_trained_policy(_folder_of(best))
-        language = settings_of(spec)[1]
-    else:
-        spec, model, tokenizer = load_trained_writer(_folder_of(best))
-        language = language_of(spec)
-    info = WriterInfo(
-        case=config.case,
-        data=config.data.without_source(),
-        language=language,
-        arm_key=best.key,
-        strategy=str(best.strategy),
-    )
-    return Writer(info, model, tokenizer)
-
-
-def _picture_package(best: Outcome, config: CaseConfig) -> PicturePackage:
-    spec, answerer, processor = load_trained_answerer(_folder_of(best))
-    info = PictureInfo(
-        case=config.case,
-        arm_key=best.key,
-        strategy=str(best.strategy),
-        vqa=vqa_of(spec),
-        temperature=best.temperature,
-    )
-    return PicturePackage(info, answerer, processor)
-
-
-def _reward_model(best: Outcome, config: CaseConfig) -> RewardModel:
-    spec, model = load_trained(_folder_of(best))
-    info = RewardModelInfo(
-        case=config.case,
-        max_length=spec.model.max_length,
-        data=config.data.without_source(),
-        arm_key=best.key,
-        strategy=str(best.strategy),
-    )
-    return RewardModel(info, model, load_tokenizer(locate(spec.model.base)))
-
-
-def _folder_of(best: Outcome) -> Path:
-    if best.folder is None:
-        raise ThawError(f"{best.name} is no trained arm, so there is nothing to register.")
-    return Path(best.folder)
-
-
-def build_package(
-    best: Outcome, config: CaseConfig, backbone: PreTrainedModel | None = None
-) -> Package:
-    """The best arm's model with all that prediction needs.
-
-    `backbone` is the base model where it is in memory already, see `load_trained`.
-    """
-    spec, model = load_trained(_folder_of(best), backbone)
-    info = PackageInfo(
-        case=config.case,
-        task=config.task,
-        labels=spec.labels,
-        thresholds=best.thresholds,
-        temperature=best.temperature,
-        max_length=spec.model.max_length,
-        prompt_end=spec.model.prompt_end,
-        data=config.data.without_source(),
-        arm_key=best.key,
-        strategy=str(best.strategy),
-    )
-    return Package(info, model, load_tokenizer(locate(spec.model.base)))
-
-
 def log_model(
-    tracker: Tracker, best: Outcome, package: Path, examples: list[Any], kind: Kind
+    tracker: Tracker, best: Outcome, package: Path, examples: list[Any], way: Packaging
 ) -> tuple[str, str]:
     """Log the package as a pyfunc under the arm's run; returns its URI and logged-model id."""
     return tracker.log_pyfunc(
         best.run_id,
         name="model",
-        python_model=str(Path(__file__).with_name(kind.file)),
+        python_model=str(Path(__file__).with_name(way.file)),
         artifacts={"package": str(package)},
         code_paths=[str(Path(str(tasks.__file__)).parent)],
-        pip_requirements=kind.requirements,
+        pip_requirements=way.requirements,
         # With it MLflow infers the signature from the type hints of the packaged file; the values
         # given here become the parameters' defaults.
-        input_example=(examples, kind.params),
+        input_example=(examples, way.params),
     )

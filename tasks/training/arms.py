@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -193,7 +193,7 @@ def plan_arms(
     labels: list[str],
     parts: Mapping[str, TableRef],
     fold: int | None = None,
-    reward_digests: Sequence[str] = (),
+    sections: Callable[[CaseConfig], Mapping[str, Any]] = lambda made: {},
 ) -> list[ArmSpec]:
     """All arms of a sweep: strategies x seeds x grid, in that order.
 
@@ -203,7 +203,7 @@ def plan_arms(
         labels: the labels in column order; none in cases that write.
         parts: `train`, `validation` and `test`.
         fold: the number of the fold, where the parts are those of one.
-        reward_digests: of the model behind each reward.
+        sections: the case at a point of its grid -> what arms of its kind alone have.
 
     Raises:
         RequestError: `data.positive` is not one of two labels, or the labels of an ordered case
@@ -225,13 +225,8 @@ def plan_arms(
             positive=positive,
             scale=scale,
             calibrate=config.evaluation.calibrate,
-            language=config.language if config.task in ("completion", "policy") else None,
-            preference=made.preference if config.task == "preference" else None,
-            rl=made.rl if config.task == "policy" else None,
-            rewards=config.rewards,
-            reward_digests=tuple(reward_digests),
-            vqa=made.vqa if config.task == "vqa" else None,
             fold=fold,
+            **sections(made),
             **parts,
         )
         for strategy in config.strategies

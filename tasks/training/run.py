@@ -105,6 +105,59 @@ class Learner(ABC, Generic[M]):
         """Ask the model validation, fit what is fitted, and only then ask test."""
 
 
+class ArmRun(Generic[M]):
+    """One arm on its way to its outcome: first `train`, then `evaluate`, in one process.
+
+    Args:
+        spec: what to train on what.
+        learner: makes the kind's learner.
+    """
+
+    def __init__(self, spec: ArmSpec, learner: Callable[[ArmSpec], Learner[M]]) -> None:
+        self.spec = spec
+        self._make = learner
+
+    def train(
+        self,
+        log: LogMetrics,
+        logged_until: LastStep = lambda metric: -1,
+        depths: Iterable[Depth] = (),
+    ) -> None:
+        """Train, from the last checkpoint where there is one, and save what was trained.
+
+        Arguments and errors are those of `train_arm`.
+        """
+        self.learner = self._make(self.spec)
+        set_seed(self.spec.seed)
+        with PeakMemory() as memory:
+            self.model = self.learner.build()
+            freezing = self.learner.freeze(self.model)
+            require_disk(self.spec, freezing)
+            self.course = self.learner.learn(self.model, log, logged_until, depths)
+            refuse_runaway(self.spec, self.course, self.learner.guessing)
+        saved_bytes = save_trained(self.spec, self.model)
+        self.costs = {
+            "cost/trainable_parameters": float(freezing.trainable),
+            "cost/total_parameters": float(freezing.total),
+            "cost/trainable_share": freezing.share,
+            "cost/train_seconds": self.course.seconds,
+            "cost/examples_per_second": self.course.examples / max(self.course.seconds, 1e-9),
+            "cost/peak_memory_mb": memory.megabytes,
+            "cost/saved_bytes": float(saved_bytes),
+            **self.course.costs,
+        }
+
+    def evaluate(self, run_id: str) -> Outcome:
+        """Read validation, then test, and keep what the arm came to."""
+        found, course = self.learner.evaluate(self.model), self.course
+        found.metrics |= self.costs
+        outcome = outcome_of(self.spec, run_id, found).model_copy(
+            update={"curve": course.curve, "trunk": course.trunk, "note": course.note}
+        )
+        keep_outcome(self.spec, outcome)
+        return outcome
+
+
 def train_arm(
     spec: ArmSpec,
     run_id: str,
@@ -132,31 +185,9 @@ def train_arm(
     """
     if done := standing_outcome(spec, force):
         return done
-    kind = learner(spec)
-    set_seed(spec.seed)
-    with PeakMemory() as memory:
-        model = kind.build()
-        freezing = kind.freeze(model)
-        require_disk(spec, freezing)
-        course = kind.learn(model, log, logged_until, depths)
-        refuse_runaway(spec, course, kind.guessing)
-    saved_bytes = save_trained(spec, model)
-    found = kind.evaluate(model)
-    found.metrics |= {
-        "cost/trainable_parameters": float(freezing.trainable),
-        "cost/total_parameters": float(freezing.total),
-        "cost/trainable_share": freezing.share,
-        "cost/train_seconds": course.seconds,
-        "cost/examples_per_second": course.examples / max(course.seconds, 1e-9),
-        "cost/peak_memory_mb": memory.megabytes,
-        "cost/saved_bytes": float(saved_bytes),
-        **course.costs,
-    }
-    outcome = outcome_of(spec, run_id, found).model_copy(
-        update={"curve": course.curve, "trunk": course.trunk, "note": course.note}
-    )
-    keep_outcome(spec, outcome)
-    return outcome
+    arm = ArmRun(spec, learner)
+    arm.train(log, logged_until, depths)
+    return arm.evaluate(run_id)
 
 
 def refuse_runaway(spec: ArmSpec, course: Course, guessing: float) -> None:

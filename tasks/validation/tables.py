@@ -26,13 +26,16 @@ from tasks.config import CaseConfig
 JOINT = ", "
 
 
-def example_table(examples: pd.DataFrame, config: CaseConfig) -> pd.DataFrame:
+def example_table(
+    examples: pd.DataFrame, config: CaseConfig, labels_are_texts: bool = False
+) -> pd.DataFrame:
     """`examples` in the form that expectations are checked on (see the module's docstring).
 
     Args:
         examples: all prepared rows: `row` (int), `id` (str), a string column for each role,
             `text` (str), and `labels` (list of str) where the case has labels.
         config: the case; its `data.labels` closes the set of labels.
+        labels_are_texts: each is looked at as TeX.
 
     Returns:
         A new table with a fresh index and the rows in the same order.
@@ -51,7 +54,7 @@ def example_table(examples: pd.DataFrame, config: CaseConfig) -> pd.DataFrame:
         table["labels"] = pd.Series([JOINT.join(row) or None for row in labels], dtype="str")
         table["unknown_labels"] = pd.Series([JOINT.join(x) or None for x in unknown], dtype="str")
         table["label_count"] = pd.Series([len(row) for row in labels], dtype="int64")
-        if config.task == "completion":
+        if labels_are_texts:
             table["tex_fault"] = pd.Series([_tex_fault(row) for row in labels], dtype="str")
     return table
 

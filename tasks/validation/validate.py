@@ -20,7 +20,9 @@ from tasks.validation.tables import example_table, label_table, usable_rows
 MAX_LABELS = 200  # a free-text column taken for labels must not make a report of megabytes
 
 
-def validate(examples: pd.DataFrame, config: CaseConfig) -> ValidationReport:
+def validate(
+    examples: pd.DataFrame, config: CaseConfig, labels_are_texts: bool = False
+) -> ValidationReport:
     """What every expectation of the case's suite finds in `examples`.
 
     Args:
@@ -28,6 +30,7 @@ def validate(examples: pd.DataFrame, config: CaseConfig) -> ValidationReport:
             `text` (str, null where a required role is empty), and `labels` (list of str) where
             the case has labels. It is not changed.
         config: names the suite (by default the case's own) and says which labels are usable.
+        labels_are_texts: a row's label is what is to be written, and there is nothing to count.
 
     Raises:
         RequestError: there is no such suite, or it is wrong.
@@ -40,7 +43,7 @@ def validate(examples: pd.DataFrame, config: CaseConfig) -> ValidationReport:
     if config.data.label_role is None:
         examples = examples.drop(columns="labels", errors="ignore")
     tables = {
-        "examples": example_table(examples, config),
+        "examples": example_table(examples, config, labels_are_texts),
         "labels": label_table(examples, config),
     }
     findings = []
@@ -50,6 +53,7 @@ def validate(examples: pd.DataFrame, config: CaseConfig) -> ValidationReport:
             _finding(expectation, outcome, table, tables[table])
             for expectation, outcome in zip(expectations, outcomes, strict=True)
         ]
+    counted = tables["labels"].head(0) if labels_are_texts else tables["labels"]
     return ValidationReport(
         case=config.case,
         suite=name,
@@ -58,11 +62,8 @@ def validate(examples: pd.DataFrame, config: CaseConfig) -> ValidationReport:
         rows=len(examples),
         usable_rows=usable_rows(examples, tables["labels"]),
         findings=tuple(findings),
-        # Where a model writes, a label is a whole text: there is nothing to count.
-        label_total=0 if config.task == "completion" else len(tables["labels"]),
-        labels=()
-        if config.task == "completion"
-        else _label_counts(tables["labels"].head(MAX_LABELS)),
+        label_total=len(counted),
+        labels=_label_counts(counted.head(MAX_LABELS)),
     )
 
 

@@ -43,7 +43,9 @@ def build_spec(text_encoder: Path, *overrides: str) -> "ArmSpec":
     config = load_case("vqa", "sample", given)
     found = ingest_pictures(config)
     (parts,), _ = split_questions(found.questions, config, found.left_out)
-    return plan_arms(config, parts_digest(config), [], parts)[0]
+    return plan_arms(
+        config, parts_digest(config), [], parts, sections=lambda made: {"vqa": made.vqa}
+    )[0]
 
 
 def save_eyes(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from PIL import Image
 from transformers import ResNetConfig, ResNetModel, ViTModel
 
 from tasks.answering.building import build_answerer, parts_digest
-from tasks.answering.checking import check_pictures
+from tasks.answering.checking import check_decoder, check_pictures
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
 
@@ -34,12 +34,13 @@ def test_what_has_no_meaning_here_is_refused(override: str, wanted: str) -> None
 def test_the_shipped_profiles_are_not_refused(tiny_gpt2: Path) -> None:
     check_pictures(load_case("vqa"))
     check_pictures(load_case("vqa", "book", [f"model.base={tiny_gpt2}"]))
+    check_decoder(load_case("vqa", "book", [f"model.base={tiny_gpt2}"]))
 
 
 def test_answers_have_to_fit_into_the_decoder(tiny_gpt2: Path) -> None:
     long = [f"model.base={tiny_gpt2}", "vqa.max_answer=192"]
     with pytest.raises(RequestError, match="does not fit into the 192 positions"):
-        check_pictures(load_case("vqa", "sample", long))
+        check_decoder(load_case("vqa", "sample", long))
 
 
 @pytest.mark.parametrize(

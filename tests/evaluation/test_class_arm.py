@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from flows.baselines import MAJORITY, TFIDF, _as_outcome, _fit
 from tasks.config import CaseConfig
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.outcomes import read_predictions
 from tasks.evaluation.report import markdown
+from tasks.kinds.labels.references import MAJORITY, TFIDF, as_outcome, fit
 from tasks.storage import TableRef, put_table
 from tasks.training.arms import ArmSpec
 from tasks.training.labels import LabelLearner
@@ -49,7 +49,7 @@ def test_an_arm_of_two_classes_is_selected_and_compared_by_its_positive_class(
     assert arm.thresholds == ()
     assert any("val/f1" in point.metrics for point in arm.curve)
     baselines = [
-        _as_outcome(name, _fit(name, spam_config, spec), spec, "run") for name in (MAJORITY, TFIDF)
+        as_outcome(name, fit(name, spam_config, spec), spec, "run") for name in (MAJORITY, TFIDF)
     ]
     majority, tfidf = baselines
     assert majority.metrics["test/accuracy"] == 18 / 24

@@ -8,16 +8,16 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from tiny import check_case, draw_all
 
 from tasks.config import CaseConfig
 from tasks.errors import RequestError
 from tasks.evaluation.bootstrap import intervals, resample
-from tasks.evaluation.comparison import check_metric_names, compare
+from tasks.evaluation.comparison import compare
 from tasks.evaluation.confusion import confusion, reliability_bins
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.label_table import per_label
 from tasks.evaluation.outcomes import Outcome, read_predictions
-from tasks.evaluation.plots import draw_all
 from tasks.evaluation.report import html, markdown, terminal
 from tasks.evaluation.weighted import metric_names
 from tasks.evaluation.wording import lower_is_better, metric_title
@@ -89,8 +89,8 @@ def test_five_classes_need_no_positive_one(
 def test_metrics_of_the_other_task_are_refused(
     config: CaseConfig, spam_config: CaseConfig, stars_config: CaseConfig
 ) -> None:
-    check_metric_names(spam_config)
-    check_metric_names(stars_config)
+    check_case(spam_config)
+    check_case(stars_config)
     for other, metric, message in (
         (config, "val/accuracy", "names val/accuracy, which is not measured"),
         (spam_config, "val/f1_micro", r"did you mean val/f1_macro\?"),
@@ -99,7 +99,7 @@ def test_metrics_of_the_other_task_are_refused(
     ):
         training = other.training.model_copy(update={"select_by": metric})
         with pytest.raises(RequestError, match=message):
-            check_metric_names(other.model_copy(update={"training": training}))
+            check_case(other.model_copy(update={"training": training}))
 
 
 def test_a_positive_label_that_the_data_lacks_is_refused(

@@ -2,11 +2,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from tiny import check_case
 
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
-from tasks.evaluation.comparison import best_outcome, check_metric_names, compare
+from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 
@@ -222,4 +223,4 @@ def test_no_arm_or_no_selection_figure_is_an_error(
 )
 def test_an_unknown_metric_is_refused_with_the_nearest_name(override: str, message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        check_metric_names(load_case("genre", overrides=[override]))
+        check_case(load_case("genre", overrides=[override]))

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error
+from tiny import check_case
 
 from tasks.config import CaseConfig
 from tasks.errors import RequestError
 from tasks.evaluation.baselines import always_the_mean, majority
 from tasks.evaluation.bootstrap import differences, intervals, resample
-from tasks.evaluation.comparison import best_outcome, check_metric_names, compare
+from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.metrics import compute
 from tasks.evaluation.ordinal import OF_SCALE, ordinal_metrics, scale_of
 from tasks.evaluation.outcomes import Outcome
@@ -193,7 +194,7 @@ def outcomes(make_classified: MakeOutcome) -> list[Outcome]:
 def test_the_least_error_is_chosen_and_called_better(
     ordered: CaseConfig, outcomes: list[Outcome]
 ) -> None:
-    check_metric_names(ordered)
+    check_case(ordered)
     assert best_outcome(outcomes, ordered).name == "full"
     comparison = compare(outcomes, ordered, ["1", "2", "3", "4", "5"])
     assert comparison.best == "full"
@@ -223,4 +224,4 @@ def test_intervals_hold_the_figure_and_an_error_may_exceed_one(
 def test_a_scale_metric_of_an_unordered_case_says_what_it_needs(stars_config: CaseConfig) -> None:
     evaluation = stars_config.evaluation.model_copy(update={"primary": "test/mae"})
     with pytest.raises(RequestError, match=r"evaluation\.primary.*evaluation\.ordered=true"):
-        check_metric_names(stars_config.model_copy(update={"evaluation": evaluation}))
+        check_case(stars_config.model_copy(update={"evaluation": evaluation}))

@@ -9,12 +9,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Annotation, Text
+from tiny import draw_all
 
 from tasks.config import CaseConfig
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.labelling import label_points, spread
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.plots import draw_all, learning_curves, quality_against_cost
+from tasks.evaluation.plots import learning_curves, quality_against_cost
 from tasks.evaluation.prediction_plots import precision_recall
 
 MakeOutcome = Callable[..., Outcome]

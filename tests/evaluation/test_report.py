@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+from tiny import draw_all
 
 from tasks.config import CaseConfig
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome, read_predictions
-from tasks.evaluation.plots import draw_all
 from tasks.evaluation.report import html, markdown, per_label, terminal
 from tasks.evaluation.wording import amount, figure, metric_title, ratio, signed
 

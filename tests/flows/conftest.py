@@ -18,7 +18,7 @@ def prefect_server() -> Iterator[None]:
     Two things that cost every run a second are done without: heartbeats, and collecting the
     objects that the libraries made when they were imported.
     """
-    import flows.supervised  # noqa: F401
+    import flows.chain  # noqa: F401
 
     gc.freeze()
     with (

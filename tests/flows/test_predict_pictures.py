@@ -11,7 +11,7 @@ from genre_runs import Answer, Store, home, thaw
 from PIL import Image
 from registry.picture_parts import content, picture, tiny_package
 
-from tasks.registry.kinds import KINDS
+from tasks.kinds.kind import kind_of
 
 COLOUR, COUNT = "what colour is it?", "how many are there?"
 
@@ -45,7 +45,7 @@ def registered(migrated_store: Path, tmp_path_factory: pytest.TempPathFactory) -
     with home(folder, migrated_store):
         rows = [(question, str(path)) for question in (COLOUR, COUNT) for path in images.values()]
         test = put_table(pd.DataFrame(rows, columns=["question", "path"]), "test")
-        tracker, kind = Tracker(), KINDS["vqa"]
+        tracker, kind = Tracker(), kind_of("vqa").packaging
         run = tracker.start_run(tracker.experiment("vqa"), "encoders", {}, {})
         best = Outcome(
             name="encoders", kind="arm", run_id=run, metrics={}, validation=test, test=test

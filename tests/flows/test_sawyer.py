@@ -179,4 +179,6 @@ def test_a_stage_alone_says_which_flow_makes_what_it_starts_from(own_home: Path)
     assert "There is no champion of sft yet: `thaw run sft` trains and registers one." in (
         answer.sentence
     )
-    assert Store().sweeps() == []
+    (failed,) = Store().sweeps()
+    assert failed.info.status == "FAILED"
+    assert "thaw run sft" in failed.data.tags["thaw.error"]

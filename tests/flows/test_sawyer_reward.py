@@ -93,7 +93,7 @@ def test_margins_are_a_point_of_the_grid(tiny_reward: tuple[str, ...], own_home:
         ),
     ],
 )
-def test_bad_comparisons_are_a_sentence_and_leave_no_run(
+def test_bad_comparisons_are_a_sentence_and_a_run_that_says_it(
     record: dict[str, Any],
     sentence: str,
     tiny_reward: tuple[str, ...],
@@ -104,7 +104,9 @@ def test_bad_comparisons_are_a_sentence_and_leave_no_run(
     answer = run_reward(*tiny_reward, f"data.path={path}")
     assert answer.code == 2
     assert sentence in answer.sentence
-    assert Store().sweeps() == []
+    (failed,) = Store().sweeps()
+    assert failed.info.status == "FAILED"
+    assert sentence in failed.data.tags["thaw.error"]
 
 
 @pytest.mark.parametrize(

@@ -170,12 +170,14 @@ def test_a_second_run_is_judged_against_the_champion_on_the_same_prompts(
 def test_what_cannot_be_is_refused_before_anything_is_trained(
     override: str, says: str, in_classifiers: Path, quick_summaries: tuple[str, ...]
 ) -> None:
-    before = len(Store().sweeps())
+    before = Store().sweeps()
     more = ("registry.enabled=true",) if "primary" in override else ()
     answer = run_summaries(*quick_summaries, *more, override)
     assert answer.code == 2, answer.err
     assert says in answer.sentence
-    assert len(Store().sweeps()) == before
+    new = Store().sweeps()[len(before) :]
+    assert all(run.info.status == "FAILED" for run in new)
+    assert all(says in run.data.tags["thaw.error"] for run in new)
 
 
 def test_an_article_that_does_not_fit_is_named_or_left_out(

@@ -177,10 +177,12 @@ def test_an_annotation_without_its_question_is_named_or_left_out(
     assert refused.code == 2
     assert "annotation without question" in refused.sentence
     assert "999" in refused.sentence
-    assert not Store().sweeps()
+    (failed,) = Store().sweeps()
+    assert failed.info.status == "FAILED"
+    assert "annotation without question" in failed.data.tags["thaw.error"]
     done = run_vqa(*here, "vqa.on_unmatched=skip")
     assert done.code == 0, done.err
-    text = Store().text(Store().sweeps()[0].info.run_id, "validation/pictures.txt")
+    text = Store().text(Store().sweeps()[-1].info.run_id, "validation/pictures.txt")
     assert "1 annotation without question: 999" in text
 
 

@@ -18,7 +18,7 @@ def register(name: str, package: Any, task: Task, base: str = "", alias: str = "
         base: what its run says that it was trained from.
         alias: that names the version.
     """
-    from tasks.registry.kinds import KINDS
+    from tasks.kinds.kind import kind_of
     from tasks.registry.promotion import log_model
     from tasks.tracking import Tracker
 
@@ -29,7 +29,7 @@ def register(name: str, package: Any, task: Task, base: str = "", alias: str = "
         folder = package.save(Path(scratch) / "package")
         example = [{"question": "a", "answer": "b"}] if task == "preference" else ["a"]
         made = SimpleNamespace(run_id=run_id)
-        uri, model_id = log_model(tracker, made, folder, example, KINDS[task])
+        uri, model_id = log_model(tracker, made, folder, example, kind_of(task).packaging)
     tracker.finish(run_id)
     version = tracker.create_version(name, uri, run_id, model_id, {})
     tracker.set_alias(name, alias, version)
@@ -39,10 +39,10 @@ def register(name: str, package: Any, task: Task, base: str = "", alias: str = "
 def saved(package: Any, task: Task, folder: Path) -> Path:
     """A package in a folder as MLflow loads it, without a store; returns `folder / "model"`."""
     import mlflow.pyfunc
+    from tasks.registry.kinds import KINDS
 
     import tasks
     from tasks.registry import promotion
-    from tasks.registry.kinds import KINDS
 
     mlflow.pyfunc.save_model(
         folder / "model",

@@ -15,11 +15,11 @@ from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
+from tasks.kinds.labels import prompts as prompts_module
+from tasks.kinds.labels.prompts import Prompts, build_package
 from tasks.models import base_models
-from tasks.registry import arm_prediction
-from tasks.registry.arm_prediction import Prompts, read_outcome
+from tasks.registry.arm_prediction import read_outcome
 from tasks.registry.package import Package
-from tasks.registry.promotion import build_package
 from tasks.registry.verify import TOLERANCE, largest_difference
 from tasks.training import building
 
@@ -70,7 +70,7 @@ def test_two_prompts_on_one_base_answer_as_their_own_packages(
         loaded.append(located.name)
         return base_models.load_backbone(located, dropout)
 
-    for module in (building, arm_prediction):
+    for module in (building, prompts_module):
         monkeypatch.setattr(module, "load_backbone", load)
     prompts = Prompts(str(tiny_bert))
     for name, outcome in outcomes.items():

@@ -12,6 +12,7 @@ import pytest
 
 from tasks.config.loading import load_case
 from tasks.evaluation.outcomes import Outcome
+from tasks.kinds.kind import kind_of
 from tasks.registry import judging, promotion
 from tasks.storage import TableRef, put_table
 from tasks.tracking import Tracker
@@ -49,19 +50,21 @@ def test_the_alias_ends_on_the_better_of_two_whatever_the_order(
     ready = Barrier(2)
 
     def register(
-        tracker: Tracker, _: Any, best: Outcome, test: TableRef, name: str
+        tracker: Tracker, _k: Any, _c: Any, best: Outcome, test: TableRef, name: str
     ) -> str:  # packaging and its check take seconds, and are not what is raced for here
         source = tracker.client.get_run(best.run_id).info.artifact_uri
         return tracker.create_version(name, source, best.run_id, "", {"thaw.arm": best.key})
 
-    def figure(tracker: Tracker, _c: Any, _b: Any, _t: Any, version: str, name: str) -> float:
+    def figure(
+        tracker: Tracker, _k: Any, _c: Any, _b: Any, _t: Any, version: str, name: str
+    ) -> float:
         standing = tracker.version(name, version)
         assert standing is not None
         return SCORES[standing.tags["thaw.arm"]]
 
     def judge(*arguments: Any) -> tuple[bool, str]:
         verdict = judging.judge(*arguments)
-        time.sleep(1.0 if arguments[2].name == slow else 0.2)
+        time.sleep(1.0 if arguments[3].name == slow else 0.2)
         return verdict
 
     monkeypatch.setattr(promotion, "register", register)
@@ -73,7 +76,9 @@ def test_the_alias_ends_on_the_better_of_two_whatever_the_order(
         run_id = tracker.start_run(tracker.experiment("genre"), name, {}, {})
         best = outcome_of(name, SCORES[name], run_id, table)
         ready.wait()
-        return promotion.promote(tracker, config, best, floor, table, "# Card")
+        return promotion.promote(
+            tracker, kind_of(config.task), config, best, floor, table, "# Card"
+        )
 
     with ThreadPoolExecutor(2) as pool:
         made = dict(zip(SCORES, pool.map(sweep, SCORES), strict=True))

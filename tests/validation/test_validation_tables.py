@@ -89,6 +89,6 @@ def test_label_counts_are_those_of_a_plain_count(labels: list[list[str]]) -> Non
 
 def test_where_a_model_writes_each_completion_is_looked_at_as_tex() -> None:
     examples = labelled([["x^2"], [r"\frac{1}{2"], []])
-    table = example_table(examples, load_case("latex"))
+    table = example_table(examples, load_case("latex"), labels_are_texts=True)
     assert table["tex_fault"].isna().tolist() == [True, False, True]
     assert "tex_fault" not in example_table(examples, config())

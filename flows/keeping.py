@@ -1,79 +1,22 @@
-"""The steps that the chains of every kind of case share, and what a chain comes to."""
+"""What a sweep's run and Prefect keep of validation and comparison."""
 
 import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from prefect import task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
-from pydantic import BaseModel, ConfigDict
 
 from flows.sweep import Sweep
 from tasks.config import CaseConfig
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.report import markdown
-from tasks.ingestion.ingest import ingest
-from tasks.ingestion.prepare import prepare
-from tasks.registry.promotion import Promotion, promote
-from tasks.storage import TableRef
 from tasks.tracking import git_commit
 from tasks.training.arms import ArmSpec
 from tasks.validation.findings import ValidationReport
 from tasks.validation.report import render_html, render_markdown
-from tasks.validation.validate import validate
-
-
-class SweepResult(BaseModel):
-    """What a flow run came to: the comparison, and what became of the best arm."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    case: str
-    run_id: str
-    reused: bool
-    comparison: Comparison
-    promotion: Promotion | None
-
-
-def swept(
-    config: CaseConfig, sweep: Sweep, comparison: Comparison, promotion: Promotion | None
-) -> SweepResult:
-    """What the chain of a sweep came to."""
-    return SweepResult(
-        case=config.case,
-        run_id=sweep.run_id,
-        reused=sweep.finished,
-        comparison=comparison,
-        promotion=promotion,
-    )
-
-
-@task(name="ingest", cache_policy=NO_CACHE)
-def ingest_data(config: CaseConfig) -> TableRef:
-    """Fetch and read the source; the result is a stored table of its roles."""
-    language = config.language
-    raw = ingest(config.data, config.split.seed, (language.source_name, language.target_name))
-    get_run_logger().info("%s rows from %s", f"{raw.rows:,}", raw.origin)
-    return raw
-
-
-@task(name="validate", cache_policy=NO_CACHE)
-def validate_data(raw: TableRef, config: CaseConfig, sweep: Sweep) -> TableRef:
-    """Check the rows against the case's suite; keep the report; stop here if it blocks.
-
-    Raises:
-        RequestError: a blocking expectation failed; names it, the column, counts and rows.
-    """
-    prepared = prepare(raw, config.data)
-    if sweep.finished:
-        return prepared
-    keep_validation(validate(prepared.read(), config), raw.origin, config, sweep)
-    return prepared
 
 
 def keep_validation(
@@ -146,29 +89,3 @@ def _link_run(config: CaseConfig, sweep: Sweep) -> None:
     if sweep.tracker.uri.startswith("http"):
         address = f"{sweep.tracker.address}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}"
         create_link_artifact(key=artifact_key(config, "run"), link=address, link_text="MLflow run")
-
-
-def promote_best(
-    best: Outcome, floor: Outcome, card: str, config: CaseConfig, spec: ArmSpec, sweep: Sweep
-) -> Promotion:
-    """Register an arm, let it stand for champion, and keep what became of it.
-
-    Args:
-        best: the arm that validation chose.
-        floor: the outcome that it has to beat.
-        card: of the version.
-        config: the case.
-        spec: an arm: it names the test part.
-        sweep: the open sweep.
-
-    Raises:
-        ThawError: the packaged model failed its check, or the registry refused; nothing is left.
-    """
-    promotion = promote(sweep.tracker, config, best, floor, spec.test, card)
-    tags: dict[str, Any] = {
-        "thaw.registered": f"{promotion.name} version {promotion.version}",
-        "thaw.verdict": promotion.reason,
-    }
-    sweep.tracker.set_tags(sweep.run_id, tags)
-    get_run_logger().info("%s: %s", promotion.status, promotion.reason)
-    return promotion

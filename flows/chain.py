@@ -1,0 +1,312 @@
+"""The chain of every case, as Prefect tasks over stored references.
+
+    fetch -> ingest -> validate -> split -> train the arms -> compare -> register
+
+What only one kind of case knows, its object does (`tasks/kinds/kind.py`); here no kind has a name.
+A task is a few lines around plain functions that tests call directly.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from prefect import Flow, flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+from pydantic import BaseModel, ConfigDict
+
+from flows.arms import run_arms
+from flows.hosted import local_part, run_hosted, start_hosted
+from flows.keeping import keep_comparison, keep_validation, provenance
+from flows.overrides import Overrides, as_mapping
+from flows.recording import in_own_run
+from flows.sweep import Sweep, open_sweep
+from tasks.config import CaseConfig
+from tasks.config.loading import load_case
+from tasks.evaluation.comparison import best_outcome, compare
+from tasks.evaluation.findings import Comparison
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.plots import draw_common
+from tasks.evaluation.pooling import pool_folds
+from tasks.evaluation.report import html
+from tasks.kinds.kind import kind_of
+from tasks.kinds.values import Arms, Compared, Division, Measuring, Rows, Start
+from tasks.registry.card import model_card
+from tasks.registry.promotion import Promotion, promote
+from tasks.tracking import Tracker
+from tasks.training.arms import ArmSpec, plan_arms
+from tasks.validation.validate import validate
+
+NOT_REGISTERED = (
+    "Nothing is registered: folds measure strategies, and each fold's model has seen only a part "
+    "of the data. Run again without split.folds to register the strategy that you choose."
+)
+
+
+class SweepResult(BaseModel):
+    """What a flow run came to: the comparison, and what became of the best arm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case: str
+    run_id: str
+    reused: bool
+    comparison: Comparison
+    promotion: Promotion | None
+
+
+def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
+    """Run the whole chain for a resolved configuration, inside a flow.
+
+    Raises:
+        RequestError: the request or its data is wrong; nothing was trained.
+        ThawError: a step failed; the same command resumes.
+    """
+    config = kind_of(config.task).check(config)
+    with open_sweep(config, force) as claim:
+        start = fetch(config)
+        raw = ingest_data(start)
+        sweep = claim(start.config, (raw.table.digest, start.digest, *start.evidence))
+        anew = force and not sweep.finished
+        rows = validate_data(raw, start, sweep)
+        division = split_data(rows, start, sweep)
+        specs = plan(rows, division, start)
+        kind_of(config.task).check_parts(specs[0], start.config)
+        hosted = start_hosted(start.config, list(specs[0].labels), division.folds[0], anew)
+        arms = run_arms(specs, sweep, start.config.execution, anew, start.blocks)
+        outcomes = pooled(arms, start, sweep)
+        if hosted is not None:
+            outcomes.append(run_hosted(hosted, sweep))
+        best = best_outcome(outcomes, start.config)
+        made = Arms(tuple(specs), tuple(arms), best)
+        for name in kind_of(config.task).references(start):
+            outcomes.append(run_reference(name, made, start, anew, sweep))
+        compared = compare_arms(outcomes, made, rows, division, start, sweep)
+        promotion = register_best(compared, sweep) if config.registry.enabled else None
+    return SweepResult(
+        case=config.case,
+        run_id=sweep.run_id,
+        reused=sweep.finished,
+        comparison=compared.comparison,
+        promotion=promotion,
+    )
+
+
+@task(name="fetch", cache_policy=NO_CACHE)
+def fetch(config: CaseConfig) -> Start:
+    """Locate the models that the sweep starts from, and fix them for all of it.
+
+    Raises:
+        RequestError: there is no such model, or one that does not go with the case.
+        ThawError: one has to be fetched and cannot be.
+    """
+    start: Start = kind_of(config.task).start(config, Tracker(config.tracking.uri))
+    for name, value in start.params.items():
+        get_run_logger().info("%s: %s", name, value)
+    return start
+
+
+@task(name="ingest", cache_policy=NO_CACHE)
+def ingest_data(start: Start) -> Rows:
+    """Fetch and read the source; the result is a stored table."""
+    raw: Rows = kind_of(start.config.task).ingest(start)
+    logger = get_run_logger()
+    logger.info("%s", raw.told)
+    for line in raw.warnings:
+        logger.warning("%s", line)
+    return raw
+
+
+@task(name="validate", cache_policy=NO_CACHE)
+def validate_data(raw: Rows, start: Start, sweep: Sweep) -> Rows:
+    """Check the rows against the case's suite; keep the report; stop here if it blocks.
+
+    Returns:
+        The rows that can be learned from.
+
+    Raises:
+        RequestError: a blocking expectation failed; names it, the column, counts and rows.
+    """
+    kind, config = kind_of(start.config.task), start.config
+    rows = kind.prepared(raw, config)
+    if not sweep.finished:
+        sweep.tracker.log_params(sweep.run_id, start.params)
+        for path, text in kind.audits(rows).items():
+            sweep.tracker.log_text(sweep.run_id, text, path)
+        report = validate(kind.validated(rows), config, kind.labels_are_texts)
+        keep_validation(report, raw.table.origin, config, sweep)
+    usable: Rows = kind.usable(rows, start)
+    return usable
+
+
+@task(name="split", cache_policy=NO_CACHE)
+def split_data(rows: Rows, start: Start, sweep: Sweep) -> Division:
+    """Cut the usable rows into train, validation and test (of each fold), and prove that nothing
+    leaks.
+
+    Raises:
+        RequestError: there are too few rows, or what must not be divided is too large.
+        ThawError: the leakage check found something on both sides.
+    """
+    config = start.config
+    division = kind_of(config.task).split(rows, config)
+    if not sweep.finished:
+        report = division.report.model_dump_json(indent=2)
+        sweep.tracker.log_text(sweep.run_id, report, "split/report.json")
+        for number, parts in enumerate(division.folds):
+            fold = f"-fold-{number}" if config.split.folds else ""
+            for name, table in parts.items():
+                sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}{fold}")
+    for line in division.told:
+        get_run_logger().info("%s", line)
+    return division
+
+
+def plan(rows: Rows, division: Division, start: Start) -> list[ArmSpec]:
+    """The arms of every fold, one fold after the other; without folds, those of the sweep."""
+    kind, config = kind_of(start.config.task), local_part(start.config)
+    return [
+        spec
+        for number, parts in enumerate(division.folds)
+        for spec in plan_arms(
+            config,
+            start.digest,
+            list(kind.outputs(rows)),
+            parts,
+            number if config.split.folds else None,
+            lambda made: kind.sections(made, start),
+        )
+    ]
+
+
+def pooled(arms: Sequence[Outcome], start: Start, sweep: Sweep) -> list[Outcome]:
+    """Each arm, its folds taken together in a run of their own: the evidence for its figures."""
+    found = []
+    for outcome in pool_folds(arms, kind_of(start.config.task).figures):
+        if not outcome.run_id:  # several folds
+            name = f"{outcome.name} seed={outcome.seed} all folds"
+            outcome = in_own_run(name, "folds", start.config.case, sweep, _under(outcome))
+        found.append(outcome)
+    return found
+
+
+def _under(outcome: Outcome) -> Any:
+    return lambda run_id: outcome.model_copy(update={"run_id": run_id})
+
+
+@task(name="baseline", task_run_name="{name}", cache_policy=NO_CACHE)
+def run_reference(name: str, arms: Arms, start: Start, anew: bool, sweep: Sweep) -> Outcome:
+    """Measure one baseline under a child run of the sweep.
+
+    Args:
+        name: one of the kind's `references`.
+        arms: of the sweep.
+        start: of the sweep.
+        anew: train a finished one again, where it is trained.
+        sweep: the open sweep.
+    """
+    config = start.config
+
+    def measure(run_id: str) -> Outcome:
+        run = Measuring(sweep.tracker, run_id, anew)
+        return kind_of(config.task).measure(name, arms, start, run)
+
+    labels = list(arms.specs[0].labels)
+    return in_own_run(name, "baseline", config.case, sweep, measure, labels)
+
+
+@task(name="compare", cache_policy=NO_CACHE)
+def compare_arms(
+    outcomes: Sequence[Outcome],
+    arms: Arms,
+    rows: Rows,
+    division: Division,
+    start: Start,
+    sweep: Sweep,
+) -> Compared[Any, Any]:
+    """Compare arms and baselines; keep table, page and plots on the parent run.
+
+    Args:
+        outcomes: arms and baselines, folds pooled.
+        arms: every arm by itself, and which was chosen.
+        rows, division, start: what reports and model cards tell of them.
+        sweep: the open sweep.
+    """
+    kind, config = kind_of(start.config.task), start.config
+    found = compare(outcomes, config, kind.classes(arms.specs[0]))
+    found = kind.told(found, outcomes, arms.best)
+    compared = Compared(start, rows, division, arms, tuple(outcomes), found, sweep.run_id)
+    if sweep.finished:
+        return compared
+    extras = kind.extras(compared)
+    for path, text in extras.files.items():
+        sweep.tracker.log_text(sweep.run_id, text, path)
+    plots = draw_common(found, arms.outcomes, kind.curves) | extras.plots
+    page = html(
+        found,
+        plots,
+        extras.labels,
+        f"{config.case}: {config.title}",
+        provenance(config, arms.specs[0], sweep),
+        extras.answers,
+        extras.sheets,
+        extras.texts,
+    )
+    keep_comparison(found, page, plots, arms.best, config, sweep)
+    return compared
+
+
+@task(name="register", cache_policy=NO_CACHE)
+def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | None:
+    """Register the arm that validation chose and let it stand for champion.
+
+    It has to beat its kind's floor, and the standing champion. After a cross-validation there is
+    none.
+
+    Raises:
+        ThawError: the packaged model failed its check, or the registry refused; nothing is left.
+    """
+    config, best, tracker = compared.config, compared.arms.best, sweep.tracker
+    if config.split.folds:
+        get_run_logger().warning(NOT_REGISTERED)
+        tracker.set_tags(sweep.run_id, {"thaw.verdict": NOT_REGISTERED})
+        return None
+    kind = kind_of(config.task)
+    floor = kind.floor(compared.outcomes, compared.start)
+    card = model_card(config, best, compared.comparison, sweep.run_id, kind.card(compared))
+    promotion = promote(tracker, kind, config, best, floor, compared.arms.specs[0].test, card)
+    registered = f"{promotion.name} version {promotion.version}"
+    tracker.set_tags(
+        sweep.run_id, {"thaw.registered": registered, "thaw.verdict": promotion.reason}
+    )
+    get_run_logger().info("%s: %s", promotion.status, promotion.reason)
+    return promotion
+
+
+def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
+    """The flow of a case, as an entrypoint of its own: `flows/<case>.py:<case>`.
+
+    Args:
+        case: its name.
+        does: what it compares, as the Prefect UI shows it.
+        module: the name of the module that holds it.
+    """
+
+    def run(
+        profile: Literal["sample", "book"] = "sample",
+        overrides: Overrides = Overrides(),  # noqa: B008 - frozen, and the form needs the default
+        force: bool = False,
+    ) -> SweepResult:
+        return run_case(load_case(case, profile, as_mapping(overrides)), force)
+
+    run.__name__ = run.__qualname__ = case
+    run.__module__, run.__doc__ = module, does + _REST
+    return flow(name=case, flow_run_name=f"{case}-{{profile}}", validate_parameters=True)(run)
+
+
+_REST = """ and register the best arm.
+
+Args:
+    profile: `sample` (what ships with Thaw) or `book` (the chapter's models and data).
+    overrides: configuration fields to change for this run; others stay as `conf/` has them.
+    force: train finished arms anew.
+"""

@@ -1,0 +1,1 @@
+"""Kinds of cases: a folder each, behind the contract of `kind.py`."""

@@ -1,0 +1,271 @@
+"""What a kind of case has to know: the contract between the chain and five sorts of answers.
+
+    kind = kind_of(config.task)
+    config = kind.check(config)
+    start = kind.start(config, tracker)
+
+`flows/chain.py` runs every case by it and knows no kind by name. A kind is looked up by the YAML's
+`task:` and imported then, since each pulls in libraries that the others can do without; what
+travels between processes is that name, never the object.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Generic
+
+import pandas as pd
+
+from tasks.config import CaseConfig
+from tasks.config.base import Task
+from tasks.errors import RequestError, ThawError
+from tasks.evaluation.findings import Comparison
+from tasks.evaluation.naming import check_metric_names
+from tasks.evaluation.outcomes import Outcome
+from tasks.kinds.values import (
+    Arms,
+    Compared,
+    Division,
+    Extras,
+    Measuring,
+    R,
+    Records,
+    S,
+)
+from tasks.registry.fresh import FreshModel
+from tasks.registry.packaging import Packaging
+from tasks.storage import TableRef
+from tasks.tracking import Tracker
+from tasks.training.arms import ArmSpec
+from tasks.training.run import Learner
+
+KINDS: dict[Task, str] = {
+    "multi_label": "tasks.kinds.labels.kind:multi_label",
+    "single_label": "tasks.kinds.labels.kind:single_label",
+    "completion": "tasks.kinds.writing.kind:writing",
+    "preference": "tasks.kinds.ranking.kind:ranking",
+    "policy": "tasks.kinds.policy.kind:policy",
+    "vqa": "tasks.kinds.pictures.kind:pictures",
+}
+"""The YAML's `task:` -> where its kind stands."""
+
+
+class Kind(ABC, Generic[S, R]):
+    """One sort of answer."""
+
+    packaging: Packaging
+    """How MLflow runs its packages."""
+    labels_are_texts = False
+    """Whether what a row is labelled with is to be written."""
+    beams = False
+    """Whether `thaw predict --beams` means something."""
+    curves: tuple[str, ...] = ("train/loss", "val/loss")
+    """What is drawn over the epochs, beside the metric that selects."""
+
+    # --- before anything is fetched
+
+    def check(self, config: CaseConfig) -> CaseConfig:
+        """The case as it is run; refuses what cannot be.
+
+        Raises:
+            RequestError: the first thing that means nothing here.
+        """
+        check_metric_names(
+            config, self.metrics(config), self.selecting(config), self.needs_of_metric
+        )
+        return config
+
+    @abstractmethod
+    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+        """Short names of what is measured on the test part."""
+
+    def selecting(self, config: CaseConfig) -> tuple[str, ...]:
+        """Those of them that are measured on validation, too, and so can choose an arm."""
+        return self.metrics(config)
+
+    def needs_of_metric(self, name: str) -> str | None:
+        """What a case would need to measure a metric that it does not; None where nothing helps."""
+        return None
+
+    # --- from the source to the arms
+
+    @abstractmethod
+    def start(self, config: CaseConfig, tracker: Tracker) -> S:
+        """Locate what training starts from; what is not on this machine is fetched.
+
+        Raises:
+            RequestError: no such model, or one that does not go with the case.
+            ThawError: it has to be fetched and cannot be.
+        """
+
+    @abstractmethod
+    def ingest(self, start: S) -> R:
+        """Fetch and read the source into a stored table."""
+
+    def prepared(self, raw: R, config: CaseConfig) -> R:
+        """All rows, good and bad, as they are validated."""
+        return raw
+
+    def validated(self, rows: R) -> pd.DataFrame:
+        """What the expectation suite is held against."""
+        return rows.table.read()
+
+    def audits(self, rows: R) -> Mapping[str, str]:
+        """What validation keeps beside the report: path -> text."""
+        return {}
+
+    def usable(self, rows: R, start: S) -> R:
+        """The rows that can be learned from."""
+        return rows
+
+    @abstractmethod
+    def split(self, rows: R, config: CaseConfig) -> Division:
+        """Divide the rows so that nothing leaks, and store the parts.
+
+        Raises:
+            RequestError: too few rows, or what must not be divided is too large.
+            ThawError: something is on both sides after all.
+        """
+
+    def outputs(self, rows: R) -> tuple[str, ...]:
+        """Names of what the model gives a number for, in their order."""
+        return ()
+
+    def sections(self, made: CaseConfig, start: S) -> dict[str, Any]:
+        """What an arm's specification holds of this kind alone.
+
+        Args:
+            made: the case at a point of its grid.
+            start: of the sweep.
+        """
+        return {}
+
+    def check_parts(self, spec: ArmSpec, config: CaseConfig) -> None:
+        """Refuse parts on which a metric that decides has no value.
+
+        Raises:
+            RequestError: with the part, and what it lacks.
+        """
+
+    @abstractmethod
+    def learner(self, spec: ArmSpec) -> Learner[Any]:
+        """How an arm learns and is judged, for `tasks.training.run.train_arm`."""
+
+    def figures(self, table: TableRef) -> dict[str, float]:
+        """The metrics of a stored test table, for those of several folds taken together.
+
+        Raises:
+            ThawError: no case of this kind has folds.
+        """
+        raise ThawError(f"The case of {table.origin} has no folds to pool.")
+
+    # --- what arms are held against
+
+    @abstractmethod
+    def references(self, start: S) -> tuple[str, ...]:
+        """The baselines, in the order in which tables show them."""
+
+    @abstractmethod
+    def measure(self, name: str, arms: Arms, start: S, run: Measuring) -> Outcome:
+        """Measure one of them on the same rows."""
+
+    @abstractmethod
+    def floor(self, outcomes: Sequence[Outcome], start: S) -> Outcome:
+        """The one that a champion has to beat."""
+
+    def floor_title(self, floor: Outcome) -> str:
+        """How a verdict calls it."""
+        return floor.name
+
+    # --- reports
+
+    def classes(self, spec: ArmSpec) -> list[str]:
+        """The labels that a comparison is about; none where rows have none."""
+        return []
+
+    def told(
+        self, comparison: Comparison, outcomes: Sequence[Outcome], best: Outcome
+    ) -> Comparison:
+        """The comparison with what only this kind has to say."""
+        return comparison
+
+    def extras(self, compared: Compared[S, R]) -> Extras:
+        """What the report has beside the tables and plots of all."""
+        return Extras()
+
+    @abstractmethod
+    def card(self, compared: Compared[S, R]) -> dict[str, str]:
+        """The model card's sections in their order: `registry/card.py` adds those of all."""
+
+    # --- packages
+
+    @abstractmethod
+    def package(self, best: Outcome, config: CaseConfig) -> Any:
+        """A finished arm's model with all that answering needs."""
+
+    @abstractmethod
+    def champion_figure(
+        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+    ) -> float:
+        """The primary figure of a standing champion on the test rows of the best arm.
+
+        `registry/fresh.py` says what a champion of each release can be asked.
+        """
+
+    # --- the command line
+
+    def asked(
+        self, config: CaseConfig, texts: Sequence[str], file: Path | None, images: Sequence[Path]
+    ) -> tuple[Records, list[Any]]:
+        """What `thaw predict` was given: as it is shown, and as the model is asked.
+
+        Raises:
+            RequestError: nothing is asked, or something that this kind does not read.
+        """
+        from tasks.registry.prediction import read_texts
+
+        self.refuse_images(config, images)
+        given = list(texts) + (read_texts(file) if file else [])
+        if not given:
+            raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
+        return [{"text": text} for text in given], given
+
+    def refuse_images(self, config: CaseConfig, images: Sequence[Path]) -> None:
+        """For kinds that read texts alone.
+
+        Raises:
+            RequestError: there is a picture.
+        """
+        if images:
+            raise RequestError(
+                f"--image is for questions about pictures, and {config.case} reads texts."
+            )
+
+    def in_order(self, rows: Records, answers: Records) -> Records:
+        """Each record with its answer, as they are shown."""
+        return [{**row, **answer} for row, answer in zip(rows, answers, strict=True)]
+
+    @abstractmethod
+    def line(self, answer: dict[str, Any]) -> str:
+        """An answer in one line."""
+
+
+@cache
+def kind_of(task: str) -> Kind[Any, Any]:
+    """The kind of a case, imported when it is first asked for."""
+    module, _, name = KINDS[task].partition(":")  # type: ignore[index]
+    found: Kind[Any, Any] = getattr(import_module(module), name)
+    return found
+
+
+def folder_of(best: Outcome) -> Path:
+    """Where a trained arm lies.
+
+    Raises:
+        ThawError: it is none.
+    """
+    if best.folder is None:
+        raise ThawError(f"{best.name} is no trained arm, so there is nothing to register.")
+    return Path(best.folder)

@@ -1,0 +1,1 @@
+"""Cases whose rows have labels: any number each, or one."""

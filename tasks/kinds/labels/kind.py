@@ -1,0 +1,199 @@
+"""Labels: any number a row, or exactly one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tasks.config import CaseConfig
+from tasks.evaluation.calibration_plot import calibration
+from tasks.evaluation.findings import Comparison
+from tasks.evaluation.label_table import per_label
+from tasks.evaluation.metrics import compute, positive_index
+from tasks.evaluation.ordinal import OF_SCALE
+from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.evaluation.plots import drawn
+from tasks.evaluation.prediction_plots import confusion_matrix, precision_recall, reliability
+from tasks.evaluation.weighted import OF_POSITIVE, metric_names
+from tasks.hosted.run import check_hosted
+from tasks.kinds.kind import folder_of
+from tasks.kinds.labels.prompts import build_package
+from tasks.kinds.labels.references import MAJORITY, baseline_names, measure_reference
+from tasks.kinds.texts import TextKind, on_one_base, usable_of
+from tasks.kinds.values import Arms, Compared, Division, Extras, Measuring, Rows, Start
+from tasks.models.base_models import locate
+from tasks.registry.card import data_line, model_line
+from tasks.registry.fresh import FreshModel
+from tasks.registry.package import Package
+from tasks.registry.packaging import Packaging
+from tasks.splitting.parts import split_into_parts
+from tasks.storage import TableRef
+from tasks.tracking import Tracker
+from tasks.training.arms import ArmSpec
+from tasks.training.building import read_spec
+from tasks.training.labels import LabelLearner
+from tasks.training.measurable import check_measurable
+
+
+class _Labels(TextKind[Start]):
+    """What both have in common."""
+
+    packaging = Packaging()
+
+    def check(self, config: CaseConfig) -> CaseConfig:
+        """Metrics, and what a hosted arm needs."""
+        super().check(config)
+        check_hosted(config)
+        return config
+
+    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+        """Those of a positive class or a scale only where the case has one."""
+        evaluation, positive = config.evaluation, config.data.positive
+        return metric_names(config.task, positive is not None, evaluation.ordered)
+
+    def start(self, config: CaseConfig, tracker: Tracker) -> Start:
+        """One base model."""
+        return on_one_base(config, locate(config.model.base))
+
+    def split(self, rows: Rows, config: CaseConfig) -> Division:
+        """Stratified by label."""
+        parts, report = split_into_parts(rows.table, config.split)
+        told = ", ".join(f"{name} {count:,} rows" for name, count in report.parts.items())
+        return Division((parts,), report, (told, *report.notes))
+
+    def outputs(self, rows: Rows) -> tuple[str, ...]:
+        """The labels."""
+        return tuple(usable_of(rows).labels)
+
+    def check_parts(self, spec: ArmSpec, config: CaseConfig) -> None:
+        """Those that lack rows of a class."""
+        check_measurable(config, spec)
+
+    def learner(self, spec: ArmSpec) -> LabelLearner:
+        """A base model under a head."""
+        return LabelLearner(spec)
+
+    def references(self, start: Start) -> tuple[str, ...]:
+        """Rules, the untrained head, TF-IDF."""
+        return baseline_names(start.config)
+
+    def measure(self, name: str, arms: Arms, start: Start, run: Measuring) -> Outcome:
+        """By any arm: it names the parts."""
+        return measure_reference(name, start.config, arms.specs[0], run.tracker, run.run_id)
+
+    def floor(self, outcomes: Sequence[Outcome], start: Start) -> Outcome:
+        """Label frequencies."""
+        return next(outcome for outcome in outcomes if outcome.name == MAJORITY)
+
+    def floor_title(self, floor: Outcome) -> str:
+        """As practitioners say it."""
+        return "the base rate"
+
+    def classes(self, spec: ArmSpec) -> list[str]:
+        """The labels."""
+        return list(spec.labels)
+
+    def plots(
+        self, comparison: Comparison, best: Outcome, labels: Sequence[str]
+    ) -> dict[str, bytes | None]:
+        """Of the chosen arm's predictions."""
+        positive = positive_index(labels, comparison.positive)
+        recall = precision_recall(best, labels, comparison.task, positive)
+        return {"precision_recall.png": recall}
+
+    def extras(self, compared: Compared[Start, Rows]) -> Extras:
+        """How the chosen arm does on each label."""
+        best, labels = compared.arms.best, self.classes(compared.arms.specs[0])
+        table = per_label(best, labels, compared.config.task)
+        return Extras(
+            plots=drawn(self.plots(compared.comparison, best, labels)),
+            files={"comparison/labels.csv": str(table.to_csv())},
+            labels=table,
+        )
+
+    def card(self, compared: Compared[Start, Rows]) -> dict[str, str]:
+        """Labels, and whether probabilities are calibrated."""
+        config, best, usable = compared.config, compared.arms.best, usable_of(compared.rows)
+        spec = compared.arms.chosen[0]
+        rare = ", ".join(f"{label} ({count})" for label, count in usable.rare.items()) or "none"
+        return {
+            "Model": f"{model_line(config, best)} Texts longer than {spec.model.max_length} tokens "
+            "are cut.",
+            "Labels": f"{', '.join(spec.labels)}. Left out because fewer than "
+            f"{config.data.min_label_count} rows carry them: {rare}.",
+            "Data": data_line(config, spec, usable),
+            "Limits": f"{_calibration(config, best)} The figures hold for texts like those of the "
+            "data above; nothing was measured on others.",
+        }
+
+    def package(self, best: Outcome, config: CaseConfig) -> Package:
+        """A classifier."""
+        return build_package(best, config)
+
+    def champion_figure(
+        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+    ) -> float:
+        """A champion with other labels is scored on those that it knows; a label that it does not
+        know counts as never predicted."""
+        rows = test.read(["text"])["text"].tolist()
+        answers = champion.predict(rows, params={"rendered": True})
+        spec, metric = read_spec(folder_of(best)), config.evaluation.primary
+        truth = read_predictions(best.test).truth
+        if metric_is_tuned(metric):  # taken at the champion's own thresholds
+            passing = [
+                [float(label in each["labels"]) for label in spec.labels] for each in answers
+            ]
+            halves = [0.5] * len(spec.labels)
+            figures = compute(config.task, truth, np.array(passing), halves)
+        else:
+            found = [[each["probabilities"].get(x, 0.0) for x in spec.labels] for each in answers]
+            figures = compute(
+                config.task, truth, np.array(found), positive=spec.positive, scale=spec.scale
+            )
+        return figures[metric.removeprefix("test/")]
+
+    def line(self, answer: dict[str, Any]) -> str:
+        """The labels that pass, with their probabilities."""
+        pairs = zip(answer["labels"], answer["scores"], strict=True)
+        return ", ".join(f"{label} {score:.0%}" for label, score in pairs) or "(no label passes)"
+
+
+class _SingleLabel(_Labels):
+    """Exactly one label a row."""
+
+    def needs_of_metric(self, name: str) -> str | None:
+        """A positive class, or a scale."""
+        if name in OF_POSITIVE:
+            return "a positive class: name one of the two labels in data.positive"
+        if name in OF_SCALE:
+            return "labels that are numbers on a scale: say so with evaluation.ordered=true"
+        return None
+
+    def plots(
+        self, comparison: Comparison, best: Outcome, labels: Sequence[str]
+    ) -> dict[str, bytes | None]:
+        """Those of classes as well."""
+        positive, sure = positive_index(labels, comparison.positive), comparison.confidence
+        return super().plots(comparison, best, labels) | {
+            "confusion_matrix.png": confusion_matrix(best, labels, sure),
+            "reliability.png": reliability(best, labels, sure, positive),
+            "calibration.png": calibration(best) if best.temperature != 1.0 else None,
+        }
+
+
+def metric_is_tuned(metric: str) -> bool:
+    """Whether a metric is taken at the model's own thresholds rather than at 0.5."""
+    return metric.endswith("_tuned")
+
+
+def _calibration(config: CaseConfig, best: Outcome) -> str:
+    if not config.evaluation.calibrate:
+        return "Probabilities are not calibrated."
+    return (
+        f"Probabilities are calibrated by a temperature of {best.temperature:.2f}, fitted on "
+        f"validation: the calibration error on test is {best.metrics['test/ece']:.3f}, and was "
+        f"{best.metrics['test/ece_uncalibrated']:.3f} before."
+    )
+
+
+multi_label, single_label = _Labels(), _SingleLabel()

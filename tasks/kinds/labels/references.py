@@ -1,0 +1,102 @@
+"""What labels have to be better than: their frequencies, the mean label of ordered cases, the
+untrained head, TF-IDF with logistic regression. All are measured on the same rows and with
+thresholds tuned in the same way."""
+
+import numpy as np
+
+from tasks.config import CaseConfig
+from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
+from tasks.evaluation.metrics import compute, tune_thresholds
+from tasks.evaluation.outcomes import Outcome, put_predictions
+from tasks.tracking import Tracker
+from tasks.training.arms import ArmSpec
+from tasks.training.encoding import multi_hot
+from tasks.training.labels import untrained_outcome
+
+MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
+MEAN = "always the mean"
+
+
+def baseline_names(config: CaseConfig) -> tuple[str, ...]:
+    """The baselines of a case, in the order in which tables show them."""
+    return (UNTRAINED, MAJORITY, *((MEAN,) if config.evaluation.ordered else ()), TFIDF)
+
+
+def measure_reference(
+    name: str, config: CaseConfig, spec: ArmSpec, tracker: Tracker, run_id: str
+) -> Outcome:
+    """Measure one of them.
+
+    Args:
+        name: one of `baseline_names`.
+        config: the case.
+        spec: any arm of the sweep: it names the parts, and the head that is left untrained.
+        tracker, run_id: the run that will hold the evidence.
+    """
+    if name == UNTRAINED:
+        return untrained_outcome(spec, run_id)
+    baseline = fit(name, config, spec)
+    tracker.log_params(run_id, baseline.settings)
+    return as_outcome(name, baseline, spec, run_id)
+
+
+def fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
+    """A baseline that is no model of a transformer, fitted on the training part."""
+    labels = list(spec.labels)
+    train, validation, test = (
+        table.read(["text", "labels"]) for table in (spec.train, spec.validation, spec.test)
+    )
+    train_truth = multi_hot(train["labels"].tolist(), labels)
+    if name == MAJORITY:
+        return majority(train_truth, len(validation), len(test))
+    if name == MEAN and spec.scale is not None:
+        return always_the_mean(train_truth, spec.scale, len(validation), len(test))
+    return tfidf_logistic(
+        train["text"].tolist(),
+        train_truth,
+        validation["text"].tolist(),
+        multi_hot(validation["labels"].tolist(), labels),
+        test["text"].tolist(),
+        config.evaluation.baseline_c,
+        config.training.select_by,
+        config.task,
+        spec.positive,
+        spec.scale,
+    )
+
+
+def as_outcome(name: str, baseline: Baseline, spec: ArmSpec, run_id: str) -> Outcome:
+    """Its figures and predictions, thresholds tuned on validation as an arm's are."""
+    metrics = {
+        "cost/train_seconds": baseline.seconds,
+        "cost/trainable_parameters": float(baseline.parameters),
+    }
+    tables = {}
+    thresholds: tuple[float, ...] = ()
+    for part, short in (("validation", "val"), ("test", "test")):
+        frame = getattr(spec, part).read(["id", "labels"])
+        truth = multi_hot(frame["labels"].tolist(), list(spec.labels))
+        probabilities: np.ndarray = getattr(baseline, part)
+        if part == "validation" and spec.task == "multi_label":
+            thresholds = tune_thresholds(truth, probabilities)
+        figures = compute(
+            spec.task,  # type: ignore[arg-type]
+            truth,
+            probabilities,
+            thresholds or None,
+            spec.positive,
+            spec.scale,
+        )
+        metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
+        tables[part] = put_predictions(
+            frame["id"].tolist(), truth, probabilities, f"{name} on {part}"
+        )
+    return Outcome(
+        name=name,
+        kind="baseline",
+        run_id=run_id,
+        metrics=metrics,
+        thresholds=thresholds,
+        validation=tables["validation"],
+        test=tables["test"],
+    )

@@ -1,0 +1,1 @@
+"""Cases whose model learns from rewards."""

@@ -1,0 +1,1 @@
+"""Cases that learn which of two answers is better."""

@@ -1,0 +1,63 @@
+"""What kinds share whose rows are texts, with what belongs to them, on one base model."""
+
+from typing import Any, Generic
+
+from tasks.config import CaseConfig
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.prepare import prepare
+from tasks.ingestion.usable import Usable, usable_examples
+from tasks.kinds.kind import Kind
+from tasks.kinds.values import Division, Rows, S, Start
+from tasks.language.parts import split_pairs
+from tasks.models.base_models import LocatedModel, block_count, context_of
+from tasks.training.arms import check_strategies
+
+
+class TextKind(Kind[S, Rows], Generic[S]):
+    """Rows of texts."""
+
+    def ingest(self, start: S) -> Rows:
+        """Fetch and read the source; the table has its roles."""
+        config, language = start.config, start.config.language
+        names = (language.source_name, language.target_name)
+        raw = ingest(config.data, config.split.seed, names)
+        return Rows(raw, f"{raw.rows:,} rows from {raw.origin}")
+
+    def prepared(self, raw: Rows, config: CaseConfig) -> Rows:
+        """Texts cleaned and put into the case's template."""
+        return Rows(prepare(raw.table, config.data))
+
+    def usable(self, rows: Rows, start: S) -> Rows:
+        """Those with a text, and a label where the case has some."""
+        table, usable = usable_examples(rows.table, start.config.data)
+        return Rows(table, usable=usable)
+
+    def split(self, rows: Rows, config: CaseConfig) -> Division:
+        """By what is asked: rows of one prompt, or nearly one, stay in one part."""
+        folds, report = split_pairs(rows.table, config.split)
+        return Division(tuple(map(dict, folds)), report, tuple(_told(report.parts, report)))
+
+
+def _told(parts: tuple[dict[str, int], ...], report: Any) -> list[str]:
+    lines = []
+    for number, sizes in enumerate(parts):
+        where = f"fold {number}: " if report.folds else ""
+        lines.append(where + ", ".join(f"{name} {rows:,}" for name, rows in sizes.items()))
+    return [*lines, *report.notes]
+
+
+def on_one_base(config: CaseConfig, located: LocatedModel) -> Start:
+    """The start of a case that trains one base model.
+
+    Raises:
+        RequestError: a strategy that the model cannot take.
+    """
+    blocks = block_count(located)
+    check_strategies(config.strategies, blocks, context_of(located), config.training.trunk)
+    return Start(config, located.digest, blocks)
+
+
+def usable_of(rows: Rows) -> Usable:
+    """What is known of the rows once they are usable."""
+    assert rows.usable is not None  # noqa: S101 - the chain validates before it splits
+    return rows.usable

@@ -1,0 +1,1 @@
+"""Cases that learn to write a text."""
