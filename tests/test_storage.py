@@ -173,3 +173,12 @@ def test_too_little_space_says_how_much_is_needed_and_where(
     with pytest.raises(RequestError, match=r"Checkpoints need 6 MB below .*not/yet, and 5 MB are"):
         require_free_space(folder, 6 * 10**6, "Checkpoints")
     assert set(asked) == {tmp_path}  # the folder itself need not exist
+
+
+def test_a_reference_may_go_by_another_digest_than_that_of_all_its_rows() -> None:
+    """Questions do, whose digest leaves out where the pictures lie."""
+    stored = put_table(pd.DataFrame({"id": ["a"]}), "by hand").model_copy(
+        update={"digest": "0" * 64}
+    )
+    assert stored.is_whole()
+    assert stored.read()["id"].tolist() == ["a"]
