@@ -4,6 +4,7 @@ On a real PostgreSQL, which refuses what is too long, and on SQLite, which would
 """
 
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,5 +196,8 @@ def test_parameters_at_prefects_limit_pass_and_one_byte_more_is_a_sentence() -> 
 
 
 def test_a_database_without_its_driver_says_how_to_get_it() -> None:
-    with pytest.raises(ThawError, match=r"needs the database driver psycopg2.*thaw\[postgres\]"):
-        Tracker("postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as answering,
+        pytest.raises(ThawError, match=r"needs the database driver psycopg2.*thaw\[postgres\]"),
+    ):
+        Tracker(f"postgresql+psycopg2://nobody@127.0.0.1:{answering.getsockname()[1]}/none")
