@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.arms import run_arms
 from flows.hosted import local_part, run_hosted, start_hosted
-from flows.keeping import keep_comparison, keep_validation, provenance
+from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
 from flows.overrides import Overrides, as_mapping
 from flows.recording import in_own_run
 from flows.sweep import Sweep, open_sweep
@@ -133,6 +133,9 @@ def validate_data(raw: Rows, start: Start, sweep: Sweep) -> Rows:
         for path, text in kind.audits(rows).items():
             sweep.tracker.log_text(sweep.run_id, text, path)
         report = validate(kind.validated(rows), config, kind.labels_are_texts)
+        reading = kind.reading(rows.table, config)
+        if reading is not None:
+            report = with_reading(report, reading)
         keep_validation(report, raw.table.origin, config, sweep)
     usable: Rows = kind.usable(rows, start)
     return usable
@@ -246,7 +249,9 @@ def compare_arms(
         plots,
         extras.labels,
         f"{config.case}: {config.title}",
-        provenance(config, arms.specs[0], sweep),
+        provenance(
+            config, arms.specs[0], sweep, kind_of(config.task).reading(arms.specs[0].train, config)
+        ),
         extras.answers,
         extras.sheets,
         extras.texts,

@@ -15,8 +15,32 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.report import markdown
 from tasks.tracking import git_commit
 from tasks.training.arms import ArmSpec
-from tasks.validation.findings import ValidationReport
+from tasks.training.reading import Reading
+from tasks.validation.findings import Finding, ValidationReport
 from tasks.validation.report import render_html, render_markdown
+
+
+def with_reading(report: ValidationReport, reading: Reading) -> ValidationReport:
+    """A validation report that says, too, what the base model's tokenizer makes of the texts."""
+    found = tuple(
+        Finding(
+            severity="block" if reading.blocks and place == 0 else "warn",
+            passed=False,
+            expectation="tokens of the base model",
+            table="examples",
+            column="text",
+            sentence=sentence,
+            advice="",
+            checked=reading.texts,
+            unexpected=None,
+            share=None,
+            observed=None,
+            offenders=(),
+        )
+        for place, sentence in enumerate(reading.warnings)
+    )
+    passed = report.passed and not reading.blocks
+    return report.model_copy(update={"findings": report.findings + found, "passed": passed})
 
 
 def keep_validation(
@@ -65,8 +89,11 @@ def keep_comparison(
     _link_run(config, sweep)
 
 
-def provenance(config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> dict[str, str]:
+def provenance(
+    config: CaseConfig, spec: ArmSpec, sweep: Sweep, reading: Reading | None
+) -> dict[str, str]:
     """What the report's figures rest on."""
+    read = {"Training texts in tokens": reading.sentence} if reading else {}
     return {
         "Data": f"{config.data.source}, {spec.train.origin}",
         "Train / validation / test": " / ".join(
@@ -74,6 +101,7 @@ def provenance(config: CaseConfig, spec: ArmSpec, sweep: Sweep) -> dict[str, str
             for part in (spec.train, spec.validation, spec.test)
         ),
         "Base model": f"{config.base_model} ({spec.base_digest[:12]})",
+        **read,
         "Git commit": git_commit() or "not a checkout",
         "MLflow run": sweep.run_id,
         "Configuration": config.model_dump_json(indent=2, exclude={"reference"}),

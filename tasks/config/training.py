@@ -71,8 +71,8 @@ class TrainingConfig(Frozen):
     balance: bool = False
     """Leave out training rows of the more frequent classes until all are equally frequent
     (single-label cases); validation and test keep their natural share."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 where the device has instructions for it."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """`auto`: bf16 where the device has instructions for it; `fp16`: for GPUs without them."""
     padding: Literal["dynamic", "max"] = "dynamic"
     """`dynamic` pads to the longest text of a batch, `max` to `model.max_length`."""
     packing: bool = False
@@ -85,4 +85,4 @@ class TrainingConfig(Frozen):
     trunk_limit_gb: Annotated[float, Field(gt=0)] = 8.0
     """Most that all stored hidden states may take on disk; the least recently used go first."""
     extra: dict[str, Any] = Field(default_factory=dict)
-    """Any other field of transformers' TrainingArguments, checked by name."""
+    """Fields of transformers' TrainingArguments that have no name here, checked by name."""

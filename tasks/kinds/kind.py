@@ -39,6 +39,7 @@ from tasks.registry.packaging import Packaging
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
+from tasks.training.reading import Reading
 from tasks.training.run import Learner
 
 KINDS: dict[Task, str] = {
@@ -111,6 +112,10 @@ class Kind(ABC, Generic[S, R]):
     def validated(self, rows: R) -> pd.DataFrame:
         """What the expectation suite is held against."""
         return rows.table.read()
+
+    def reading(self, table: TableRef, config: CaseConfig) -> Reading | None:
+        """What the base model's tokenizer makes of stored texts; None where it reads others."""
+        return None
 
     def audits(self, rows: R) -> Mapping[str, str]:
         """What validation keeps beside the report: path -> text."""

@@ -9,8 +9,8 @@ from tasks.ingestion.usable import Usable, usable_examples
 from tasks.kinds.kind import Kind
 from tasks.kinds.values import Division, Rows, S, Start
 from tasks.language.parts import split_pairs
-from tasks.models.base_models import LocatedModel, block_count, context_of
-from tasks.training.arms import check_strategies
+from tasks.models.base_models import LocatedModel, block_count, context_of, examined
+from tasks.training.arms import check_family, check_strategies
 
 
 class TextKind(Kind[S, Rows], Generic[S]):
@@ -46,15 +46,24 @@ def _told(parts: tuple[dict[str, int], ...], report: Any) -> list[str]:
     return [*lines, *report.notes]
 
 
-def on_one_base(config: CaseConfig, located: LocatedModel) -> Start:
+def on_one_base(config: CaseConfig, located: LocatedModel, writes: bool = False) -> Start:
     """The start of a case that trains one base model.
 
+    Args:
+        config: the case.
+        located: its base model.
+        writes: the model writes; otherwise a head stands on it, and it is examined.
+
     Raises:
-        RequestError: a strategy that the model cannot take.
+        RequestError: a strategy that the model cannot take, or a model that is not read here as
+            its library reads it.
     """
-    blocks = block_count(located)
+    blocks = block_count(located, writes)
     check_strategies(config.strategies, blocks, context_of(located), config.training.trunk)
-    return Start(config, located.digest, blocks)
+    found = None if writes else examined(located)
+    check_family(found, config.strategies)
+    params = {"base model examined": found.sentence} if found else {}
+    return Start(config, located.digest, blocks, params=params)
 
 
 def usable_of(rows: Rows) -> Usable:

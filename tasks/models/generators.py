@@ -15,10 +15,11 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError
 from tasks.models.base_models import (
     LocatedModel,
-    is_decoder_config,
     load_tokenizer,
     load_weights,
+    writes_text,
 )
+from tasks.models.examining import sees_ahead
 
 PAD_TOKEN = "<|pad|>"  # noqa: S105 - a token of text, no secret
 
@@ -38,6 +39,11 @@ def load_generator(
     """
     tokenizer = generator_tokenizer(located)
     model = load_weights(AutoModelForCausalLM, located, dropout)
+    if not located.shipped and sees_ahead(model):
+        raise RequestError(
+            f"The base model {located.origin} sees the tokens that it is asked to write: it reads "
+            "a text from both sides, so name one that reads from left to right (smollm2, gpt2)."
+        )
     fit_vocabulary(model, tokenizer)
     return model, tokenizer
 
@@ -48,8 +54,8 @@ def generator_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
     Raises:
         RequestError: not a decoder, or a tokenizer without an end token.
     """
-    family = AutoConfig.from_pretrained(located.folder).model_type
-    if not is_decoder_config(family):
+    if not writes_text(located):
+        family = AutoConfig.from_pretrained(located.folder).model_type
         raise RequestError(
             f"model.base={located.name} is of the family {family!r}, which does not write text "
             "from left to right: name a decoder (smollm2, gpt2)."

@@ -15,7 +15,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.language.generating import pad_left
-from tasks.models.anatomy import FAMILIES, blocks_of, frozen_modules
+from tasks.models.anatomy import anatomy_of, blocks_of, frozen_parameters
 from tasks.models.cutting import tail_of
 from tasks.models.positions import position_ids
 from tasks.rl.policy import Policy
@@ -86,16 +86,14 @@ def frozen_depth(model: PreTrainedModel) -> int:
     """How many blocks from the bottom up no update reaches, the embeddings among what is frozen.
 
     The last block never counts: what it gives is behind the final norm where models show it. 0
-    also for families whose blocks Thaw does not know.
+    also for families whose blocks cannot be told apart.
     """
-    if model.config.model_type not in FAMILIES:
-        return 0
     backbone = model.base_model
+    if anatomy_of(backbone).undivided:
+        return 0
     depth = 0
     while depth < len(blocks_of(backbone)) - 1 and not any(
-        value.requires_grad
-        for module in frozen_modules(backbone, depth + 1)
-        for value in module.parameters()
+        value.requires_grad for value in frozen_parameters(backbone, depth + 1)
     ):
         depth += 1
     return depth

@@ -25,6 +25,7 @@ from tasks.config.strategies import Depth, Strategy
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
+from tasks.models.examining import Examination
 from tasks.paths import store_dir
 from tasks.storage import TableRef
 
@@ -167,6 +168,28 @@ def check_strategies(
                 f"{blocks} blocks: name one of them."
             )
         depths[depth] = strategy.name
+
+
+def check_family(found: Examination | None, strategies: tuple[Strategy, ...]) -> None:
+    """Refuse strategies that a base model's family cannot be trained with.
+
+    Args:
+        found: its examination; None for a base model that takes them all.
+        strategies: those of the sweep.
+
+    Raises:
+        RequestError: the first of them, and why.
+    """
+    for strategy in strategies if found else ():
+        assert found is not None  # noqa: S101 - the loop is empty otherwise
+        reason = found.undivided if strategy.divides else None
+        if strategy.prompt_tokens:
+            reason = found.unprompted
+        if reason:
+            raise RequestError(
+                f"Strategy {strategy} does not go with base models of the family "
+                f"{found.family!r}: {reason}."
+            )
 
 
 def room_for_text(strategy: Strategy, context: int | None) -> int | None:

@@ -12,14 +12,16 @@ from tasks.models.adapting import adapt, merge, soft_prompt
 from tasks.models.base_models import (
     LocatedModel,
     context_of,
+    examined,
     load_backbone,
     load_tokenizer,
     locate,
 )
 from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.examining import usual_pooling
 from tasks.models.label_tokens import label_rows
 from tasks.storage import TableRef, file_digest
-from tasks.training.arms import ArmSpec, room_for_text
+from tasks.training.arms import ArmSpec, check_family, room_for_text
 from tasks.training.batching import PaddingCollator
 from tasks.training.encoding import EncodedPart, encode
 
@@ -41,16 +43,19 @@ def build_model(
         weights: of each label's positives in the loss.
         backbone: the base model, where it is in memory already; an adapter would change it.
     """
+    backbone = backbone or load_backbone(located, spec.model.backbone_dropout)
+    usual = spec.model.pooling or located.pooling
     head = HeadConfig(
         labels=len(spec.labels),
-        pooling=spec.model.pooling or located.pooling,
+        pooling=usual or usual_pooling(backbone, load_tokenizer(located)),
         kind=spec.model.head,
         dropout=spec.model.dropout,
         task=spec.task,
     )
-    backbone = backbone or load_backbone(located, spec.model.backbone_dropout)
     rows = label_rows(located, spec.labels) if spec.model.head == "tokens" else None
     model = TextClassifier(backbone, head, spec.seed, weights, rows)
+    model.head.smoothing = float(spec.training.extra.get("label_smoothing_factor", 0.0))
+    check_family(examined(located), (spec.strategy,))
     if tokens := spec.strategy.prompt_tokens:
         model.prompt = soft_prompt(backbone, load_tokenizer(located), tokens, spec.seed)
     adapt(backbone, spec.strategy, spec.seed, spec.model.backbone_dropout)

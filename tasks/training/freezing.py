@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from torch import nn
-
 from tasks.config.strategies import Strategy
 from tasks.errors import RequestError
 from tasks.models.adapting import is_head
-from tasks.models.anatomy import OnBackbone, blocks_in, frozen_modules
+from tasks.models.anatomy import (
+    OnBackbone,
+    count_blocks,
+    frozen_parameters,
+    unused_parameters,
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ def freeze(model: OnBackbone, strategy: Strategy) -> Freezing:
     A soft prompt and adapters, which `building.build_model` has put in place, train with the head.
 
     Raises:
-        RequestError: the strategy names more blocks than there are, blocks of a family that Thaw
-            does not know, or what the base model does not have.
+        RequestError: the strategy names more blocks than there are, or the family's blocks cannot
+            be frozen one by one, or the base model does not have what trains.
     """
     reached = False
     for name, parameter in model.named_parameters():
@@ -49,16 +52,13 @@ def freeze(model: OnBackbone, strategy: Strategy) -> Freezing:
         )
     frozen_blocks = strategy.frozen_blocks(count_blocks(model.backbone))
     if strategy.divides:
-        for module in frozen_modules(model.backbone, frozen_blocks or 0):
-            module.requires_grad_(False)
+        for parameter in frozen_parameters(model.backbone, frozen_blocks or 0):
+            parameter.requires_grad_(False)
+    for parameter in unused_parameters(model.backbone):
+        parameter.requires_grad_(False)
     counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
     return Freezing(
         frozen_blocks=frozen_blocks,
         trainable=sum(size for size, trains in counts if trains),
         total=sum(size for size, _ in counts),
     )
-
-
-def count_blocks(backbone: nn.Module) -> int:
-    """Number of transformer blocks, by the configuration every family has."""
-    return blocks_in(backbone.config)

@@ -85,7 +85,7 @@ class TrainerLearner(Learner[M], Generic[M]):
         spec = self.spec
         trainee = self.trainee = self.prepare(model, depths)
         trainer = self.trainer(
-            training_arguments(spec.training, spec.folder, spec.seed, self.examples),
+            training_arguments(spec.training, spec.folder, spec.seed, self.examples, spec.task),
             arm_callbacks(spec.title, log, logged_until),
         )
         with full_disk_explained(spec):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,42 @@ NAMED = {
     "greater_is_better": "select_by",
     "load_best_model_at_end": "keep",
     "bf16": "precision",
+    "fp16": "precision",
+    "bf16_full_eval": "precision",
+    "fp16_full_eval": "precision",
+    "train_sampling_strategy": "shuffle",
 }
+# Fields of TrainingArguments that work with every arm; each is tried by a test.
+WORKING = {
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "dataloader_num_workers",
+    "dataloader_persistent_workers",
+    "dataloader_pin_memory",
+    "dataloader_prefetch_factor",
+    "eval_accumulation_steps",
+    "log_level",
+    "logging_first_step",
+    "logging_nan_inf_filter",
+    "logging_steps",
+    "logging_strategy",
+    "lr_scheduler_kwargs",
+    "max_steps",
+    "torch_empty_cache_steps",
+}
+# Those that work where a head stands on a base model: they reach into either.
+WITH_HEAD = {
+    "activation_checkpointing",
+    "activation_checkpointing_kwargs",
+    "gradient_checkpointing",
+    "gradient_checkpointing_kwargs",
+    "label_smoothing_factor",
+    "neftune_noise_alpha",
+}
+SMOOTHING = "label_smoothing_factor"
+"""The head's own loss does it, for labels of both sorts and with class weights; Trainer's way knows
+neither, and smooths the validation loss too."""
 
 
 class ArmTrainer(Trainer):
@@ -87,23 +122,16 @@ class MeasuredTrainer(ArmTrainer):
         return metrics
 
 
-def training_arguments(
-    config: TrainingConfig, folder: Path, seed: int, rows: int
-) -> TrainingArguments:
-    """TrainingArguments for one arm.
-
-    Args:
-        config: the arm's training configuration.
-        folder: where checkpoints go.
-        seed: seeds dropout and the order of the rows.
-        rows: training rows, to place about ten log points in an epoch.
+def check_extra(extra: Mapping[str, Any], task: str) -> None:
+    """Refuse what `training.extra` may not set.
 
     Raises:
-        RequestError: `training.extra` names a field that TrainingArguments lacks, or one that
-            Thaw decides or has a name for, or a value it refuses.
+        RequestError: a field that TrainingArguments lacks, that Thaw decides or has a name for, or
+            that does not work here.
     """
     known = {field.name for field in dataclasses.fields(TrainingArguments)}
-    for name in config.extra:
+    head = task in ("multi_label", "single_label", "preference")
+    for name in extra:
         if name in RESERVED:
             raise RequestError(f"training.extra.{name} is decided by Thaw and cannot be set.")
         if name in NAMED:
@@ -115,6 +143,39 @@ def training_arguments(
                 f"Unknown field training.extra.{name}{nearest(name, sorted(known))}: it is no "
                 "field of transformers' TrainingArguments."
             )
+        if name not in WORKING | WITH_HEAD:
+            raise RequestError(
+                f"training.extra.{name} does nothing here or does not work with Thaw's arms: leave "
+                f"it out. What works is {', '.join(sorted(WORKING | WITH_HEAD))}."
+            )
+        if name in WITH_HEAD and (not head or (name == SMOOTHING and task == "preference")):
+            raise RequestError(f"training.extra.{name} does not go with task {task}: leave it out.")
+    smoothing = extra.get(SMOOTHING, 0.0)
+    if not isinstance(smoothing, int | float) or not 0 <= smoothing < 1:
+        raise RequestError(f"training.extra.{SMOOTHING}={smoothing} is no number from 0 to 1.")
+
+
+def training_arguments(
+    config: TrainingConfig, folder: Path, seed: int, rows: int, task: str = "multi_label"
+) -> TrainingArguments:
+    """TrainingArguments for one arm.
+
+    Args:
+        config: the arm's training configuration.
+        folder: where checkpoints go.
+        seed: seeds dropout and the order of the rows.
+        rows: training rows, to place about ten log points in an epoch.
+        task: the case's.
+
+    Raises:
+        RequestError: `training.extra` names a field that cannot be set, or a value it refuses; or
+            `training.precision=fp16` without a GPU.
+    """
+    check_extra(config.extra, task)
+    if config.precision == "fp16" and not uses_gpu():
+        raise RequestError(
+            "training.precision=fp16 is for GPUs without bf16, and here is no GPU: use auto."
+        )
     updates = max(1, math.ceil(rows / config.batch_size / config.gradient_accumulation))
     fields: dict[str, Any] = {
         "num_train_epochs": config.epochs,
@@ -128,6 +189,7 @@ def training_arguments(
         "lr_scheduler_type": config.schedule,
         "max_grad_norm": config.max_grad_norm,
         "bf16": wants_bf16(config.precision),
+        "fp16": config.precision == "fp16",
         "use_cpu": not uses_gpu(),
         "logging_steps": max(1, updates // 10),
         "train_sampling_strategy": _order(config),
@@ -145,9 +207,10 @@ def training_arguments(
         "remove_unused_columns": False,
         "report_to": "none",
     }
+    extra = {name: value for name, value in config.extra.items() if name != SMOOTHING}
     try:
         return TrainingArguments(
-            output_dir=str(folder), seed=seed, data_seed=seed, **(fields | config.extra)
+            output_dir=str(folder), seed=seed, data_seed=seed, **(fields | extra)
         )
     except (TypeError, ValueError) as error:
         raise RequestError(f"training.extra or training: {error}") from error

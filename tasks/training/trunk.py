@@ -21,14 +21,14 @@ from torch import Tensor, nn
 from tasks.config.strategies import Strategy
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked
-from tasks.models.anatomy import FAMILIES, OnBackbone
+from tasks.models.anatomy import OnBackbone, anatomy_of, count_blocks
 from tasks.models.classifier import TextClassifier
 from tasks.models.cutting import PooledClassifier, TailClassifier
+from tasks.models.examining import cut_obstacle
 from tasks.training.arms import ArmSpec
 from tasks.training.batching import PaddingCollator
 from tasks.training.device import wants_bf16
 from tasks.training.encoding import EncodedPart
-from tasks.training.freezing import count_blocks
 from tasks.training.hidden_store import HiddenStates, make_room, open_states, trunk_dir
 from tasks.training.trunk_pass import Depth, Pass, rank, run_pass, stack
 
@@ -89,7 +89,7 @@ def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str | None) -> st
         "pooling": pooling if depth == "pooled" else None,
         "dtype": states_dtype(spec),
         "transformers": transformers.__version__,
-        "format": 2,
+        "format": 3,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -105,14 +105,17 @@ def obstacle(spec: ArmSpec, model: OnBackbone, depth: Depth | None) -> str | Non
         return spec.strategy.trunk_obstacle or "nothing is frozen"
     if spec.training.trunk == "off":
         return "training.trunk=off"
+    if spec.training.extra.get("neftune_noise_alpha"):
+        return "training.extra.neftune_noise_alpha adds noise to the embeddings"
     if spec.training.packing:
         return "training.packing puts several examples into one row"
     if spec.training.padding == "max" and spec.training.trunk == "auto":
         return "training.padding=max asks for padded batches throughout"
-    family = model.backbone.config.model_type
-    if depth != "pooled" and family not in FAMILIES:
-        return f"the family {family} cannot be split"
-    return None
+    return None if depth == "pooled" else cut_obstacle(model.backbone, depth)
+
+
+def _can_be_stored(model: OnBackbone, depth: Depth) -> bool:
+    return depth == "pooled" or cut_obstacle(model.backbone, depth) is None
 
 
 def use_trunk(
@@ -138,7 +141,8 @@ def use_trunk(
     reason = obstacle(spec, model, depth)
     if reason is None:
         assert depth is not None  # noqa: S101 - obstacle() names it otherwise
-        wanted = sorted({*depths, depth}, key=rank)
+        others = {each for each in depths if _can_be_stored(model, each)}
+        wanted = sorted({*others, depth}, key=rank)
         try:
             return _stored(spec, model, parts, wanted, depth, collator)
         except ThawError as error:
@@ -194,13 +198,13 @@ def _refuse_too_large(
 ) -> None:
     """Drop other depths of the sweep if only they do not fit; raise if the arm's own does not."""
     limit = int(spec.training.trunk_limit_gb * 1e9)
-    width = model.backbone.config.hidden_size
+    anatomy = anatomy_of(model.backbone)
     size = 2 if states_dtype(spec) == "bfloat16" else 4
     cost = {
         each: sum(
-            len(parts[part].ids) * width * 4
+            len(parts[part].ids) * anatomy.width * 4
             if each == "pooled"
-            else parts[part].tokens * width * size
+            else parts[part].tokens * anatomy.inner * size
             for part in PARTS
             if not (trunk_dir() / keys[part][each] / "index.json").exists()
         )

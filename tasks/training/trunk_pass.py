@@ -3,19 +3,17 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from tasks.models.anatomy import FAMILIES, OnBackbone, blocks_of
+from tasks.models.anatomy import OnBackbone, anatomy_of
 from tasks.models.classifier import TextClassifier, pool
-from tasks.models.cutting import tail_of, trunk_of
-from tasks.models.positions import position_arguments
+from tasks.models.cutting import read_states, tail_of
 from tasks.training.batching import INPUTS, PaddingCollator
 from tasks.training.device import uses_gpu
 from tasks.training.encoding import EncodedPart, rows_at
@@ -55,8 +53,8 @@ class Pass:
 
     @property
     def can_split(self) -> bool:
-        """Whether Thaw knows where this family's blocks are."""
-        return self.model.backbone.config.model_type in FAMILIES
+        """Whether the states of a block are stored for others to go on from."""
+        return any(depth != "pooled" for depth in self.keys)
 
 
 def run_pass(task: Pass) -> dict[Depth, HiddenStates]:
@@ -70,12 +68,13 @@ def run_pass(task: Pass) -> dict[Depth, HiddenStates]:
     found = {depth: open_states(key) for depth, key in task.keys.items()}
     missing = [depth for depth, states in found.items() if states is None]
     below = _deepest_below(task, min(map(rank, missing)))
+    anatomy = anatomy_of(task.model.backbone)
     writers = {
         depth: StatesWriter(
             task.keys[depth],
             order,
             np.ones_like(lengths) if depth == "pooled" else lengths,
-            task.model.backbone.config.hidden_size,
+            anatomy.width if depth == "pooled" else anatomy.inner,
             "float32" if depth == "pooled" else task.dtype,
         )
         for depth in missing
@@ -117,15 +116,15 @@ def _batches(
             bar,
             torch.inference_mode(),
             torch.autocast(device.type, torch.bfloat16, enabled=task.dtype == "bfloat16"),
-            _captured(task, missing, below[0] if below else None) as forward,
         ):
+            reads = _reader(task, missing, below[0] if below else None)
             for rows in token_batches(lengths, order, device):
                 if below:
                     batch = stack([below[1].row(int(row)) for row in rows])
                 else:
                     batch = task.collator(rows_at(task.part.rows, rows.tolist(), INPUTS))
                 mask = batch["attention_mask"].bool()
-                states = forward({name: value.to(device) for name, value in batch.items()})
+                states = reads({name: value.to(device) for name, value in batch.items()})
                 yield {
                     depth: value.float().cpu() if depth == "pooled" else value.float().cpu()[mask]
                     for depth, value in states.items()
@@ -139,63 +138,31 @@ def _deepest_below(task: Pass, lowest: float) -> tuple[int, HiddenStates] | None
     """The deepest stored states below the lowest missing depth."""
     if not task.can_split:
         return None
-    top = int(min(lowest - 1, len(blocks_of(task.model.backbone))))
+    top = int(min(lowest - 1, anatomy_of(task.model.backbone).count))
     for depth in range(top, -1, -1):
         if (states := open_states(task.key_below(depth))) is not None:
             return depth, states
     return None
 
 
-@contextmanager
-def _captured(
+def _reader(
     task: Pass, missing: list[Depth], start: int | None
-) -> Iterator[Callable[[dict[str, Tensor]], dict[Depth, Tensor]]]:
-    """A function from a batch to the padded states at each missing depth.
-
-    Hooks on the blocks pick the states up while the model's own forward runs; the blocks above
-    the deepest one that is wanted are cut off.
-    """
+) -> Callable[[dict[str, Tensor]], dict[Depth, Tensor]]:
+    """A function from a batch to the padded states at each missing depth."""
     backbone = task.model.backbone
-    found: dict[Depth, Tensor] = {}
-    hooks = []
+    part = backbone if start is None else tail_of(backbone, start).eval()
+    depths = [depth for depth in missing if depth != "pooled"]
 
-    def keep_output(depth: Depth) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found[depth] = output[0] if isinstance(output, tuple) else output
+    def reads(batch: dict[str, Tensor]) -> dict[Depth, Tensor]:
+        named = {"inputs_embeds" if name == "hidden" else name: v for name, v in batch.items()}
+        states, last = read_states(part, backbone, depths, named, end="pooled" in missing)
+        found: dict[Depth, Tensor] = dict(states)
+        if last is not None and isinstance(task.model, TextClassifier):
+            pooling = task.model.head_config.pooling
+            found["pooled"] = pool(last.float(), batch["attention_mask"], pooling)
+        return found
 
-        return hook
-
-    def keep_input(_module: nn.Module, inputs: Any, named: Any) -> None:
-        found[0] = inputs[0] if inputs else named["hidden_states"]
-
-    for depth in missing:
-        if depth == 0:
-            first = blocks_of(backbone)[0]
-            hooks.append(first.register_forward_pre_hook(keep_input, with_kwargs=True))
-        elif depth != "pooled":
-            block = blocks_of(backbone)[depth - 1]
-            hooks.append(block.register_forward_hook(keep_output(depth)))
-    if "pooled" in missing:
-        part = backbone if start is None else tail_of(backbone, start)
-    else:
-        deepest = max(int(rank(depth)) for depth in missing)
-        # Depth 0 alone still runs one block, for the sake of its input.
-        part = trunk_of(backbone, start, max(deepest, (start or 0) + 1))
-    part.eval()
-
-    def forward(batch: dict[str, Tensor]) -> dict[Depth, Tensor]:
-        mask = batch["attention_mask"]
-        inputs = {"inputs_embeds" if name == "hidden" else name: v for name, v in batch.items()}
-        last = part(**inputs, **position_arguments(backbone, mask))[0]
-        if "pooled" in missing and isinstance(task.model, TextClassifier):
-            found["pooled"] = pool(last.float(), mask, task.model.head_config.pooling)
-        return {depth: found[depth] for depth in missing}
-
-    try:
-        yield forward
-    finally:
-        for hook in hooks:
-            hook.remove()
+    return reads
 
 
 def token_batches(

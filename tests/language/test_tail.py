@@ -13,7 +13,7 @@ from tiny import BLOCKS
 
 from tasks.language.pairs import IGNORED, PairCollator, encode_pairs, pad_right
 from tasks.language.tail import TailLanguageModel, WholeLanguageModel
-from tasks.models.anatomy import frozen_modules
+from tasks.models.anatomy import frozen_parameters
 from tasks.training.batching import PaddingCollator
 from tasks.training.encoding import EncodedPart
 from tasks.training.trunk_pass import Pass, run_pass, stack
@@ -99,8 +99,8 @@ def test_training_the_tail_trains_the_whole_model_alike(family: str, depth: int,
     model, _ = decoder(family)
     twin = copy.deepcopy(model)
     for each in (model, twin):
-        for module in frozen_modules(each.base_model, depth):
-            module.requires_grad_(False)
+        for parameter in frozen_parameters(each.base_model, depth):
+            parameter.requires_grad_(False)
     batch = batch_of([9, 4, 12], 5)
     before = twin.get_input_embeddings().weight.clone()
     with torch.no_grad():

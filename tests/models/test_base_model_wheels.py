@@ -14,7 +14,9 @@ from safetensors.torch import load_file
 from tiny import BLOCKS
 
 from tasks.errors import RequestError
-from tasks.models.base_models import _convert_gguf, load_backbone, load_tokenizer, locate
+from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.checkpoints import convert_gguf
+from tasks.models.examining import usual_pooling
 
 
 @pytest.fixture
@@ -154,11 +156,24 @@ def write_gguf(file: Path, tiny_llama: Path) -> dict[str, torch.Tensor]:
 
 def test_gguf_weights_are_converted_once_to_float32(tiny_llama: Path, tmp_path: Path) -> None:
     weights = write_gguf(tmp_path / "tiny.gguf", tiny_llama)
-    _convert_gguf(tmp_path, "tiny.gguf")
+    convert_gguf(tmp_path, "tiny.gguf")
     assert not (tmp_path / "tiny.gguf").exists()
     located = locate(str(tmp_path))
     assert "quantization_config" not in (tmp_path / "config.json").read_text()
-    assert located.pooling == "last"
+    assert usual_pooling(load_backbone(located), load_tokenizer(located)) == "last"
     assert load_tokenizer(located).eos_token_id is not None
     for name, weight in load_backbone(located).state_dict().items():
         torch.testing.assert_close(weight, weights[name], rtol=0, atol=0)
+
+
+def test_a_gguf_file_is_a_base_model(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THAW_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine").mkdir()
+    weights = write_gguf(tmp_path / "mine" / "tiny.gguf", tiny_llama)
+    located = locate(str(tmp_path / "mine" / "tiny.gguf"))
+    assert (tmp_path / "mine" / "tiny.gguf").is_file()  # a user's file stays
+    for name, weight in load_backbone(located).state_dict().items():
+        torch.testing.assert_close(weight, weights[name], rtol=0, atol=0)
+    assert locate(str(tmp_path / "mine")).digest == located.digest

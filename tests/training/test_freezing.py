@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import BLOCKS, DECODERS, FAMILIES
-from transformers import AutoModel, DistilBertConfig, ElectraConfig
+from transformers import AlbertConfig, AutoModel, DistilBertConfig
 
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
-from tasks.models.anatomy import FAMILIES as ANATOMIES
+from tasks.models.anatomy import count_blocks
 from tasks.models.base_models import load_backbone, locate
-from tasks.models.classifier import HeadConfig, TextClassifier
-from tasks.training.freezing import count_blocks, freeze
+from tasks.models.classifier import HeadConfig, TextClassifier, classifying_part
+from tasks.training.freezing import freeze
 
 BOTTOM = {"full": None, "freeze_1": 1, "freeze_4": 4, "last_1": 3, "last_4": 0, "head": 4}
 
@@ -23,16 +23,21 @@ def classifier(folder: Path) -> TextClassifier:
     return TextClassifier(backbone, HeadConfig(labels=3, pooling="mean"))
 
 
+EMBEDDINGS = {"gpt2": ("wte", "wpe"), "llama": ("embed_tokens",)}
+BLOCK_LISTS = {"distilbert": "transformer.layer", "gpt2": "h", "llama": "layers"}
+
+
 def expected(model: TextClassifier, family: str, name: str) -> set[str]:
     """Names of what should train, told from the names alone."""
-    where, bottom = ANATOMIES[family], BOTTOM[name]
+    bottom = BOTTOM[name]
     every = {parameter for parameter, _ in model.named_parameters()}
     if bottom is None:
         return every
     if name == "head":
         return {parameter for parameter in every if parameter.startswith("head.")}
-    frozen = [f"backbone.{path}." for path in where.embeddings]
-    frozen += [f"backbone.{where.blocks}.{block}." for block in range(bottom)]
+    frozen = [f"backbone.{path}." for path in EMBEDDINGS.get(family, ("embeddings",))]
+    blocks = BLOCK_LISTS.get(family, "encoder.layer")
+    frozen += [f"backbone.{blocks}.{block}." for block in range(bottom)]
     return {parameter for parameter in every if not parameter.startswith(tuple(frozen))}
 
 
@@ -98,13 +103,19 @@ def test_distilbert_has_the_chapters_own_counts(name: str, trainable: int) -> No
     assert (freezing.trainable, freezing.total) == (trainable, 66_985_770)
 
 
-def test_an_unknown_family_can_be_trained_whole_or_not_at_all() -> None:
-    config = ElectraConfig(
-        vocab_size=20, embedding_size=8, hidden_size=8, num_hidden_layers=2, num_attention_heads=1
+def test_blocks_that_share_their_weights_train_together_or_not_at_all() -> None:
+    config = AlbertConfig(
+        vocab_size=20,
+        embedding_size=8,
+        hidden_size=8,
+        num_hidden_layers=3,
+        num_attention_heads=1,
+        intermediate_size=8,
     )
-    model = TextClassifier(AutoModel.from_config(config), HeadConfig(labels=2, pooling="cls"))
-    assert count_blocks(model.backbone) == 2
+    backbone = classifying_part(AutoModel.from_config(config))
+    model = TextClassifier(backbone, HeadConfig(labels=2, pooling="cls"))
+    assert count_blocks(model.backbone) == 1
     assert freeze(model, strategy("full")).share == 1
     assert freeze(model, strategy("head")).trainable == 8 * 2 + 2
-    with pytest.raises(RequestError, match="'electra' cannot be frozen block by block"):
+    with pytest.raises(RequestError, match=r"'albert' cannot .* its 3 layers share one block"):
         freeze(model, strategy("freeze_1"))

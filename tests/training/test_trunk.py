@@ -17,7 +17,7 @@ from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
-from tasks.models.cutting import TailClassifier, tail_of, trunk_of
+from tasks.models.cutting import TailClassifier, read_states, tail_of
 from tasks.training import hidden_store
 from tasks.training.building import encode_part, load_trained
 from tasks.training.freezing import freeze
@@ -54,26 +54,14 @@ def random_batch(lengths: list[int], left: bool, seed: int) -> tuple[Tensor, Ten
 
 def stored_states(model: TextClassifier, ids: Tensor, mask: Tensor, depth: int) -> list[Tensor]:
     """Each text's states at `depth`, computed alone and without any padding."""
-    trunk = trunk_of(model.backbone, None, max(depth, 1)).eval()
-    states: list[Tensor] = []
-
-    def keep(_module: object, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        states.append(output.detach()[0] if depth else inputs[0].detach()[0])
-
-    block = trunk.get_submodule(block_path(model))[max(depth, 1) - 1]  # type: ignore[index]
-    hook = block.register_forward_hook(keep)
+    backbone, states = model.backbone.eval(), []
     with torch.no_grad():
         for row in range(len(ids)):
             real = mask[row].bool()
-            trunk(input_ids=ids[row, real][None], attention_mask=mask[row, real][None])
-    hook.remove()
+            batch = {"input_ids": ids[row, real][None], "attention_mask": mask[row, real][None]}
+            found, _ = read_states(backbone, backbone, [depth], batch, end=False)
+            states.append(found[depth][0])
     return states
-
-
-def block_path(model: TextClassifier) -> str:
-    from tasks.models.anatomy import anatomy_of
-
-    return anatomy_of(model.backbone).blocks
 
 
 def pad(states: list[Tensor], mask: Tensor) -> Tensor:
@@ -109,12 +97,9 @@ def test_the_tail_trains_exactly_as_the_whole_model(
 ) -> None:
     """Loss at every step, and the final logits, on either padded side, lengths 1 to the longest."""
     whole, other = (classifier(tiny(family), pooling) for _ in range(2))
-    named = "full" if depth == 0 else f"freeze_{depth}"
+    named = f"freeze_{BLOCKS}" if depth == BLOCKS else f"last_{BLOCKS - depth}"
     for model in (whole, other):
         freeze(model, strategy(named))
-        if depth == 0:
-            for module in (model.backbone.get_submodule(p) for p in embeddings_of(model)):
-                module.requires_grad_(False)
     ids, mask, labels = random_batch(lengths, left, seed)
     hidden = pad(stored_states(other, ids, mask, depth), mask)
     tail = TailClassifier(other, depth)
@@ -137,12 +122,6 @@ def test_the_tail_trains_exactly_as_the_whole_model(
         torch.testing.assert_close(other(ids, mask)["logits"], expected, atol=1e-4, rtol=1e-4)
 
 
-def embeddings_of(model: TextClassifier) -> tuple[str, ...]:
-    from tasks.models.anatomy import anatomy_of
-
-    return anatomy_of(model.backbone).embeddings
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_deeper_trunk_goes_on_from_a_shallower_one(
     family: str, tiny: Callable[[str], Path]
@@ -151,7 +130,9 @@ def test_a_deeper_trunk_goes_on_from_a_shallower_one(
     ids, mask, _ = random_batch([5, 9, 1], left=False, seed=1)
     shallow, deep = (pad(stored_states(model, ids, mask, depth), mask) for depth in (1, 3))
     with torch.no_grad():
-        further = trunk_of(model.backbone, 1, 3)(inputs_embeds=shallow, attention_mask=mask)[0]
+        batch = {"inputs_embeds": shallow, "attention_mask": mask}
+        tail = tail_of(model.backbone, 1).eval()
+        further = read_states(tail, model.backbone, [3], batch, end=False)[0][3]
     torch.testing.assert_close(further[mask.bool()], deep[mask.bool()], atol=1e-5, rtol=1e-5)
 
 

@@ -33,6 +33,7 @@ from tasks.training.arms import ArmSpec
 from tasks.training.building import read_spec
 from tasks.training.labels import LabelLearner
 from tasks.training.measurable import check_measurable
+from tasks.training.reading import Reading, reading_of
 
 
 class _Labels(TextKind[Start]):
@@ -54,6 +55,10 @@ class _Labels(TextKind[Start]):
     def start(self, config: CaseConfig, tracker: Tracker) -> Start:
         """One base model."""
         return on_one_base(config, locate(config.model.base))
+
+    def reading(self, table: TableRef, config: CaseConfig) -> Reading:
+        """Every text is read as it stands."""
+        return reading_of(table, locate(config.model.base), config.model)
 
     def split(self, rows: Rows, config: CaseConfig) -> Division:
         """Stratified by label."""

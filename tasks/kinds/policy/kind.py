@@ -72,7 +72,7 @@ class _Policy(WriterKind[PolicyStart]):
         for _, made in grid_points(config):
             check_start(made, base)
         format_of(config.language, writing_tokenizer(base))  # refused now if they do not go
-        blocks = block_count(base)
+        blocks = block_count(base, writes=True)
         check_strategies(config.strategies, blocks, context_of(base))
         return PolicyStart(
             config, base.digest, blocks, pinned.reward_digests, pinned.params, pinned=pinned

@@ -61,7 +61,7 @@ class _Writing(WriterKind[Start]):
         """One base model, whose tokenizer takes the prompt's form."""
         located = locate(config.model.base)
         format_of(config.language, generator_tokenizer(located))  # refused now if they do not go
-        return on_one_base(config, located)
+        return on_one_base(config, located, writes=True)
 
     def sections(self, made: CaseConfig, start: Start) -> dict[str, Any]:
         """How pairs become text."""

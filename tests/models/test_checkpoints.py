@@ -1,0 +1,145 @@
+"""A user's own checkpoints: adapters, sentence-transformers, GGUF files, shards."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, PromptTuningConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from tasks.errors import RequestError
+from tasks.models.base_models import context_of, load_backbone, load_tokenizer, locate
+
+IDS = torch.tensor([[10, 11, 12, 13]])
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THAW_CACHE", str(tmp_path / "cache"))
+
+
+def adapted(base: Path, folder: Path, kind: type, task: str, **options: int) -> torch.nn.Module:
+    """An adapter with weights that matter, saved by PEFT; returns the model with it."""
+    model = kind.from_pretrained(base, **options)  # type: ignore[attr-defined]
+    config = LoraConfig(r=2, target_modules="all-linear", task_type=task)
+    wrapped = get_peft_model(model, config)
+    with torch.no_grad():
+        for name, value in wrapped.named_parameters():
+            if "lora_" in name:
+                value.normal_(std=0.2)
+    wrapped.save_pretrained(folder)
+    return wrapped.eval()
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "task", "options"),
+    [
+        ("bert", AutoModel, "FEATURE_EXTRACTION", {}),
+        ("bert", AutoModelForSequenceClassification, "SEQ_CLS", {"num_labels": 5}),
+        ("llama", AutoModelForCausalLM, "CAUSAL_LM", {}),
+    ],
+)
+def test_an_adapter_is_merged_into_its_base_model(
+    family: str,
+    kind: type,
+    task: str,
+    options: dict[str, int],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    base = request.getfixturevalue(f"tiny_{family}")
+    whole = adapted(base, tmp_path / "adapter", kind, task, **options)
+    inner = whole.base_model.model  # type: ignore[union-attr]
+    wanted = getattr(inner, "base_model", inner)(input_ids=IDS)[0]
+    located = locate(str(tmp_path / "adapter"))
+    backbone = load_backbone(located).eval()
+    torch.testing.assert_close(backbone(input_ids=IDS)[0], wanted, atol=1e-5, rtol=1e-4)
+    assert load_tokenizer(located)("a ghost")["input_ids"]
+    assert locate(str(tmp_path / "adapter")) == located
+    assert located.digest != locate(str(base)).digest
+
+
+def test_an_adapter_of_virtual_tokens_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    config = PromptTuningConfig(task_type="FEATURE_EXTRACTION", num_virtual_tokens=2)
+    get_peft_model(AutoModel.from_pretrained(tiny_bert), config).save_pretrained(tmp_path / "a")
+    with pytest.raises(RequestError, match=r"virtual tokens .*prompt_<n>"):
+        locate(str(tmp_path / "a"))
+
+
+def test_an_adapter_of_another_model_is_a_sentence(
+    tiny_bert: Path, tiny_llama: Path, tmp_path: Path
+) -> None:
+    adapted(tiny_bert, tmp_path / "a", AutoModel, "FEATURE_EXTRACTION")
+    told = tmp_path / "a" / "adapter_config.json"
+    config = json.loads(told.read_text())
+    told.write_text(json.dumps(config | {"base_model_name_or_path": str(tiny_llama)}))
+    with pytest.raises(RequestError, match="cannot be merged into its base model"):
+        locate(str(tmp_path / "a"))
+    told.write_text(json.dumps(config | {"base_model_name_or_path": None}))
+    with pytest.raises(RequestError, match="does not say which base model"):
+        locate(str(tmp_path / "a"))
+
+
+def sentences(folder: Path, base: Path, pooling: dict[str, bool], length: int = 64) -> Path:
+    shutil.copytree(base, folder)
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(
+        json.dumps({"word_embedding_dimension": 32, **pooling})
+    )
+    kind = "sentence_transformers.models."
+    modules = [
+        {"idx": 0, "name": "0", "path": "", "type": f"{kind}Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{kind}Pooling"},
+        {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{kind}Normalize"},
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": length}))
+    return folder
+
+
+def test_a_sentence_transformer_brings_its_pooling_and_length(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    pooling = {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}
+    located = locate(str(sentences(tmp_path / "st", tiny_bert, pooling)))
+    assert (located.pooling, context_of(located)) == ("mean", 64)
+    assert locate(str(tiny_bert)).digest == located.digest
+
+
+def test_a_pooling_that_no_head_reads_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    pooling = {"pooling_mode_mean_tokens": False, "pooling_mode_max_tokens": True}
+    with pytest.raises(RequestError, match="pools by pooling_mode_max_tokens"):
+        locate(str(sentences(tmp_path / "st", tiny_bert, pooling)))
+
+
+def test_modules_outside_of_their_folder_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    folder = sentences(tmp_path / "st", tiny_bert, {"pooling_mode_mean_tokens": True})
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[0]["path"] = "../../elsewhere"
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(RequestError, match="outside of its folder"):
+        locate(str(folder))
+
+
+def test_a_change_in_any_shard_is_another_model(tiny_bert: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_bert, folder := tmp_path / "shards")
+    AutoModel.from_pretrained(tiny_bert).save_pretrained(folder, max_shard_size="60KB")
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    before = locate(str(folder)).digest
+    shard = sorted(folder.glob("model-*.safetensors"))[-1]
+    state = load_file(shard)
+    state[min(state)] += 1
+    save_file(state, shard, metadata={"format": "pt"})
+    assert locate(str(folder)).digest != before
+    shard.unlink()
+    with pytest.raises(RequestError, match="lacks model-"):
+        locate(str(folder))
+
+
+def test_a_gguf_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "mine.gguf").write_bytes(b"not a model")
+    with pytest.raises(RequestError, match=r"GGUF file .*mine\.gguf cannot be read"):
+        locate(str(tmp_path / "mine.gguf"))

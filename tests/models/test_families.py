@@ -1,0 +1,232 @@
+"""Every family is read as its own library reads it and learns with every strategy, or is refused.
+
+`docs/base-models.md` holds what is seen here. An ordinary run compares its rows with the page;
+`THAW_WRITE_TABLE=1 pytest tests/models/test_families.py -k page` writes it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from families import BOTH, DECODERS, FAMILIES, LABELS, make, toy_rows
+
+from tasks.errors import RequestError
+from tasks.models.base_models import examined, load_backbone, load_tokenizer, locate
+from tasks.models.examining import cut_obstacle, usual_pooling
+from tasks.storage import TableRef, put_table
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "base-models.md"
+OFTEN = (
+    "xlm-roberta",
+    "mpnet",
+    "electra",
+    "deberta-v2",
+    "modernbert",
+    "longformer",
+    "mistral",
+    "qwen3",
+    "gemma3_text",
+    "gpt_neo",
+    "bloom",
+    "t5",
+)
+LEARNS = {"full": 0.9, "freeze_1": 0.9, "last_2": 0.9, "lora_4": 0.9}
+ABOVE_CHANCE = {"head": 0.6, "prompt_2": 0.6}
+UNREADABLE = {"nystromformer", "funnel"}
+answers: dict[str, Any] = {}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the tests of this file share: models, data and arms of all families."""
+    return tmp_path_factory.mktemp("families")
+
+
+@pytest.fixture(autouse=True)
+def _shared_store(kept: Path, isolated_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THAW_STORE", str(kept / "store"))
+
+
+@pytest.fixture(scope="module")
+def parts(kept: Path) -> dict[str, TableRef]:
+    """The toy task."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THAW_STORE", str(kept / "store"))
+        return {name: put_table(rows, f"toy, {name}") for name, rows in toy_rows().items()}
+
+
+def spec_of(folder: Path, named: str, parts: dict[str, TableRef], **training: Any) -> Any:
+    from tasks.config import ModelConfig, TrainingConfig
+    from tasks.config.strategies import strategy
+    from tasks.training.arms import ArmSpec
+
+    rates = {
+        "learning_rate": 5e-3,
+        "lora_learning_rate": 1e-2,
+        "prompt_learning_rate": 5e-2,
+        "head_learning_rate": 2e-2,
+    }
+    fields = {"epochs": 4, "batch_size": 8, "precision": "fp32", **rates, **training}
+    return ArmSpec(
+        case="spam",
+        task="single_label",
+        strategy=strategy(named),
+        seed=1,
+        point={},
+        model=ModelConfig(base=str(folder), max_length=24, dropout=0.0, backbone_dropout=0.0),
+        training=TrainingConfig(**fields),
+        base_digest=locate(str(folder)).digest,
+        labels=LABELS,
+        **parts,
+    )
+
+
+def train(spec: Any) -> Any:
+    from tasks.training.labels import LabelLearner
+    from tasks.training.run import train_arm
+
+    return train_arm(spec, "run", LabelLearner, lambda metrics, step: None)
+
+
+def package(spec: Any, folder: Path) -> None:
+    """Keep an arm's classifier and what it answers, for the fresh process to answer again."""
+    from tasks.training.batching import PaddingCollator, token_ids
+    from tasks.training.building import load_trained
+
+    _, model = load_trained(spec.folder)
+    model.save(folder)
+    tokenizer = load_tokenizer(locate(spec.model.base))
+    ids, _ = token_ids(spec.test.read(["text"])["text"].tolist()[:8], tokenizer, 24)
+    batch = PaddingCollator(int(tokenizer.pad_token_id))([{"input_ids": each} for each in ids])
+    given = {name: value.tolist() for name, value in batch.items()}
+    (folder / "batch.json").write_text(json.dumps(given))
+    answers[str(folder)] = model(**batch)["logits"].detach().numpy()
+
+
+def family_test(
+    family: str, kept: Path, parts: dict[str, TableRef], floors: dict[str, float]
+) -> None:
+    located = locate(str(make(family, kept / family)))
+    if family in UNREADABLE:
+        with pytest.raises(RequestError, match=f"{family!r}"):
+            examined(located)
+        return
+    found = examined(located)
+    assert found is not None
+    assert found.difference <= 1e-4
+    for named, floor in floors.items():
+        spec = spec_of(located.folder, named, parts)
+        by_depth = named.startswith(("freeze", "last"))
+        refused = (by_depth and found.undivided) or (named == "prompt_2" and found.unprompted)
+        if refused or (family, named) == ("squeezebert", "lora_4"):
+            with pytest.raises(RequestError, match=family):
+                train(spec)
+            continue
+        outcome = train(spec)
+        assert outcome.metrics["test/accuracy"] > floor, (family, named, outcome.metrics)
+        if named == "last_2":
+            package(spec, kept / "packages" / family)
+            plain = train(spec_of(located.folder, named, parts, trunk="off"))
+            for metric in ("val/loss", "test/loss"):
+                wanted = plain.metrics[metric]
+                assert outcome.metrics[metric] == pytest.approx(wanted, abs=1e-4), metric
+
+
+def row_of(family: str, folder: Path) -> str:
+    """A family's row of the table, from its examination."""
+    located = locate(str(make(family, folder)))
+    try:
+        found = examined(located)
+    except RequestError:
+        cells = [kind_of(family), "refused", "–", "–", "–", "–"]
+        return f"| {family} | {' | '.join(cells)} |"
+    assert found is not None
+    backbone = load_backbone(located)
+    reads = usual_pooling(backbone, load_tokenizer(located))
+    uncut = [depth for depth in range(found.blocks + 1) if cut_obstacle(backbone, depth)]
+    cells = [
+        kind_of(family),
+        "as alone",
+        reads,
+        "no" if found.undivided else "yes",
+        trunk_said(uncut, found.blocks),
+        "no" if found.unprompted else "yes",
+    ]
+    return f"| {family} | {' | '.join(cells)} |"
+
+
+def kind_of(family: str) -> str:
+    if family in BOTH:
+        return "encoder of an encoder-decoder"
+    return "decoder" if family in DECODERS else "encoder"
+
+
+def trunk_said(uncut: list[int], blocks: int) -> str:
+    if not uncut:
+        return "yes"
+    if len(uncut) >= blocks:
+        return "no"
+    return f"not at block {', '.join(map(str, uncut))}"
+
+
+@pytest.mark.parametrize("family", OFTEN)
+def test_a_family_is_read_as_its_library_reads_it_and_learns(
+    family: str, kept: Path, parts: dict[str, TableRef]
+) -> None:
+    family_test(family, kept, parts, LEARNS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [each for each in FAMILIES if each not in OFTEN])
+def test_every_other_family_too(family: str, kept: Path, parts: dict[str, TableRef]) -> None:
+    family_test(family, kept, parts, LEARNS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [each for each in FAMILIES if each not in UNREADABLE])
+def test_head_and_soft_prompt_of_every_family(
+    family: str, kept: Path, parts: dict[str, TableRef]
+) -> None:
+    family_test(family, kept, parts, ABOVE_CHANCE)
+
+
+AGAIN = """
+import json, sys, torch
+from pathlib import Path
+from tasks.models.classifier import TextClassifier
+for folder in map(Path, sys.argv[1:]):
+    batch = json.loads((folder / "batch.json").read_text())
+    model = TextClassifier.load(folder)
+    print(json.dumps(model(**{n: torch.tensor(v) for n, v in batch.items()})["logits"].tolist()))
+"""
+
+
+def test_a_fresh_process_gives_the_same_answers() -> None:
+    assert answers, "the tests above package a model of each family"
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN, *answers], capture_output=True, text=True, check=True
+    )
+    for line, (folder, wanted) in zip(done.stdout.splitlines(), answers.items(), strict=True):
+        np.testing.assert_allclose(json.loads(line), wanted, atol=1e-5, err_msg=folder)
+
+
+def test_the_page_says_what_is_found(tmp_path: Path) -> None:
+    writes = bool(os.environ.get("THAW_WRITE_TABLE"))
+    rows = {name: row_of(name, tmp_path / name) for name in (FAMILIES if writes else OFTEN)}
+    text = PAGE.read_text(encoding="utf-8")
+    if writes:
+        header = next(line for line in text.splitlines() if line.startswith("| Family |"))
+        head, _, _ = text.partition(header)
+        rule = "|---" * (header.count("|") - 1) + "|"
+        PAGE.write_text(head + "\n".join([header, rule, *rows.values()]) + "\n", encoding="utf-8")
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    for name, row in rows.items():
+        reads_last = name in DECODERS or name == "xlnet"
+        assert name in UNREADABLE or ("| last |" in row) == reads_last, row
+        assert row in lines, f"docs/base-models.md says something else of {name}: {row}"

@@ -1,0 +1,126 @@
+"""`training.extra`: what is accepted works, and the rest is refused by name."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from tiny import MakeSpec
+from torch import tensor
+from transformers import TrainingArguments
+
+from tasks.errors import RequestError
+from tasks.evaluation.outcomes import Outcome
+from tasks.models.classifier import Head, HeadConfig
+from tasks.training.labels import LabelLearner
+from tasks.training.run import train_arm
+from tasks.training.trainer import NAMED, RESERVED, WITH_HEAD, WORKING, check_extra
+
+FAST = {"epochs": 1, "precision": "fp32"}
+CHANGES: dict[str, Any] = {
+    "adam_beta1": 0.5,
+    "adam_beta2": 0.9,
+    "adam_epsilon": 1e-2,
+    "max_steps": 3,
+    "neftune_noise_alpha": 20.0,
+    "label_smoothing_factor": 0.3,
+}
+CHANGES_NOTHING: dict[str, Any] = {
+    "activation_checkpointing": True,
+    "gradient_checkpointing": True,
+    "gradient_checkpointing_kwargs": {"use_reentrant": False},
+    "dataloader_num_workers": 1,
+    "dataloader_persistent_workers": True,
+    "dataloader_pin_memory": False,
+    "dataloader_prefetch_factor": 4,
+    "eval_accumulation_steps": 1,
+    "logging_first_step": True,
+    "logging_nan_inf_filter": False,
+    "logging_steps": 1,
+    "logging_strategy": "epoch",
+    "lr_scheduler_kwargs": {},
+    "torch_empty_cache_steps": 1,
+    "log_level": "error",
+}
+
+
+def train(make_spec: MakeSpec, extra: dict[str, Any], strategy: str = "full") -> Outcome:
+    training = {**FAST, "extra": extra}
+    model = {"dropout": 0.0, "backbone_dropout": 0.0}
+    spec = make_spec(strategy=strategy, training=training, model=model)
+    return train_arm(spec, "run", LabelLearner, lambda metrics, step: None)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_field_that_changes_training_changes_it(name: str, make_spec: MakeSpec) -> None:
+    changed = train(make_spec, {name: CHANGES[name]}).metrics["val/loss"]
+    assert abs(changed - train(make_spec, {}).metrics["val/loss"]) > 1e-6
+
+
+@pytest.mark.parametrize("name", CHANGES_NOTHING)
+def test_a_field_that_is_about_cost_or_logs_changes_no_figure(
+    name: str, make_spec: MakeSpec
+) -> None:
+    extra = {name: CHANGES_NOTHING[name]}
+    if name.endswith("checkpointing_kwargs"):
+        extra["gradient_checkpointing"] = True
+    if name in ("dataloader_persistent_workers", "dataloader_prefetch_factor"):
+        extra["dataloader_num_workers"] = 1
+    same = train(make_spec, extra).metrics["val/loss"]
+    assert same == pytest.approx(train(make_spec, {}).metrics["val/loss"], abs=1e-6)
+
+
+@pytest.mark.parametrize("strategy", ["freeze_2", "head", "lora_2", "prompt_2"])
+def test_checkpointed_activations_go_with_every_strategy(
+    strategy: str, make_spec: MakeSpec
+) -> None:
+    wanted = train(make_spec, {}, strategy).metrics["val/loss"]
+    found = train(make_spec, {"gradient_checkpointing": True}, strategy).metrics["val/loss"]
+    assert found == pytest.approx(wanted, abs=1e-5)
+
+
+def test_noise_on_embeddings_needs_them_read_in_every_epoch(make_spec: MakeSpec) -> None:
+    outcome = train(make_spec, {"neftune_noise_alpha": 5.0}, "freeze_2")
+    assert outcome.trunk is not None
+    assert "neftune_noise_alpha" in outcome.trunk
+
+
+def test_every_field_of_trainings_arguments_is_accepted_or_refused_by_name() -> None:
+    known = {field.name for field in dataclasses.fields(TrainingArguments)}
+    assert known >= (WORKING | WITH_HEAD)
+    assert not (WORKING | WITH_HEAD) & (RESERVED | NAMED.keys())
+    for name in known - WORKING - WITH_HEAD:
+        with pytest.raises(RequestError, match=rf"training\.extra\.{name}\b"):
+            check_extra({name: 1}, "multi_label")
+
+
+def test_what_reaches_into_the_model_goes_with_a_head_alone() -> None:
+    for name in WITH_HEAD:
+        with pytest.raises(RequestError, match=rf"{name} does not go with task completion"):
+            check_extra({name: 0.1}, "completion")
+    with pytest.raises(RequestError, match="does not go with task preference"):
+        check_extra({"label_smoothing_factor": 0.1}, "preference")
+    with pytest.raises(RequestError, match="is no number from 0 to 1"):
+        check_extra({"label_smoothing_factor": 1.5}, "single_label")
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_smoothed_targets_are_trained_on_and_not_judged_by(task: str) -> None:
+    head = Head(4, HeadConfig(labels=2, pooling="cls", dropout=0.0, task=task), seed=1)
+    pooled = tensor([[1.0, 2.0, 3.0, 4.0]])
+    labels = tensor([1]) if task == "single_label" else tensor([[0.0, 1.0]])
+    plain = head.train().classify(pooled, labels)["loss"]
+    head.smoothing = 0.2
+    smoothed = head.classify(pooled, labels)["loss"]
+    other = tensor([0]) if task == "single_label" else tensor([[1.0, 0.0]])
+    head.smoothing = 0.0
+    # Both losses are linear in the targets: 0.9 of the truth and 0.1 of its opposite.
+    wanted = 0.9 * plain + 0.1 * head.classify(pooled, other)["loss"]
+    assert smoothed.item() == pytest.approx(wanted.item(), rel=1e-6)
+    head.smoothing = 0.2
+    assert head.eval().classify(pooled, labels)["loss"].item() == pytest.approx(plain.item())
+
+
+def test_half_precision_of_old_gpus_is_refused_without_one(make_spec: MakeSpec) -> None:
+    spec = make_spec(strategy="full", training={"precision": "fp16"})
+    with pytest.raises(RequestError, match=r"fp16 is for GPUs .* use auto"):
+        train_arm(spec, "run", LabelLearner, lambda metrics, step: None)
