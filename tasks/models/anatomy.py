@@ -64,7 +64,7 @@ def anatomy_of(backbone: nn.Module) -> Anatomy:
     Raises:
         RequestError: it cannot be read as a text model is.
     """
-    config: PreTrainedConfig = backbone.config  # type: ignore[assignment]
+    config: PreTrainedConfig = backbone.config
     key = (type(backbone), config.to_json_string())
     with _lock:
         if key not in _traced:

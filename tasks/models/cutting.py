@@ -45,7 +45,7 @@ class NoTable(nn.Module):
 
     def __init__(self, table: nn.Module) -> None:
         super().__init__()
-        self.width = int(table.weight.shape[1])  # type: ignore[union-attr, index]
+        self.width = int(table.weight.shape[1])  # type: ignore[index]
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """(…, width) of zeros for numbers of (…)."""
@@ -230,7 +230,7 @@ class TailClassifier(nn.Module):
 
     def activation_checkpointing_enable(self, **options: Any) -> None:
         """As `TextClassifier`'s."""
-        self.backbone.body.activation_checkpointing_enable(**options)
+        self.backbone.body.activation_checkpointing_enable(**options)  # type: ignore[operator]
 
     def forward(
         self, hidden: Tensor, attention_mask: Tensor, labels: Tensor | None = None

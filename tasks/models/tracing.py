@@ -58,7 +58,7 @@ class Anatomy:
 
 def decodes_too(model: nn.Module) -> bool:
     """Whether the model is an encoder with a decoder of its own."""
-    return bool(getattr(model.config, "is_encoder_decoder", False)) and hasattr(model, "decoder")  # type: ignore[union-attr]
+    return bool(getattr(model.config, "is_encoder_decoder", False)) and hasattr(model, "decoder")
 
 
 def block_list(model: nn.Module) -> str | None:
@@ -82,7 +82,8 @@ def block_list(model: nn.Module) -> str | None:
 
 def states_slot(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | str | None:
     """Where a block's arguments hold the hidden states: the first of three dimensions."""
-    for place, value in [*enumerate(args), *kwargs.items()]:
+    given: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
+    for place, value in given:
         if isinstance(value, Tensor) and value.ndim == 3 and value.is_floating_point():
             return place
     return None
@@ -134,7 +135,8 @@ class _Notes:
 
     def __init__(self, model: nn.Module, path: str) -> None:
         self.model = model
-        self.blocks = list(model.get_submodule(path))  # type: ignore[arg-type]
+        blocks: nn.ModuleList = model.get_submodule(path)  # type: ignore[assignment]
+        self.blocks = list(blocks)
         self.runs: list[int] = []
         self.before: set[str] = set()
         self.later: set[str] = set()
@@ -208,7 +210,7 @@ class _Notes:
     @property
     def undivided(self) -> str | None:
         """Why the blocks cannot be frozen one by one."""
-        layers = getattr(self.model.config, "num_hidden_layers", None)  # type: ignore[union-attr]
+        layers = getattr(self.model.config, "num_hidden_layers", None)
         if len(self.blocks) == 1 and isinstance(layers, int) and layers > 1:
             return f"its {layers} layers share one block's weights"
         if not self.runs:
