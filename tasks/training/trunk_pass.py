@@ -156,7 +156,7 @@ def _reader(
     def reads(batch: dict[str, Tensor]) -> dict[Depth, Tensor]:
         named = {"inputs_embeds" if name == "hidden" else name: v for name, v in batch.items()}
         states, last = read_states(part, backbone, depths, named, end="pooled" in missing)
-        found: dict[Depth, Tensor] = dict(states)
+        found: dict[Depth, Tensor] = dict(states.items())
         if last is not None and isinstance(task.model, TextClassifier):
             pooling = task.model.head_config.pooling
             found["pooled"] = pool(last.float(), batch["attention_mask"], pooling)

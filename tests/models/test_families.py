@@ -36,6 +36,9 @@ OFTEN = (
     "bloom",
     "t5",
 )
+QUICK = ("xlm-roberta", "mpnet", "deberta-v2", "modernbert")
+"""Those that learn in a few steps; the others take longer and are slow tests."""
+LONG = {"learning_rate": 2e-3, "lora_learning_rate": 2e-2, "epochs": 12}
 LEARNS = {"full": 0.9, "freeze_1": 0.9, "last_2": 0.9, "lora_4": 0.9}
 ABOVE_CHANCE = {"head": 0.6, "prompt_2": 0.6}
 UNREADABLE = {"nystromformer", "funnel"}
@@ -110,7 +113,11 @@ def package(spec: Any, folder: Path) -> None:
 
 
 def family_test(
-    family: str, kept: Path, parts: dict[str, TableRef], floors: dict[str, float]
+    family: str,
+    kept: Path,
+    parts: dict[str, TableRef],
+    floors: dict[str, float],
+    **training: Any,
 ) -> None:
     located = locate(str(make(family, kept / family)))
     if family in UNREADABLE:
@@ -121,7 +128,7 @@ def family_test(
     assert found is not None
     assert found.difference <= 1e-4
     for named, floor in floors.items():
-        spec = spec_of(located.folder, named, parts)
+        spec = spec_of(located.folder, named, parts, **training)
         by_depth = named.startswith(("freeze", "last"))
         refused = (by_depth and found.undivided) or (named == "prompt_2" and found.unprompted)
         if refused or (family, named) == ("squeezebert", "lora_4"):
@@ -132,7 +139,7 @@ def family_test(
         assert outcome.metrics["test/accuracy"] > floor, (family, named, outcome.metrics)
         if named == "last_2":
             package(spec, kept / "packages" / family)
-            plain = train(spec_of(located.folder, named, parts, trunk="off"))
+            plain = train(spec_of(located.folder, named, parts, **training, trunk="off"))
             for metric in ("val/loss", "test/loss"):
                 wanted = plain.metrics[metric]
                 assert outcome.metrics[metric] == pytest.approx(wanted, abs=1e-4), metric
@@ -175,7 +182,7 @@ def trunk_said(uncut: list[int], blocks: int) -> str:
     return f"not at block {', '.join(map(str, uncut))}"
 
 
-@pytest.mark.parametrize("family", OFTEN)
+@pytest.mark.parametrize("family", QUICK)
 def test_a_family_is_read_as_its_library_reads_it_and_learns(
     family: str, kept: Path, parts: dict[str, TableRef]
 ) -> None:
@@ -183,9 +190,9 @@ def test_a_family_is_read_as_its_library_reads_it_and_learns(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [each for each in FAMILIES if each not in OFTEN])
+@pytest.mark.parametrize("family", [each for each in FAMILIES if each not in QUICK])
 def test_every_other_family_too(family: str, kept: Path, parts: dict[str, TableRef]) -> None:
-    family_test(family, kept, parts, LEARNS)
+    family_test(family, kept, parts, LEARNS, **LONG)
 
 
 @pytest.mark.slow
@@ -193,7 +200,7 @@ def test_every_other_family_too(family: str, kept: Path, parts: dict[str, TableR
 def test_head_and_soft_prompt_of_every_family(
     family: str, kept: Path, parts: dict[str, TableRef]
 ) -> None:
-    family_test(family, kept, parts, ABOVE_CHANCE)
+    family_test(family, kept, parts, ABOVE_CHANCE, **LONG)
 
 
 AGAIN = """
