@@ -1,21 +1,22 @@
-"""How sure a figure or a difference is: the paired bootstrap over test rows, and over seeds.
+"""How far a figure, or a difference of two, reaches: intervals over test rows and over seeds.
 
-Each draw resamples the test rows with replacement (rows that belong to one query or picture,
-which are no independent evidence, together) and computes every metric of every entry on
-that same resample, so that what makes a row easy or hard for all entries cancels in their
-differences (Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapters 13 and 16;
-Berg-Kirkpatrick, Burkett and Klein 2012, "An Empirical Investigation of Statistical Significance
-in NLP"). Where an entry has several seeds, a draw also resamples its seeds, and the statistic is
-the mean over the drawn seeds; entries with the same seeds draw them together, since an arm's
-seed fixes the same head and data order for every strategy. Two or three seeds still understate
-the variation between seeds, and one seed says nothing of it.
+Each draw resamples the independent units of the test part with replacement (rows; rows of one
+franchise, query or picture together) and computes every metric of every entry on that same
+resample, so that what makes a row easy or hard for all entries cancels in their differences
+(Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 6; Berg-Kirkpatrick, Burkett
+and Klein 2012, "An Empirical Investigation of Statistical Significance in NLP"). Of the draws only
+their variance and their mean are read; `intervals.py` makes the limits of them: those of a share
+of rows are exactly Wilson's. A draw in which a metric is undefined is passed over; `weighted.py`
+says what becomes of a figure when a resample lacks a label.
 
-Intervals are percentiles of the draws, moved so that the draws' mean lies on the measured figure:
-repeated rows make average precision look better than it is (a label's positives come as ties),
-by 0.03 in the macro mean of a test part of 65 rows, and an interval about another centre would
-say the wrong thing (chapter 10 of the same book, on the bootstrap's estimate of bias). They are
-not corrected for how many pairs are compared. A draw in which a metric is undefined is passed
-over; `weighted.py` says what becomes of a figure when a resample lacks a label.
+Average precision looks better on few rows than it is, and better still on a resample of them,
+whose repeated rows stand beside themselves. So an interval is made about the measured figure, and
+about the one less what the draws' mean lies above it, and holds both. Figures that are means over
+rows have no such bias and are left alone: their draws' mean differs from them by chance only.
+
+Several seeds add their own spread: the interval over rows, at the mean of the seeds, and Student's
+interval over the seeds are put together as independent parts are (`intervals.beside`). One seed
+says nothing of others. What is said of a difference is not read off here: `swapping.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,38 +27,69 @@ import numpy as np
 
 from tasks.config import EvaluationConfig
 from tasks.config.base import Task
-from tasks.errors import ThawError
-from tasks.evaluation.completions import NO_SHARES, Completions, read_completions
-from tasks.evaluation.findings import Difference, Interval
-from tasks.evaluation.ordinal import UNBOUNDED, Scale
-from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions
-from tasks.evaluation.scored import METRICS as SCORED_METRICS
-from tasks.evaluation.scored import UNBOUNDED as SCORED_UNBOUNDED
-from tasks.evaluation.scored import Scored, is_signed, read_scored
-from tasks.evaluation.weighted import Figures, WeightedMetrics
+from tasks.evaluation.aligned import Aligned, Measures, Tested, align, partners
+from tasks.evaluation.findings import FEWEST, Difference, Interval
+from tasks.evaluation.intervals import (
+    beside,
+    difference_interval,
+    interval,
+    kind_of,
+    over_seeds,
+)
+from tasks.evaluation.ordinal import Scale
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.swapping import holm, swap_tests
+from tasks.evaluation.weighted_part import Support
 
-Table = Predictions | Completions | Scored
 _BLOCK = 2_000_000  # row weights held at a time: bounds the memory on large test parts
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Every metric of every entry, as measured and in each resample.
+class Measured:
+    """One outcome's metrics, as measured and in each resample.
 
     Attributes:
-        entries, metrics: names, in the order of the arrays.
-        measured: (entries, metrics) on the test rows themselves, averaged over seeds.
-        resampled: (entries, metrics, draws).
-        confidence: coverage of the intervals made from them.
-        rows: how many test rows there are.
+        seed: of the arm.
+        figures: (metrics,) on the test rows themselves.
+        resampled: (metrics, draws).
+        by_row: of metrics that are means over rows: each row's figure, and which rows have one.
+        rests: what each metric rests on.
     """
 
-    entries: tuple[str, ...]
-    metrics: tuple[str, ...]
-    measured: np.ndarray
+    seed: int | None
+    figures: np.ndarray
     resampled: np.ndarray
+    by_row: dict[str, tuple[np.ndarray, np.ndarray]]
+    rests: list[Support]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Every metric of every entry in the same resamples.
+
+    Attributes:
+        aligned: the entries' tables.
+        measured: entry -> one a seed.
+        confidence: coverage of the intervals made from them.
+        resamples: how many draws; also the least number of swaps of a test.
+        seed: of the draws.
+    """
+
+    aligned: Aligned
+    measured: dict[str, tuple[Measured, ...]]
     confidence: float
-    rows: int
+    resamples: int
+    seed: int
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names, in the order of the arrays."""
+        return self.aligned.measures.metrics
+
+    @property
+    def rows(self) -> int:
+        """How many test rows there are."""
+        return self.aligned.rows
 
 
 def resample(
@@ -83,165 +115,131 @@ def resample(
     Raises:
         ThawError: two outcomes were not tested on the same rows.
     """
-    models, rows, groups = _prepare(outcomes_by_entry, metrics, task, positive, scale)
-    seeds_of = {
-        name: tuple(outcome.seed for outcome in outcomes)
-        for name, outcomes in outcomes_by_entry.items()
+    measures = Measures(tuple(metrics), task, positive, scale)
+    aligned = align(outcomes_by_entry, measures)
+    measured = {
+        name: tuple(_measure(aligned, each, config.bootstrap, seed) for each in tested)
+        for name, tested in aligned.entries.items()
     }
+    return Draws(aligned, measured, config.confidence, config.bootstrap, seed)
+
+
+def _measure(aligned: Aligned, tested: Tested, draws: int, seed: int) -> Measured:
+    """The metrics of one table; every table of a comparison is given the same resamples."""
     generator = np.random.default_rng(seed)
-    # Drawn before the rows and once for each set of seeds: entries that share seeds are paired.
-    shares = {
-        seeds: generator.multinomial(
-            len(seeds), np.full(len(seeds), 1 / len(seeds)), config.bootstrap
-        ).T
-        / len(seeds)
-        for seeds in dict.fromkeys(seeds_of.values())
-    }
-    measured = np.stack(
-        [
-            np.mean([model.at(np.ones((rows, 1)))[:, 0] for model in models[name]], axis=0)
-            for name in models
-        ]
-    )
-    resampled = np.empty((len(models), len(metrics), config.bootstrap))
-    step = max(1, _BLOCK // rows)
-    for start in range(0, config.bootstrap, step):
-        block = slice(start, min(start + step, config.bootstrap))
-        draws = block.stop - block.start
-        weights = _row_weights(generator, rows, groups, draws)
-        for position, name in enumerate(models):
-            values = np.stack([model.at(weights) for model in models[name]])
-            drawn = shares[seeds_of[name]][:, None, block]
-            # A seed that was not drawn must not bring in a NaN of its own.
-            resampled[position, :, block] = np.where(drawn > 0, drawn * values, 0).sum(0)
-    return Draws(
-        entries=tuple(models),
-        metrics=tuple(metrics),
-        measured=measured,
+    figures, units = aligned.figures(tested), aligned.units
+    resampled = np.empty((len(figures.names), draws))
+    step = max(1, _BLOCK // aligned.rows)
+    for start in range(0, draws, step):
+        block = slice(start, min(start + step, draws))
+        size = block.stop - block.start
+        drawn = generator.multinomial(units, np.full(units, 1 / units), size).T
+        resampled[:, block] = figures.at(aligned.of_units(drawn))
+    return Measured(
+        seed=tested.seed,
+        figures=figures.at(np.ones((aligned.rows, 1)))[:, 0],
         resampled=resampled,
-        confidence=config.confidence,
-        rows=rows,
+        by_row=figures.by_row(),
+        rests=figures.rests(aligned.rows),
     )
-
-
-def _row_weights(
-    generator: np.random.Generator, rows: int, groups: np.ndarray | None, draws: int
-) -> np.ndarray:
-    """How often each draw holds each row, float64 (rows, draws); groups are drawn whole."""
-    units = rows if groups is None else int(groups.max()) + 1
-    weights = generator.multinomial(units, np.full(units, 1 / units), draws).T
-    if groups is not None:
-        weights = weights[groups]
-    return np.ascontiguousarray(weights, dtype=np.float64)
 
 
 def intervals(draws: Draws) -> dict[str, dict[str, Interval]]:
-    """Each entry's metrics with their percentile intervals: entry -> metric -> interval."""
-    low, high = _limits(draws.measured, draws.resampled, draws.confidence)
-    endless = {*NO_SHARES, *UNBOUNDED, *SCORED_UNBOUNDED}
-    signed = np.array([is_signed(metric) for metric in draws.metrics])
-    share = np.array([metric not in endless for metric in draws.metrics]) & ~signed
-    low = np.maximum(low, np.where(signed, -np.inf, 0.0))
-    high = np.minimum(high, np.where(share, 1.0, np.inf))
+    """Each entry's metrics with their intervals: entry -> metric -> interval."""
     return {
-        entry: {
-            metric: Interval(mean=draws.measured[e, m], low=low[e, m], high=high[e, m])
-            for m, metric in enumerate(draws.metrics)
+        name: {
+            metric: _interval(draws, seeds, place, metric)
+            for place, metric in enumerate(draws.metrics)
         }
-        for e, entry in enumerate(draws.entries)
+        for name, seeds in draws.measured.items()
     }
 
 
+def _interval(draws: Draws, seeds: Sequence[Measured], place: int, metric: str) -> Interval:
+    figures = np.array([each.figures[place] for each in seeds])
+    mean, support = float(figures.mean()), _support([seeds], place)
+    if np.isnan(mean) or support.fewest < FEWEST:
+        return Interval(mean=mean, low=np.nan, high=np.nan)
+    kind, rows = kind_of(metric), _units(draws.aligned, support)
+    resampled = np.mean([each.resampled[place] for each in seeds], axis=0)
+    variance, centres = float(np.nanvar(resampled, ddof=1)), [mean]
+    values = _by_row(seeds, metric)
+    exact = False
+    if values is None:
+        centres.append(mean - (float(np.nanmean(resampled)) - mean))
+    elif draws.aligned.groups is None:
+        variance = float(values.var() / len(values))
+        exact = bool(np.isin(values, (0.0, 1.0)).all())
+    limits = [interval(centre, variance, rows, draws.confidence, kind, exact) for centre in centres]
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    low, high = beside(mean, (low, high), over_seeds(figures, draws.confidence))
+    return Interval(mean=mean, low=kind.clip(low), high=kind.clip(high))
+
+
 def differences(draws: Draws) -> tuple[Difference, ...]:
-    """Every pair of entries on every metric: the earlier entry minus the later one."""
-    found = []
-    for a, b in combinations(range(len(draws.entries)), 2):
-        gap = draws.measured[a] - draws.measured[b]
-        resampled = draws.resampled[a] - draws.resampled[b]
-        low, high = _limits(gap, resampled, draws.confidence)
-        found += [
-            Difference(
-                metric=metric,
-                first=draws.entries[a],
-                second=draws.entries[b],
-                difference=gap[m],
-                low=low[m],
-                high=high[m],
-                real=bool(low[m] > 0 or high[m] < 0),
-            )
-            for m, metric in enumerate(draws.metrics)
-        ]
-    return tuple(found)
+    """Every pair of entries on every metric: the earlier entry minus the later one.
+
+    Tests and their correction: `swapping.py`. A difference is real where its p, corrected for all
+    pairs of entries on the same metric, is at most 1 - confidence, and its interval (where there
+    is one) lies on one side of 0 without touching it.
+    """
+    pairs = list(combinations(draws.measured, 2))
+    tested = swap_tests(draws.aligned, pairs, draws.resamples, 1 - draws.confidence, draws.seed)
+    corrected = np.array([holm(column) for column in tested.T]).T if pairs else tested
+    return tuple(
+        _difference(draws, first, second, place, metric, p[place])
+        for (first, second), p in zip(pairs, corrected, strict=True)
+        for place, metric in enumerate(draws.metrics)
+    )
 
 
-def _limits(
-    measured: np.ndarray, resampled: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Percentiles over the last axis about the measured figures; NaN where no draw has one."""
-    known = ~np.isnan(resampled)
-    empty = ~known.any(-1)
-    # nanquantile warns of slices without a value: give these one and take it away again.
-    filled = np.where(empty[..., None], 0.0, resampled)
-    tail = (1 - confidence) / 2
-    bias = np.nanmean(filled, axis=-1) - measured
-    low, high = np.nanquantile(filled, [tail, 1 - tail], axis=-1) - bias
-    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
-
-
-def _prepare(
-    outcomes_by_entry: Mapping[str, Sequence[Outcome]],
-    metrics: Sequence[str],
-    task: Task,
-    positive: int | None,
-    scale: Scale | None,
-) -> tuple[dict[str, list[Figures]], int, np.ndarray | None]:
-    """The metrics of every outcome over one common order of the test rows, the rows' number, and
-    their groups where not all are independent."""
-    first: tuple[str, Table] | None = None
-    models: dict[str, list[Figures]] = {}
-    for name, outcomes in outcomes_by_entry.items():
-        models[name] = []
-        for outcome in outcomes:
-            if task == "completion":
-                answers = read_completions(outcome.test)
-                first = first or (name, answers)
-                frame = answers.frame.iloc[_order(first, (name, answers))]
-                models[name].append(Figures.of_completions(frame, metrics))
-                continue
-            if task in SCORED_METRICS:
-                scored = read_scored(outcome.test)
-                first = first or (name, scored)
-                order = _order(first, (name, scored))
-                models[name].append(Figures.of_scored(scored, order, metrics))
-                continue
-            table = read_predictions(outcome.test)
-            first = first or (name, table)
-            order = _order(first, (name, table))
-            truth, probabilities = table.truth[order], table.probabilities[order]
-            models[name].append(
-                WeightedMetrics(
-                    truth, probabilities, outcome.thresholds, metrics, task, positive, scale
-                )
-            )
-    if first is None:
-        raise ThawError("There is nothing to compare: no entry has predictions.")
-    groups = first[1].groups if isinstance(first[1], Scored) else None
-    return models, len(first[1].ids), groups
-
-
-def _order(first: tuple[str, Table], other: tuple[str, Table]) -> np.ndarray:
-    """Positions in the other table of the first one's rows, which must be the same examples."""
-    position = {example: row for row, example in enumerate(other[1].ids)}
-    ids = first[1].ids
-    if len(position) != len(ids) or not position.keys() >= set(ids):
-        raise ThawError(
-            f"{other[0]} was tested on other rows than {first[0]} ({len(position)} and {len(ids)} "
-            "examples): only predictions for the same test part can be compared."
+def _difference(
+    draws: Draws, first: str, second: str, place: int, metric: str, p: float
+) -> Difference:
+    pairs = partners(draws.measured[first], draws.measured[second])
+    gaps = np.array([one.figures[place] - two.figures[place] for one, two in pairs])
+    gap = float(gaps.mean())
+    support = _support([[one for one, _ in pairs], [two for _, two in pairs]], place)
+    low = high = np.nan
+    if not np.isnan(gap) and support.fewest >= FEWEST:
+        drawn = [one.resampled[place] - two.resampled[place] for one, two in pairs]
+        limits = difference_interval(
+            gap,
+            float(np.nanvar(np.mean(drawn, axis=0), ddof=1)),
+            _units(draws.aligned, support),
+            draws.confidence,
+            kind_of(metric),
         )
-    order = np.array([position[example] for example in ids], dtype=np.intp)
-    if not np.array_equal(first[1].truth, other[1].truth[order]):
-        raise ThawError(
-            f"The test labels of {other[0]} and {first[0]} differ: only predictions for the same "
-            "test part can be compared."
-        )
-    return order
+        low, high = beside(gap, limits, over_seeds(gaps, draws.confidence))
+    apart = bool(np.isnan(low) or low > 0 or high < 0)
+    return Difference(
+        metric=metric,
+        first=first,
+        second=second,
+        difference=gap,
+        low=low,
+        high=high,
+        p=p,
+        seeds=len(pairs),
+        real=bool(p <= 1 - draws.confidence + 1e-12) and apart,
+    )
+
+
+def _by_row(seeds: Sequence[Measured], metric: str) -> np.ndarray | None:
+    """The figure of each row that has one, averaged over seeds; None for other metrics."""
+    found = [each.by_row.get(metric) for each in seeds]
+    known = [one for one in found if one is not None]
+    if len(known) < len(seeds) or any((mask != known[0][1]).any() for _, mask in known):
+        return None
+    return np.mean([values for values, _ in known], axis=0)[known[0][1]]
+
+
+def _support(entries: Sequence[Sequence[Measured]], place: int) -> Support:
+    """What the figures of all these outcomes rest on at least."""
+    rests = [each.rests[place] for seeds in entries for each in seeds]
+    return Support(min(each.rows for each in rests), min(each.fewest for each in rests))
+
+
+def _units(aligned: Aligned, support: Support) -> float:
+    """How many independent units a figure rests on, where units have like numbers of rows."""
+    return max(1.0, min(support.rows, aligned.rows) * aligned.units / aligned.rows)

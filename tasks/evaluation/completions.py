@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from tasks.evaluation.outcomes import group_numbers
 from tasks.evaluation.variety import DistinctGrams
-from tasks.evaluation.weighted_decisions import RowMeans
+from tasks.evaluation.weighted_part import Linear, Part, RowMeans
 from tasks.storage import TableRef, put_table
 
 Scores = Literal["text", "latex"]
@@ -43,13 +44,14 @@ TOKEN_SUMS = ("nats", "tokens_of_loss", "right_tokens", "whole_nats", "whole_tok
 
 class Completions(BaseModel):
     """A table in memory, in the form in which predictions are compared: `truth` is what was to
-    be written."""
+    be written, `groups` as in `outcomes.Predictions`."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     ids: list[str]
     truth: np.ndarray
     frame: pd.DataFrame
+    groups: np.ndarray | None = None
 
 
 def put_completions(
@@ -79,7 +81,10 @@ def read_completions(table: TableRef) -> Completions:
     """Read what `put_completions` stored."""
     frame = table.read()
     return Completions(
-        ids=frame["id"].tolist(), truth=frame["expected"].to_numpy(dtype=object), frame=frame
+        ids=frame["id"].tolist(),
+        truth=frame["expected"].to_numpy(dtype=object),
+        frame=frame,
+        groups=group_numbers(frame),
     )
 
 
@@ -94,15 +99,14 @@ def completion_metrics(frame: pd.DataFrame) -> dict[str, float]:
     }
 
 
-class TokenLosses:
+class TokenLosses(Linear):
     """Accuracy, loss and perplexity of completions, and the loss of whole texts: `OF_TOKENS`."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
-        self.sums = {name: frame[name].to_numpy(dtype=float) for name in TOKEN_SUMS}
+        super().__init__(frame[list(TOKEN_SUMS)].to_numpy(dtype=float).T)
 
-    def at(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Metric -> (draws,); NaN where the weights hold no token."""
-        sums = (self.sums[name] @ weights for name in TOKEN_SUMS)
+    def of(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Metric -> (draws,); NaN where the sums hold no token."""
         nats, tokens, right, whole, whole_tokens = sums
         with np.errstate(invalid="ignore", divide="ignore"):
             loss = nats / tokens
@@ -112,9 +116,6 @@ class TokenLosses:
                 "perplexity": np.exp(np.minimum(loss, 700.0)),
                 "whole_text_loss": whole / whole_tokens,
             }
-
-
-Part = RowMeans | DistinctGrams | TokenLosses
 
 
 def completion_parts(frame: pd.DataFrame) -> list[Part]:

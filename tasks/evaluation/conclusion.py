@@ -1,7 +1,8 @@
-"""The comparison in one paragraph of plain English.
+"""The comparison in plain English: first what to do, then the evidence as a short list.
 
-It never calls a difference inside its interval a difference, and says how far the test part
-reaches.
+The first line is for a tired person: what to train, at what cost, against what; or what to use
+instead. It and every line below say of two entries only what the table says of them: better, worse,
+or not distinguishable (`Difference.verdict`).
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from tasks.evaluation.vqa import QUESTION_ONLY
 from tasks.evaluation.wording import (
     figure,
     lower_is_better,
+    over_seeds,
     percent,
     ratio,
     signed,
@@ -27,17 +29,104 @@ NAMED = 3  # entries that a sentence lists before it counts the rest
 
 
 def conclude(comparison: Comparison) -> str:
-    """The paragraph: the choice, what equals it, what loses to it, baselines, cautions."""
-    sentences = [
+    """What to do, and in the lines below, each after a dash, why."""
+    evidence = [
         _chosen(comparison),
         *_equals(comparison),
         *_others(comparison),
-        *_baseline(comparison),
+        *_references(comparison),
         *_looking(comparison),
         *_hosted(comparison),
         *_cautions(comparison),
     ]
-    return " ".join(sentences)
+    return "\n".join([_advice(comparison), *(f"- {line}" for line in evidence)])
+
+
+def strongest_reference(comparison: Comparison) -> Entry | None:
+    """The baseline that validation likes best, of those that have figures; None without any."""
+    known = [
+        entry
+        for entry in comparison.baselines
+        if not isnan(entry.selection + entry.metrics[comparison.primary].mean)
+    ]
+    sign = -1 if lower_is_better(comparison.select_by) else 1
+    return max(known, key=lambda entry: sign * entry.selection, default=None)
+
+
+def _advice(comparison: Comparison) -> str:
+    """The first sentence."""
+    best, reference = comparison.entry(comparison.best), strongest_reference(comparison)
+    metric = comparison.metric_title(comparison.primary)
+    better = _with_verdict(comparison, comparison.baselines, "better")
+    if better:
+        instead = reference if reference in better else better[0]
+        gap = comparison.difference(instead.name, best.name)
+        return (
+            f"Use {instead.name} instead of these models: on test it is better than {best.name}, "
+            f"the arm that validation chose, {_both(comparison, instead, best)} in {metric}"
+            f"{_scope(gap)}."
+        )
+    if reference and comparison.verdict(best.name, reference.name) == "even":
+        gap = comparison.difference(best.name, reference.name)
+        return (
+            f"Keep to {reference.name} for now: {best.name}, the arm that validation chose, is not "
+            f"shown to be better than it, {_both(comparison, best, reference)} in {metric}"
+            f"{_scope(gap)}."
+        )
+    arms = [arm for arm in comparison.arms if arm.name != best.name]
+    rivals = _with_verdict(comparison, arms, "better")
+    if rivals:
+        gap = comparison.difference(rivals[0].name, best.name)
+        return (
+            f"Do not settle yet: validation chose {best.name}, but on test {rivals[0].name} is "
+            f"better, {_both(comparison, rivals[0], best)} in {metric}{_scope(gap)}; decide with "
+            "more validation rows or more seeds."
+        )
+    cheap = _cheaper(comparison, reference)
+    if cheap:
+        gap = comparison.difference(cheap.name, best.name)
+        return (
+            f"Train {cheap.name}: it is as good as {best.name}, which validation chose, at "
+            f"{_time(comparison, cheap)}, {_both(comparison, cheap, best)} in {metric}"
+            f"{_scope(gap)}{_against(comparison, cheap, reference)}."
+        )
+    reached = f"{metric} {figure(best.metrics[comparison.primary].mean)} on test"
+    if not arms:
+        why = "the only arm"
+    elif all(comparison.verdict(arm.name, best.name) == "worse" for arm in arms):
+        why = "better than every other arm"
+    else:
+        why = "the arm that validation chose, and none is shown to be better"
+    seconds = best.costs.get("train_seconds")
+    cost = f" after {seconds.value:,.0f} seconds of training" if seconds else ""
+    seeds = over_seeds(len(best.seeds)) if arms or reference else ""
+    return (
+        f"Train {best.name}: {why}, {reached}{cost}{seeds}{_against(comparison, best, reference)}."
+    )
+
+
+def _against(comparison: Comparison, entry: Entry, reference: Entry | None) -> str:
+    """The end of the first sentence: what the entry is better than."""
+    if reference is None:
+        return "; there is no reference to beat"
+    if comparison.verdict(entry.name, reference.name) != "better":
+        return ""
+    mean = reference.metrics[comparison.primary].mean
+    return f"; better than {reference.name} ({figure(mean)})"
+
+
+def _cheaper(comparison: Comparison, reference: Entry | None) -> Entry | None:
+    """The cheapest arm that is as good as the best one, and no less better than the reference."""
+    best = comparison.entry(comparison.best)
+    good = [
+        entry
+        for name in comparison.indistinguishable
+        if _as_good(comparison.difference((entry := comparison.entry(name)).name, best.name))
+        and (times := _times(entry, best)) is not None
+        and max(times) < 1
+        and (not reference or comparison.verdict(name, reference.name) == "better")
+    ]
+    return min(good, key=lambda entry: max(_times(entry, best) or (1.0,)), default=None)
 
 
 def _chosen(comparison: Comparison) -> str:
@@ -52,50 +141,47 @@ def _chosen(comparison: Comparison) -> str:
         else f"Of {len(arms)} {kind}{seeds}, {best.name} is best on validation "
         f"({comparison.metric_title(comparison.select_by)} {figure(best.selection)})"
     )
+    reach = (
+        f"{percent(comparison.confidence)} interval {figure(interval.low)} to "
+        f"{figure(interval.high)}"
+    )
+    if not interval.estimable:
+        reach = "its interval is not estimable: a label has too few test rows"
     return (
         f"{choice}; on test it reaches {comparison.metric_title(comparison.primary)} "
-        f"{figure(interval.mean)} ({percent(comparison.confidence)} interval "
-        f"{figure(interval.low)} to {figure(interval.high)})."
+        f"{figure(interval.mean)} ({reach})."
     )
 
 
 def _equals(comparison: Comparison) -> list[str]:
-    """What matches the best arm, cheapest first."""
+    """What is not told apart from the best arm, cheapest first."""
     best = comparison.entry(comparison.best)
     equals = [comparison.entry(name) for name in comparison.indistinguishable]
-    equals.sort(key=lambda entry: _times(entry, best) or float("inf"))
+    equals.sort(key=lambda entry: max(_times(entry, best) or (float("inf"),)))
     close: list[str] = []
     unclear: list[str] = []
     for entry in equals:
         gap = comparison.difference(entry.name, best.name)
-        times = _times(entry, best)
-        cost = f" at {ratio(times)} its training time" if times is not None else ""
-        text = f"{entry.name} ({_gap(gap)}){cost}"
-        (close if max(-gap.low, gap.high) <= AS_GOOD else unclear).append(text)
+        cost = f" at {_time(comparison, entry)}" if _times(entry, best) else ""
+        (close if _as_good(gap) else unclear).append(f"{entry.name} ({_gap(gap)}){cost}")
     sentences = []
     if close:
         sentences.append(f"As good as {best.name}: {_listed(close)}.")
     if unclear:
         sentences.append(f"Not distinguishable from {best.name} on test: {_listed(unclear)}.")
-    if not equals and len(comparison.arms) > 1:
-        sentences.append("No other arm matches it.")
     return sentences
 
 
 def _others(comparison: Comparison) -> list[str]:
     """The arms that differ from the best one, by the test part's word."""
-    names = [
-        arm.name
-        for arm in comparison.arms
-        if arm.name not in (comparison.best, *comparison.indistinguishable)
-    ]
-    gaps = [comparison.difference(name, comparison.best) for name in names]
-    better = [gap for gap in gaps if _gain(gap) > 0]
-    worse = sorted((gap for gap in gaps if _gain(gap) < 0), key=_gain, reverse=True)
+    arms = [arm for arm in comparison.arms if arm.name != comparison.best]
     sentences = []
+    worse = [_to_best(comparison, arm) for arm in _with_verdict(comparison, arms, "worse")]
     if worse:
+        worse.sort(key=_gain, reverse=True)
         named = [f"{gap.first} ({_gap(gap)})" for gap in worse]
         sentences.append(f"Worse: {_listed(named)}.")
+    better = [_to_best(comparison, arm) for arm in _with_verdict(comparison, arms, "better")]
     if better:
         named = [f"{gap.first} ({_gap(gap)})" for gap in better]
         verb = "is" if len(better) == 1 else "are"
@@ -106,23 +192,19 @@ def _others(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def _baseline(comparison: Comparison) -> list[str]:
-    """The best arm against the baseline that validation likes best."""
-    known = [
-        entry
-        for entry in comparison.baselines
-        if not isnan(entry.selection + entry.metrics[comparison.primary].mean)
-    ]
-    if not known:
+def _references(comparison: Comparison) -> list[str]:
+    """The best arm against the strongest baseline, and any other that is better than it."""
+    reference = strongest_reference(comparison)
+    if reference is None:
         return []
-    sign = -1 if lower_is_better(comparison.select_by) else 1
-    rival = max(known, key=lambda entry: sign * entry.selection)
-    gap = comparison.difference(comparison.best, rival.name)
-    shown = _gap(gap)
-    if not gap.real:
-        return [f"It cannot be told apart from the strongest baseline, {rival.name} ({shown})."]
-    verb = "beats" if _gain(gap) > 0 else "loses to"
-    return [f"It {verb} the strongest baseline, {rival.name} ({shown})."]
+    verbs = {"better": "beats", "worse": "loses to", "even": "cannot be told apart from"}
+    gap = comparison.difference(comparison.best, reference.name)
+    sentences = [f"It {verbs[gap.verdict]} the strongest baseline, {reference.name} ({_gap(gap)})."]
+    for entry in _with_verdict(comparison, comparison.baselines, "better"):
+        if entry is not reference:
+            gap = comparison.difference(comparison.best, entry.name)
+            sentences.append(f"It loses to the baseline {entry.name}, too ({_gap(gap)}).")
+    return sentences
 
 
 def _looking(comparison: Comparison) -> list[str]:
@@ -130,12 +212,13 @@ def _looking(comparison: Comparison) -> list[str]:
     if QUESTION_ONLY not in [entry.name for entry in comparison.baselines]:
         return []
     gap = comparison.difference(comparison.best, QUESTION_ONLY)
-    if gap.real and _gain(gap) > 0:
-        return [f"It uses the pictures: without them it answers worse ({_gap(gap)})."]
-    return [
-        "It does not use the pictures: the same arm trained without them answers "
-        f"{'better' if gap.real else 'as well'} ({_gap(gap)})."
-    ]
+    said = {
+        "better": "It uses the pictures: without them it answers worse",
+        "worse": "It does not use the pictures: the same arm trained without them answers better",
+        "even": "It is not shown to use the pictures: the same arm trained without them cannot be "
+        "told apart from it",
+    }
+    return [f"{said[gap.verdict]} ({_gap(gap)})."] if gap.verdict in said else []
 
 
 def _hosted(comparison: Comparison) -> list[str]:
@@ -143,10 +226,11 @@ def _hosted(comparison: Comparison) -> list[str]:
     sentences = []
     for entry in comparison.hosted:
         gap = comparison.difference(entry.name, comparison.best)
-        if not gap.real:
-            verdict = f"cannot be told apart from {comparison.best}"
-        else:
-            verdict = f"is {'better' if _gain(gap) > 0 else 'worse'} than {comparison.best}"
+        verdict = (
+            f"is {gap.verdict} than {comparison.best}"
+            if gap.verdict in ("better", "worse")
+            else f"cannot be told apart from {comparison.best}"
+        )
         cost = entry.costs.get("dollars")
         price = f" for about ${cost.value:,.2f}" if cost else ""
         sentences.append(
@@ -174,11 +258,28 @@ def _cautions(comparison: Comparison) -> list[str]:
     if seeds <= 1:
         sentences.append(
             "Caution: with one seed, the intervals leave out how much a result changes from seed "
-            "to seed."
+            "to seed, and every verdict is one on this seed."
         )
     elif seeds == 2:
         sentences.append("Caution: two seeds say little about how much a result changes.")
     return sentences
+
+
+def _with_verdict(comparison: Comparison, entries: Sequence[Entry], verdict: str) -> list[Entry]:
+    """Those that the table calls `verdict` against the best arm, the furthest first."""
+    found = [
+        entry for entry in entries if comparison.verdict(entry.name, comparison.best) == verdict
+    ]
+    return sorted(found, key=lambda entry: -abs(_to_best(comparison, entry).difference))
+
+
+def _to_best(comparison: Comparison, entry: Entry) -> Difference:
+    return comparison.difference(entry.name, comparison.best)
+
+
+def _as_good(gap: Difference) -> bool:
+    """Whether the interval is so narrow that the two serve alike; False where it is not known."""
+    return max(-gap.low, gap.high) <= AS_GOOD
 
 
 def _gain(gap: Difference) -> float:
@@ -190,10 +291,35 @@ def _gap(gap: Difference) -> str:
     return f"difference {signed(gap.difference)}, interval {signed_span(gap.low, gap.high)}"
 
 
-def _times(entry: Entry, best: Entry) -> float | None:
-    """Training time as a multiple of the best arm's."""
-    own, its = entry.costs.get("train_seconds"), best.costs.get("train_seconds")
-    return own.value / its.value if own and its and its.value > 0 else None
+def _both(comparison: Comparison, first: Entry, second: Entry) -> str:
+    one, two = (each.metrics[comparison.primary].mean for each in (first, second))
+    return f"{figure(one)} against {figure(two)}"
+
+
+def _scope(gap: Difference) -> str:
+    return over_seeds(gap.seeds)
+
+
+def _times(entry: Entry, best: Entry) -> tuple[float, ...] | None:
+    """Training time as a multiple of the best arm's, alone and with the trunk's passes of both."""
+    found = []
+    for cost in ("train_seconds", "seconds_with_trunk"):
+        own, its = entry.costs.get(cost), best.costs.get(cost)
+        if own and its and its.value > 0:
+            found.append(own.value / its.value)
+    return tuple(found) or None
+
+
+def _time(comparison: Comparison, entry: Entry) -> str:
+    """`0.25x its training time (0.40x with the trunk's pass, which head uses too)`."""
+    times = _times(entry, comparison.entry(comparison.best)) or ()
+    alone = f"{ratio(times[0])} its training time"
+    if len(times) < 2 or "trunk_seconds" not in entry.costs:
+        return alone
+    others = comparison.sharing_trunk(entry)
+    uses = "uses" if len(others) == 1 else "use"
+    also = f", which {_listed(others)} {uses} too" if others else ""
+    return f"{alone} ({ratio(times[1])} with the trunk's pass{also})"
 
 
 def _listed(texts: Sequence[str]) -> str:

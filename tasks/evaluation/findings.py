@@ -9,10 +9,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from tasks.config.base import Task
-from tasks.evaluation.wording import metric_title
+from tasks.evaluation.wording import lower_is_better, metric_title
 
 # JSON has no NaN: pydantic writes null for it, and this reads it back.
 Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+
+
+Verdict = Literal["better", "worse", "even", "unknown"]
+
+
+FEWEST = 10
+"""Positives of a label in the test part below which its figures, and means over labels that it is
+in, have no interval: resamples of so few rows do not show how far others would differ."""
 
 
 class _Frozen(BaseModel):
@@ -24,20 +32,30 @@ class Interval(_Frozen):
 
     Attributes:
         mean: the figure on the test rows themselves, averaged over seeds.
-        low, high: limits of its bootstrap interval; NaN where no resample defines the metric.
+        low, high: limits of its interval; NaN where it is not estimable (`bootstrap.FEWEST`), or
+            the metric undefined.
     """
 
     mean: Figure
     low: Figure
     high: Figure
 
+    @property
+    def estimable(self) -> bool:
+        """Whether there is an interval, or no figure either."""
+        return math.isnan(self.mean) or not math.isnan(self.low)
+
 
 class Difference(_Frozen):
     """A metric of one entry less that of another, on the same test rows.
 
     Attributes:
-        first, second: names of the entries; `difference` is first minus second.
-        real: the interval excludes zero. Where it is false the two cannot be told apart.
+        first, second: names of the entries; `difference` is first minus second, over the seeds
+            that both have.
+        low, high: its interval, which counts no other comparison; NaN where it is not estimable.
+        p: of the swap test, corrected for all pairs of entries on this metric.
+        seeds: how many seeds are compared; 1 is this one seed alone.
+        real: p and the interval bear it out. Where it is false the two cannot be told apart.
     """
 
     metric: str
@@ -46,7 +64,18 @@ class Difference(_Frozen):
     difference: Figure
     low: Figure
     high: Figure
+    p: Figure = math.nan
+    seeds: int = 1
     real: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the first is, against the second."""
+        if math.isnan(self.difference):
+            return "unknown"
+        if not self.real:
+            return "even"
+        return "better" if (self.difference > 0) != lower_is_better(self.metric) else "worse"
 
 
 class Cost(_Frozen):
@@ -110,7 +139,8 @@ class Comparison(_Frozen):
         metrics: short names of the shown metrics, in order.
         best: name of the arm entry chosen on validation; `best_seed` is its best seed.
         indistinguishable: arms whose primary metric cannot be told from that of `best`.
-        conclusion: one paragraph in plain English, cautions included.
+        conclusion: in plain English: a line that says what to do, and lines of evidence, cautions
+            included, each after a dash.
     """
 
     case: str
@@ -134,6 +164,29 @@ class Comparison(_Frozen):
     reference_source: str
     reference: tuple[ReferenceLine, ...]
     conclusion: str = ""
+
+    @property
+    def headline(self) -> str:
+        """The conclusion's first sentence: what to do."""
+        return self.conclusion.partition("\n")[0]
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The lines of the conclusion below it, without their dashes."""
+        return tuple(line.removeprefix("- ") for line in self.conclusion.splitlines()[1:])
+
+    def sharing_trunk(self, entry: Entry) -> list[str]:
+        """The other arms that use the trunk's pass of this one."""
+        own = entry.costs.get("trunk_seconds")
+        if own is None:
+            return []
+        return [
+            other.name
+            for other in self.arms
+            if other.name != entry.name
+            and (its := other.costs.get("trunk_seconds")) is not None
+            and math.isclose(its.value, own.value)
+        ]
 
     @property
     def arms(self) -> tuple[Entry, ...]:
@@ -169,13 +222,18 @@ class Comparison(_Frozen):
             if (kept.metric, kept.first, kept.second) == (metric, first, second):
                 return kept
             if (kept.metric, kept.first, kept.second) == (metric, second, first):
-                return Difference(
-                    metric=metric,
-                    first=first,
-                    second=second,
-                    difference=-kept.difference,
-                    low=-kept.high,
-                    high=-kept.low,
-                    real=kept.real,
-                )
+                turned = {"difference": -kept.difference, "low": -kept.high, "high": -kept.low}
+                return kept.model_copy(update={"first": first, "second": second, **turned})
         raise KeyError(f"{first} against {second} on {metric}")
+
+    def verdict(self, first: str, second: str, metric: str | None = None) -> Verdict:
+        """What `first` is against `second` by the table's own verdict, all comparisons counted.
+
+        Returns:
+            `better`, `worse`, `even` (not distinguishable), or `unknown` where one of the two has
+            no figure.
+
+        Raises:
+            KeyError: there is no such pair.
+        """
+        return self.difference(first, second, metric).verdict

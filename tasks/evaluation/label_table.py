@@ -7,10 +7,11 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 
 from tasks.config.base import Task
+from tasks.evaluation.findings import FEWEST
 from tasks.evaluation.metrics import decide
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.tables import Cell, Sheet
-from tasks.evaluation.wording import figure
+from tasks.evaluation.wording import NOT_ESTIMABLE, figure
 
 
 def per_label(outcome: Outcome, labels: Sequence[str], task: Task = "multi_label") -> pd.DataFrame:
@@ -46,6 +47,13 @@ def per_label(outcome: Outcome, labels: Sequence[str], task: Task = "multi_label
     return figures.sort_values(["support", "label"], ascending=[False, True], ignore_index=True)
 
 
+def _figure(value: float, support: int) -> Cell:
+    """A label's figure; of too few rows it stands small, below the word that says so."""
+    if support >= FEWEST or np.isnan(value):
+        return Cell(figure(value))
+    return Cell(NOT_ESTIMABLE, f"here {figure(value)}")
+
+
 def labels_sheet(table: pd.DataFrame, name: str) -> Sheet:
     """A table of `per_label` as a sheet."""
     tuned = "threshold" in table.columns
@@ -54,7 +62,7 @@ def labels_sheet(table: pd.DataFrame, name: str) -> Sheet:
         (
             Cell(str(row["label"])),
             *(Cell(f"{row[column]:,}") for column in counts),
-            *(Cell(figure(row[column])) for column in figures),
+            *(_figure(row[column], row["support"]) for column in figures),
             *([Cell(figure(row["threshold"], 2))] if tuned else []),
         )
         for row in table.to_dict("records")

@@ -129,7 +129,7 @@ def positive_index(labels: Sequence[str], positive: str | None) -> int | None:
 
 
 def decide(
-    task: Task, probabilities: np.ndarray, thresholds: Sequence[float] | None = None
+    task: Task, probabilities: np.ndarray, thresholds: Sequence[float] | np.ndarray | None = None
 ) -> np.ndarray:
     """The answers that probabilities come to: (n, labels), True for a predicted label.
 

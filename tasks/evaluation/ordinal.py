@@ -22,6 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tasks.errors import RequestError
+from tasks.evaluation.weighted_part import RowMeans
 
 OF_SCALE = ("mae", "off_by_one", "good_bad", "top_or_rest", "mae_expected")
 UNBOUNDED = ("mae", "mae_expected")
@@ -84,16 +85,10 @@ def ordinal_metrics(truth: np.ndarray, probabilities: np.ndarray, scale: Scale) 
     return figures
 
 
-class ScaleFigures:
+def scale_figures(truth: np.ndarray, probabilities: np.ndarray, scale: Scale) -> list[RowMeans]:
     """The figures of `OF_SCALE` under many row weightings at once (see `weighted.py`)."""
-
-    def __init__(self, truth: np.ndarray, probabilities: np.ndarray, scale: Scale) -> None:
-        rows = ordinal_by_row(truth, probabilities, scale)
-        self.known = (~np.isnan(rows)).astype(np.float64)
-        self.rows = np.nan_to_num(rows)
-
-    def at(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Metric -> (draws,); NaN in a draw without a row that contributes."""
-        with np.errstate(invalid="ignore"):
-            figures = (self.rows @ weights) / (self.known @ weights)
-        return dict(zip(OF_SCALE, figures, strict=True))
+    rows = ordinal_by_row(truth, probabilities, scale)
+    return [
+        RowMeans({name: values}, ~np.isnan(values))
+        for name, values in zip(OF_SCALE, rows, strict=True)
+    ]

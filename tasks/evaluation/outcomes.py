@@ -3,6 +3,7 @@
 Everything that is compared or shown is made from these, and each is kept in the arm's run.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.errors import ThawError
 from tasks.storage import TableRef, put_table
+
+GROUP = "group"
+"""The column that says which rows of a test table belong together."""
 
 
 class CurvePoint(BaseModel):
@@ -72,6 +76,8 @@ class Predictions(BaseModel):
         ids: n example ids, in the part's order.
         truth: (n, labels) of 0 and 1.
         probabilities: (n, labels) in [0, 1].
+        groups: a number for each row, equal for rows that belong together (one franchise, or
+            nearly the same text), which are no independent evidence; None where that is unknown.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -79,12 +85,24 @@ class Predictions(BaseModel):
     ids: list[str]
     truth: np.ndarray
     probabilities: np.ndarray
+    groups: np.ndarray | None = None
 
 
 def put_predictions(
-    ids: list[str], truth: np.ndarray, probabilities: np.ndarray, origin: str
+    ids: list[str],
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    origin: str,
+    groups: Sequence[object] | None = None,
 ) -> TableRef:
     """Store predictions by example id: columns `id`, `truth` and `probabilities` (lists).
+
+    Args:
+        ids: of the examples.
+        truth: (n, labels) of 0 and 1.
+        probabilities: (n, labels) in [0, 1].
+        origin: in words.
+        groups: a name or number for each row, equal for rows that belong together.
 
     Raises:
         ThawError: a probability is not a number; the first class would pass for the answer.
@@ -99,7 +117,14 @@ def put_predictions(
             "probabilities": list(probabilities.astype(np.float32)),
         }
     )
+    if groups is not None:
+        frame[GROUP] = list(groups)
     return put_table(frame, origin)
+
+
+def group_numbers(frame: pd.DataFrame) -> np.ndarray | None:
+    """A number for each row of a table, equal for rows of one group; None without groups."""
+    return pd.factorize(frame[GROUP])[0] if GROUP in frame else None
 
 
 def read_predictions(table: TableRef) -> Predictions:
@@ -109,4 +134,5 @@ def read_predictions(table: TableRef) -> Predictions:
         ids=frame["id"].tolist(),
         truth=np.stack(frame["truth"].to_list()),
         probabilities=np.stack(frame["probabilities"].to_list()),
+        groups=group_numbers(frame),
     )

@@ -99,7 +99,7 @@ def paired_sheet(comparison: Comparison, before: Outcome, after: Outcome) -> She
 
 def with_findings(comparison: Comparison, before: Outcome, after: Outcome) -> Comparison:
     """The comparison with `findings` behind its conclusion."""
-    told = " ".join([comparison.conclusion, *findings(before, after)])
+    told = "\n- ".join([comparison.conclusion, *findings(before, after)])
     return comparison.model_copy(update={"conclusion": told})
 
 

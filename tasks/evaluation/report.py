@@ -56,7 +56,8 @@ def terminal(comparison: Comparison) -> RenderableType:
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as Markdown tables."""
-    parts = [f"# {_plain(comparison.title)}", _plain(comparison.conclusion)]
+    parts = [f"# {_plain(comparison.title)}", _plain(comparison.headline)]
+    parts.append("\n".join(f"- {_plain(line)}" for line in comparison.evidence))
     for sheet in [*_summary(comparison), matrix(comparison, comparison.primary)]:
         lines = [
             "| " + " | ".join(map(_plain, sheet.columns)) + " |",

@@ -13,8 +13,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config.base import Task
+from tasks.evaluation.outcomes import GROUP, group_numbers
 from tasks.evaluation.variety import DistinctGrams
-from tasks.evaluation.weighted_decisions import RowMeans
+from tasks.evaluation.weighted_part import Part, RowMeans
 from tasks.storage import TableRef, put_table
 
 METRICS: dict[Task, tuple[str, ...]] = {
@@ -38,7 +39,6 @@ UNBOUNDED = ("loss", "tokens", "words")
 """Figures that may be above 1."""
 SIGNED = ("reward", "greedy_reward", "kl", "margin")
 """Those that may be below 0 too, `reward_<name>` among them."""
-GROUP = "group"
 SCORE = "score:"
 TEXT = "generated"
 """The column of what was written, where rows are answers: how varied they are, taken together, is
@@ -66,6 +66,16 @@ class Scored(BaseModel):
     scores: dict[str, np.ndarray]
     groups: np.ndarray | None
     frame: pd.DataFrame
+
+    def in_order(self, order: np.ndarray) -> "Scored":
+        """The rows at these positions."""
+        return Scored(
+            ids=[self.ids[row] for row in order],
+            truth=self.truth[order],
+            scores={name: values[order] for name, values in self.scores.items()},
+            groups=None if self.groups is None else self.groups[order],
+            frame=self.frame.iloc[order].reset_index(drop=True),
+        )
 
 
 def put_scored(
@@ -105,7 +115,7 @@ def read_scored(table: TableRef) -> Scored:
             for name in map(str, frame)
             if name.startswith(SCORE)
         },
-        groups=pd.factorize(frame[GROUP])[0] if GROUP in frame else None,
+        groups=group_numbers(frame),
         frame=frame,
     )
 
@@ -125,7 +135,7 @@ def scored_metrics(scored: Scored) -> dict[str, float]:
     once = np.ones((len(scored.ids), 1))
     varied = {
         name: float(values[0])
-        for part in _varied(scored, np.arange(len(scored.ids)))
+        for part in _varied(scored)
         for name, values in part.at(once).items()
         if not np.isnan(values[0])
     }
@@ -137,16 +147,13 @@ def table_metrics(table: TableRef) -> dict[str, float]:
     return scored_metrics(read_scored(table))
 
 
-def scored_parts(scored: Scored, order: np.ndarray) -> list[RowMeans | DistinctGrams]:
-    """The metrics as functions of row weights, over rows in the given order."""
-    means = [
-        RowMeans({name: values[order]}, ~np.isnan(values[order]))
-        for name, values in scored.scores.items()
-    ]
-    return [*means, *_varied(scored, order)]
+def scored_parts(scored: Scored) -> list[Part]:
+    """The metrics as functions of row weights."""
+    means = [RowMeans({name: values}, ~np.isnan(values)) for name, values in scored.scores.items()]
+    return [*means, *_varied(scored)]
 
 
-def _varied(scored: Scored, order: np.ndarray) -> list[DistinctGrams]:
+def _varied(scored: Scored) -> list[DistinctGrams]:
     if TEXT not in scored.frame:
         return []
-    return [DistinctGrams(scored.frame[TEXT].iloc[order].tolist())]
+    return [DistinctGrams(scored.frame[TEXT].tolist())]

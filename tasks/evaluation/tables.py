@@ -1,23 +1,24 @@
 """The comparison's tables, before they take the form of a terminal, Markdown or a page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from tasks.config.strategies import WHOLE
-from tasks.evaluation.findings import Comparison, Difference, Entry
+from tasks.evaluation.findings import FEWEST, Comparison, Difference, Entry
 from tasks.evaluation.wording import (
+    NOT_ESTIMABLE,
     amount,
     figure,
-    lower_is_better,
+    limits,
+    over_seeds,
     percent,
     ratio,
     share,
     signed,
     signed_span,
-    span,
 )
 
 Tone = Literal["", "better", "worse", "even"]
@@ -47,32 +48,68 @@ class Sheet:
 
 
 def quality(comparison: Comparison) -> Sheet:
-    """Every entry's shown test metrics with their intervals."""
+    """Every entry's shown test metrics with their intervals, and what it costs to train."""
+    passes = any("trunk_seconds" in entry.costs for entry in comparison.entries)
     seeds = max((len(arm.seeds) for arm in comparison.arms), default=1)
     over = f" and {seeds} seeds" if seeds > 1 else ""
     return Sheet(
         heading="Quality on the test part",
         note=(
-            f"With each figure its {percent(comparison.confidence)} interval: bootstrap over "
+            f"With each figure its {percent(comparison.confidence)} interval over "
             f"{comparison.test_rows:,} rows{over}, {comparison.resamples:,} resamples. "
             "Chosen: best on validation; ≈: not distinguishable from it in "
-            f"{comparison.metric_title(comparison.primary)}."
+            f"{comparison.metric_title(comparison.primary)}"
+            f"{over_seeds(seeds)}.{_not_estimable(comparison)}{_passes(comparison)}"
         ),
-        columns=("", *(_capital(comparison.metric_title(metric)) for metric in comparison.metrics)),
+        columns=(
+            "",
+            *(_capital(comparison.metric_title(metric)) for metric in comparison.metrics),
+            "Training, seconds",
+            *(["With the trunk's pass"] if passes else []),
+        ),
         rows=tuple(
             (
                 _name(entry, comparison),
                 *(
-                    Cell(
-                        figure(entry.metrics[metric].mean),
-                        span(entry.metrics[metric].low, entry.metrics[metric].high),
-                    )
+                    Cell(figure(found.mean), limits(found.mean, found.low, found.high))
                     for metric in comparison.metrics
+                    if (found := entry.metrics[metric])
                 ),
+                _cost(entry, "train_seconds", amount),
+                *([_cost(entry, "seconds_with_trunk", amount)] if passes else []),
             )
             for entry in comparison.entries
         ),
     )
+
+
+def _not_estimable(comparison: Comparison) -> str:
+    """What the words mean, where they stand."""
+    known = [entry.metrics[name] for entry in comparison.entries for name in comparison.metrics]
+    if all(interval.estimable for interval in known):
+        return ""
+    return (
+        f" Not estimable: a label that the figure rests on has fewer than {FEWEST} test rows, too "
+        "few to say how far others would differ."
+    )
+
+
+def _passes(comparison: Comparison) -> str:
+    """Who shares whose pass of the trunk."""
+    shared = {
+        (entry.name, *comparison.sharing_trunk(entry))
+        for entry in comparison.arms
+        if comparison.sharing_trunk(entry)
+    }
+    named = {tuple(sorted(names)): names for names in sorted(shared)}
+    return "".join(f" One pass of the trunk serves {', '.join(names)}." for names in named.values())
+
+
+def _cost(entry: Entry, cost: str, form: Callable[[float | None], str]) -> Cell:
+    """A cost, and how many times that of the whole model it is."""
+    known = entry.costs.get(cost)
+    compared = known.ratio if known and entry.strategy not in WHOLE else None
+    return Cell(form(known.value if known else None), ratio(compared) if compared else "")
 
 
 def costs(comparison: Comparison) -> Sheet:
@@ -92,14 +129,8 @@ def costs(comparison: Comparison) -> Sheet:
         del forms["dollars"]
     rows = []
     for entry in comparison.entries:
-        cells = [_name(entry, comparison)]
-        for cost, (_, form) in forms.items():
-            known = entry.costs.get(cost)
-            compared = known.ratio if known and entry.strategy not in WHOLE else None
-            cells.append(
-                Cell(form(known.value if known else None), ratio(compared) if compared else "")
-            )
-        rows.append(tuple(cells))
+        cells = [_cost(entry, cost, form) for cost, (_, form) in forms.items()]
+        rows.append((_name(entry, comparison), *cells))
     ratios = any(cost.ratio for entry in comparison.entries for cost in entry.costs.values())
     strategies = [entry.strategy for entry in comparison.entries]
     whole = next((name for name in strategies if name in WHOLE), None)
@@ -118,17 +149,33 @@ def costs(comparison: Comparison) -> Sheet:
 
 def against_best(comparison: Comparison) -> Sheet:
     """Every other entry's primary metric less that of the chosen arm, with a verdict."""
-    verdicts = {"better": "better", "worse": "worse", "even": "not distinguishable"}
+    said = {"better": "better", "worse": "worse", "even": "not distinguishable"}
     rows = []
     for entry in comparison.entries:
         if entry.name != comparison.best:
-            cell = _gap(comparison.difference(entry.name, comparison.best))
-            verdict = Cell(verdicts[cell.tone], tone=cell.tone) if cell.tone else Cell(cell.main)
-            rows.append((Cell(entry.name), Cell(cell.main), Cell(cell.remark), verdict))
+            gap = comparison.difference(entry.name, comparison.best)
+            cell = _gap(gap)
+            verdict = Cell(cell.main)
+            if cell.tone:
+                verdict = Cell(said[cell.tone], over_seeds(gap.seeds).strip(), cell.tone)
+            cells = (Cell(cell.main), Cell(cell.remark), Cell(figure(gap.p)), verdict)
+            rows.append((Cell(entry.name), *cells))
+    pairs = len(comparison.entries) * (len(comparison.entries) - 1) // 2
     return Sheet(
         heading=f"Against {comparison.best} (chosen on validation)",
-        note=f"{_capital(comparison.metric_title(comparison.primary))} on the same test rows.",
-        columns=("", "Difference", f"{percent(comparison.confidence)} interval", "Verdict"),
+        note=(
+            f"{_capital(comparison.metric_title(comparison.primary))} on the same test rows. The "
+            "interval is each difference's own; p is that of a test that swaps the two's answers "
+            f"at random, corrected for all {pairs} pairs of entries (Holm), and decides the "
+            f"verdict at {1 - comparison.confidence:.2g}, where the interval bears it out."
+        ),
+        columns=(
+            "",
+            "Difference",
+            f"{percent(comparison.confidence)} interval",
+            "Corrected p",
+            "Verdict",
+        ),
         rows=tuple(rows),
     )
 
@@ -139,9 +186,9 @@ def matrix(comparison: Comparison, metric: str) -> Sheet:
     return Sheet(
         heading=f"Differences in {comparison.metric_title(metric)}",
         note=(
-            "Row minus column, on the same test rows. Only where a difference stands out does "
-            "its interval exclude zero; the others cannot be told apart. Intervals are not "
-            "corrected for the number of pairs."
+            "Row minus column, on the same test rows, with the interval of each difference alone. "
+            "Differences that stand out are real with all pairs of this table counted; the others "
+            "cannot be told apart."
         ),
         columns=("", *names),
         rows=tuple(
@@ -213,13 +260,11 @@ def _name(entry: Entry, comparison: Comparison) -> Cell:
 
 
 def _gap(gap: Difference) -> Cell:
-    shown, interval = signed(gap.difference), signed_span(gap.low, gap.high)
-    if np.isnan([gap.difference, gap.low, gap.high]).any():
+    shown = signed(gap.difference)
+    interval = signed_span(gap.low, gap.high)
+    if gap.verdict == "unknown":
         return Cell(shown, interval)
-    if not gap.real:
-        return Cell(shown, interval, "even")
-    gained = (gap.low > 0) != lower_is_better(gap.metric)
-    return Cell(shown, interval, "better" if gained else "worse")
+    return Cell(shown, NOT_ESTIMABLE if np.isnan(gap.low) else interval, gap.verdict)
 
 
 def _figures(metrics: Sequence[str], values: dict[str, float]) -> list[Cell]:

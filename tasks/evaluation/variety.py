@@ -5,16 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from tasks.evaluation.weighted_part import Linear, Part
 from tasks.texts import ngrams
 
 ORDERS = (1, 2)
 
 
-class DistinctGrams:
+class DistinctGrams(Part):
     """`distinct_1` and `distinct_2` (`tasks.texts.distinct`) of the drawn answers.
 
     An answer that is drawn twice adds its n-grams twice and no new one, so that resamples lie
-    below the figure itself: the bootstrap moves its interval back (`bootstrap.py`).
+    below the figure itself: their interval makes room for that (`bootstrap.py`).
 
     Args:
         texts: the answers, empty where there is none.
@@ -31,6 +32,19 @@ class DistinctGrams:
             with np.errstate(invalid="ignore"):
                 figures[name] = different / (counts @ weights)
         return figures
+
+    def linear(self) -> Linear:
+        """Each answer's share in the n-grams: of one that k answers have, a k-th in each."""
+        sums = []
+        for has, counts in self.tables.values():
+            sums += [has.T @ (1 / has.sum(1)), counts]
+        return _Shares(np.stack(sums))
+
+
+class _Shares(Linear):
+    def of(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        with np.errstate(invalid="ignore"):
+            return {f"distinct_{n}": sums[2 * at] / sums[2 * at + 1] for at, n in enumerate(ORDERS)}
 
 
 def _occurrences(texts: Sequence[str], n: int) -> tuple[csr_matrix, np.ndarray]:

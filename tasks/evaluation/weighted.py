@@ -17,7 +17,6 @@ rankings: of the other), and the bootstrap passes over that draw.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -25,11 +24,12 @@ import pandas as pd
 from tasks.config.base import Task
 from tasks.evaluation.completions import COMPLETION_METRICS, completion_parts
 from tasks.evaluation.metrics import decide
-from tasks.evaluation.ordinal import OF_SCALE, Scale, ScaleFigures
+from tasks.evaluation.ordinal import OF_SCALE, Scale, scale_figures
 from tasks.evaluation.scored import METRICS as SCORED_METRICS
 from tasks.evaluation.scored import Scored, scored_parts
 from tasks.evaluation.single_label import cross_entropy
-from tasks.evaluation.weighted_decisions import ClassDecisions, LabelDecisions, RowMeans
+from tasks.evaluation.weighted_decisions import ClassDecisions, LabelDecisions
+from tasks.evaluation.weighted_part import Linear, Part, RowMeans, Support
 from tasks.evaluation.weighted_rankings import LabelRankings, PositiveRanking
 
 DECISIONS = (
@@ -69,14 +69,6 @@ def metric_names(task: Task, has_positive: bool, ordered: bool = False) -> tuple
     )
 
 
-class _Part(Protocol):
-    """Some of the metrics, as functions of row weights."""
-
-    def at(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Metric -> (draws,)."""
-        ...
-
-
 class Figures:
     """Metrics of one table of predictions or answers, as functions of row weights.
 
@@ -86,7 +78,7 @@ class Figures:
         height: the most numbers that a part keeps of one draw, beside the rows' weights.
     """
 
-    def __init__(self, parts: "Sequence[_Part]", names: Sequence[str], height: int = 1) -> None:
+    def __init__(self, parts: Sequence[Part], names: Sequence[str], height: int = 1) -> None:
         self.names = tuple(names)
         self._parts = list(parts)
         self._together = max(1, _CELLS // max(1, height))
@@ -97,9 +89,9 @@ class Figures:
         return cls(completion_parts(frame), names)
 
     @classmethod
-    def of_scored(cls, scored: Scored, order: np.ndarray, names: Sequence[str]) -> "Figures":
-        """Those of scored rows (`scored.put_scored`) in the given order."""
-        return cls(scored_parts(scored, order), names)
+    def of_scored(cls, scored: Scored, names: Sequence[str]) -> "Figures":
+        """Those of scored rows (`scored.put_scored`)."""
+        return cls(scored_parts(scored), names)
 
     def at(self, weights: np.ndarray) -> np.ndarray:
         """The metrics under each weighting.
@@ -122,6 +114,31 @@ class Figures:
                     measured[place, block] = figures[name]
         return measured
 
+    def linear(self) -> list[Linear]:
+        """The parts as functions of sums over rows."""
+        return [part.linear() for part in self._parts]
+
+    def by_row(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Of the metrics that are means over rows: each row's figure (n,), and which have one."""
+        return {
+            name: (values, part.among)
+            for own in self._parts
+            for part in own.row_means()
+            for name, values in part.by_row.items()
+            if name in self.names
+        }
+
+    def rests(self, rows: int) -> list[Support]:
+        """What each metric rests on, in the order of `names`.
+
+        Args:
+            rows: of the table, on all of which a metric rests that says nothing else.
+        """
+        found = {name: Support(float(known.sum())) for name, (_, known) in self.by_row().items()}
+        for part in self._parts:
+            found |= part.rests()
+        return [found.get(name, Support(rows)) for name in self.names]
+
 
 class WeightedMetrics(Figures):
     """Metrics of one prediction table as functions of row weights.
@@ -129,7 +146,8 @@ class WeightedMetrics(Figures):
     Args:
         truth: (n, labels) of 0 and 1.
         probabilities: (n, labels) in [0, 1].
-        thresholds: tuned threshold of each label; without them the `_tuned` figures are NaN.
+        thresholds: tuned threshold of each label ; without them the
+            `_tuned` figures are NaN.
         names: the metrics wanted, from `metric_names`.
         task: what the labels mean.
         positive: column of the positive class of a two-class case.
@@ -140,7 +158,7 @@ class WeightedMetrics(Figures):
         self,
         truth: np.ndarray,
         probabilities: np.ndarray,
-        thresholds: Sequence[float],
+        thresholds: Sequence[float] | np.ndarray,
         names: Sequence[str],
         task: Task = "multi_label",
         positive: int | None = None,
@@ -151,16 +169,19 @@ class WeightedMetrics(Figures):
         else:
             parts = _single_label_parts(truth, probabilities, positive, set(names))
             if scale is not None and set(OF_SCALE) & set(names):
-                parts.append(ScaleFigures(truth, probabilities, scale))
+                parts += scale_figures(truth, probabilities, scale)
         # A ranking over all pairs has a threshold for each true one, all else a figure a label.
         ranked = task == "multi_label" and bool(set(RANKINGS) & set(names))
         super().__init__(parts, names, max(truth.shape[1], int(truth.sum()) if ranked else 0))
 
 
 def _multi_label_parts(
-    truth: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float], names: set[str]
-) -> list[_Part]:
-    parts: list[_Part] = []
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    thresholds: Sequence[float] | np.ndarray,
+    names: set[str],
+) -> list[Part]:
+    parts: list[Part] = []
     if names & {*DECISIONS, "roc_auc_hard_labels"}:
         parts.append(LabelDecisions(truth, decide("multi_label", probabilities), ""))
     if len(thresholds) and any(name.endswith("_tuned") for name in names):
@@ -177,10 +198,13 @@ def _multi_label_parts(
 
 
 def _single_label_parts(
-    truth: np.ndarray, probabilities: np.ndarray, positive: int | None, names: set[str]
-) -> list[_Part]:
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    positive: int | None,
+    names: set[str],
+) -> list[Part]:
     predicted = decide("single_label", probabilities)
-    parts: list[_Part] = [ClassDecisions(truth, predicted, positive)]
+    parts: list[Part] = [ClassDecisions(truth, predicted, positive)]
     if "loss" in names:
         parts.append(RowMeans({"loss": cross_entropy(truth, probabilities)}))
     if positive is not None and names & {"roc_auc", "average_precision"}:

@@ -3,13 +3,33 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from tasks.evaluation.weighted_part import (
+    Linear,
+    Part,
+    RowMeans,
+    Support,
+    mean_of_known,
+    support_of_all,
+)
 
-class LabelRankings:
-    """ROC-AUC and average precision over all pairs (`micro`) or as the labels' mean (`macro`)."""
+AREAS = ("roc_auc", "average_precision")
+
+
+class LabelRankings(Part):
+    """ROC-AUC and average precision over all pairs (`micro`) or as the labels' mean (`macro`).
+
+    Args:
+        truth: (n, labels) of 0 and 1.
+        probabilities: (n, labels).
+        average: `micro` or `macro`.
+    """
 
     def __init__(self, truth: np.ndarray, probabilities: np.ndarray, average: str) -> None:
         self.average = average
         rows, labels = truth.shape
+        self.rows = rows
+        found = truth.sum(0)
+        self.support = support_of_all(found, rows) if average == "macro" else Support(found.sum())
         positive = truth == 1
         if average == "micro":
             owner = np.repeat(np.arange(rows), labels)
@@ -33,19 +53,44 @@ class LabelRankings:
             f"average_precision_{self.average}": average_precision,
         }
 
+    def linear(self) -> Linear:
+        """What each row bears of the two areas, see `Curve.contributions`."""
+        if not self.curves:
+            nothing = np.full(self.rows, np.nan)
+            return RowMeans({f"{area}_{self.average}": nothing for area in AREAS})
+        areas = np.mean([curve.contributions() for curve in self.curves], axis=0)
+        names = [f"{area}_{self.average}" for area in AREAS]
+        return RowMeans(dict(zip(names, areas, strict=True)))
 
-class PositiveRanking:
+    def rests(self) -> dict[str, Support]:
+        """What the two areas rest on."""
+        return {f"{area}_{self.average}": self.support for area in AREAS}
+
+
+class PositiveRanking(Part):
     """ROC-AUC and average precision of one class."""
 
     def __init__(self, truth: np.ndarray, probabilities: np.ndarray, positive: int) -> None:
         rows = len(truth)
         scores = probabilities[:, positive]
         self.curve = Curve(np.arange(rows), truth[:, positive] == 1, scores, rows)
+        own = int(truth[:, positive].sum())
+        rarer = min(own, rows - own)
+        # An area under the ROC curve is the same for both classes, and so about both.
+        self.support = {"roc_auc": Support(rarer, rarer), "average_precision": Support(own, own)}
 
     def at(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """The two areas, (draws,) each; NaN where a class has no weight."""
         roc_auc, average_precision = self.curve.at(weights)
         return {"roc_auc": roc_auc, "average_precision": average_precision}
+
+    def linear(self) -> Linear:
+        """What each row bears of the two areas, see `Curve.contributions`."""
+        return RowMeans(dict(zip(AREAS, self.curve.contributions(), strict=True)))
+
+    def rests(self) -> dict[str, Support]:
+        """What the two areas rest on."""
+        return self.support
 
 
 class Curve:
@@ -101,9 +146,42 @@ class Curve:
             np.where(undefined, np.nan, average_precision),
         )
 
+    def contributions(self) -> np.ndarray:
+        """What each row bears of ROC-AUC and average precision: (2, n), whose means are the areas.
 
-def mean_of_known(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(0) / known.sum(0)
+        An area is no mean over rows; here it is the area itself and the number of rows times its
+        derivative by the row's weight, at weights of one (Efron 1982, "The Jackknife, the
+        Bootstrap and Other Resampling Plans", chapter 6: the infinitesimal jackknife).
+        """
+        size = len(self.negatives)
+        once = np.ones(size)
+        positive, above = self.positive @ once, np.cumsum(self.at_or_above @ once)
+        hits, total, negatives = np.cumsum(positive), positive.sum(), self.negatives.sum()
+        roc_auc, average_precision = (area[0] for area in self.at(once[:, None]))
+        if np.isnan(roc_auc):
+            return np.full((2, size), np.nan)
+
+        def below(values: np.ndarray) -> np.ndarray:
+            """Of each threshold, the sum over it and all lower ones."""
+            return np.cumsum(values[::-1])[::-1]
+
+        # Average precision: sum p h / (h + f) / P. A row's positives add their own precision,
+        # lift h at and below themselves, and share in P; all its pairs lift h + f there.
+        precision = hits / above
+        lifted, lowered = below(positive / above), below(positive * hits / above**2)
+        of_precision = (
+            self.positive.T @ (precision + lifted - average_precision)
+            - self.at_or_above.T @ lowered
+        ) / total
+        # ROC-AUC: 1 less the share of pairs in the wrong order. A positive has the negatives above
+        # it against it, a negative the positives below; ties count half.
+        false = above - hits - (self.tied @ once) / 2
+        lower = below(positive)
+        wrong = (
+            self.positive.T @ (false - lower)
+            + self.at_or_above.T @ lower
+            - self.tied.T @ positive / 2
+        )
+        shares = self.positive.T @ np.ones_like(positive) / total + self.negatives / negatives
+        of_order = (1 - roc_auc) * shares - wrong / (total * negatives)
+        return np.stack([roc_auc + size * of_order, average_precision + size * of_precision])

@@ -3,6 +3,7 @@
 import math
 
 MISSING = "–"
+NOT_ESTIMABLE = "not estimable"
 
 _NAMES = {
     "roc_auc_hard_labels": "ROC-AUC on hard labels",
@@ -125,6 +126,18 @@ def share(value: float | None) -> str:
     if value is None or math.isnan(value):
         return MISSING
     return f"{100 * value:.3g}%"
+
+
+def over_seeds(seeds: int) -> str:
+    """How far a verdict goes, behind it: ` on this seed`, ` over these 3 seeds`."""
+    return f" over these {seeds} seeds" if seeds > 1 else " on this seed"
+
+
+def limits(mean: float, low: float, high: float) -> str:
+    """The interval of a figure, or that there is none although there is a figure."""
+    if math.isnan(low) and not math.isnan(mean):
+        return NOT_ESTIMABLE
+    return span(low, high)
 
 
 def percent(confidence: float) -> str:
