@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 BENCHMARKS = {
     "classifier": "a partly frozen classifier: plain loop, transformers' Trainer, Thaw",
+    "evidence": "verdicts and intervals in simulated worlds whose truth is known",
     "feedback": "a step of PPO: one answer at a time, Thaw",
     "pictures": "questions about pictures with frozen encoders: encoded anew in every epoch, Thaw",
 }

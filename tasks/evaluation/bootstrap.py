@@ -118,13 +118,13 @@ def resample(
     measures = Measures(tuple(metrics), task, positive, scale)
     aligned = align(outcomes_by_entry, measures)
     measured = {
-        name: tuple(_measure(aligned, each, config.bootstrap, seed) for each in tested)
+        name: tuple(measure(aligned, each, config.bootstrap, seed) for each in tested)
         for name, tested in aligned.entries.items()
     }
     return Draws(aligned, measured, config.confidence, config.bootstrap, seed)
 
 
-def _measure(aligned: Aligned, tested: Tested, draws: int, seed: int) -> Measured:
+def measure(aligned: Aligned, tested: Tested, draws: int, seed: int) -> Measured:
     """The metrics of one table; every table of a comparison is given the same resamples."""
     generator = np.random.default_rng(seed)
     figures, units = aligned.figures(tested), aligned.units

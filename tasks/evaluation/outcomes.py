@@ -122,6 +122,11 @@ def put_predictions(
     return put_table(frame, origin)
 
 
+def groups_of(part: TableRef) -> list[object] | None:
+    """The group of each row of a stored part, where the split has found groups."""
+    return part.read([GROUP])[GROUP].tolist() if GROUP in part.columns else None
+
+
 def group_numbers(frame: pd.DataFrame) -> np.ndarray | None:
     """A number for each row of a table, equal for rows of one group; None without groups."""
     return pd.factorize(frame[GROUP])[0] if GROUP in frame else None

@@ -35,7 +35,8 @@ class _Decisions(Linear):
 
     def means(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """The figures that are means over rows."""
-        figures, place = {}, 3 * self.labels
+        place = 3 * self.labels
+        figures: dict[str, np.ndarray] = {}
         for part in self.by_row:
             figures |= part.of(sums[place : place + len(part.sums)])
             place += len(part.sums)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.config import CaseConfig
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.metrics import compute
-from tasks.evaluation.outcomes import Outcome, put_predictions
+from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.hosted.answers import Answer, ask_all, journal_of, read_answers
 from tasks.hosted.arm import HostedArm
 from tasks.hosted.export import EXPORTED, check_single_label, write_parts
@@ -172,7 +172,9 @@ def outcome_of(arm: HostedArm, done: Finished, run_id: str) -> Outcome:
         figures = compute("single_label", truth, found, positive=arm.positive, scale=arm.scale)
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         metrics[f"{short}/unparsable"] = float(unparsable)
-        tables[part] = put_predictions(ids, truth, found, f"{arm.title} on {part}")
+        tables[part] = put_predictions(
+            ids, truth, found, f"{arm.title} on {part}", groups_of(arm.part(part))
+        )
     return Outcome(
         name=arm.name,
         kind="hosted",

@@ -10,7 +10,7 @@ from transformers import TrainingArguments
 
 from tasks.evaluation.calibration import calibration_error, fit_temperature
 from tasks.evaluation.metrics import compute, tune_thresholds
-from tasks.evaluation.outcomes import Outcome, put_predictions
+from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.training.arms import ArmSpec
 from tasks.training.building import build_model, encode_part, positive_weights
@@ -81,7 +81,11 @@ class LabelLearner(ClassifierLearner):
                 figures["ece"] = calibration_error(part.truth, probabilities)
             found.add(short, figures)
             found.tables[name] = put_predictions(
-                part.ids, part.truth, probabilities, f"{spec.title} on {name}"
+                part.ids,
+                part.truth,
+                probabilities,
+                f"{spec.title} on {name}",
+                groups_of(getattr(spec, name)),
             )
         return found
 

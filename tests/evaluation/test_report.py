@@ -14,7 +14,7 @@ from tasks.evaluation.comparison import compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.report import html, markdown, per_label, terminal
-from tasks.evaluation.wording import amount, figure, metric_title, ratio, signed
+from tasks.evaluation.wording import amount, figure, limits, metric_title, ratio, signed
 
 MakeOutcome = Callable[..., Outcome]
 LABELS = ["Action", "Comedy", "Drama", "Fantasy", "Horror", "Mecha", "Music", "School"]
@@ -38,7 +38,7 @@ def test_the_terminal_shows_everything_in_100_columns(comparison: Comparison) ->
     for entry in comparison.entries:
         for interval in entry.metrics.values():
             assert figure(interval.mean) in text
-            assert f"{figure(interval.low)}–{figure(interval.high)}" in text
+            assert limits(interval.mean, interval.low, interval.high) in text
     assert "0.41x" in text
     assert "unfrozen" in text
     assert "0.553" in text  # the chapter's

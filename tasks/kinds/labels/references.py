@@ -7,7 +7,7 @@ import numpy as np
 from tasks.config import CaseConfig
 from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
-from tasks.evaluation.outcomes import Outcome, put_predictions
+from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
@@ -89,7 +89,11 @@ def as_outcome(name: str, baseline: Baseline, spec: ArmSpec, run_id: str) -> Out
         )
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         tables[part] = put_predictions(
-            frame["id"].tolist(), truth, probabilities, f"{name} on {part}"
+            frame["id"].tolist(),
+            truth,
+            probabilities,
+            f"{name} on {part}",
+            groups_of(getattr(spec, part)),
         )
     return Outcome(
         name=name,

@@ -1,0 +1,163 @@
+"""What a comparison says in words: the first sentence, and that none contradicts the table."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from evaluation.situations import comparison, entry, read_situation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.evaluation.conclusion import AS_GOOD, NAMED, strongest_reference
+from tasks.evaluation.findings import Comparison
+
+SITUATIONS = yaml.safe_load(Path(__file__).with_name("first_sentences.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("given_", SITUATIONS, ids=[each["situation"] for each in SITUATIONS])
+def test_the_first_sentence_says_what_to_do(given_: dict[str, object]) -> None:
+    assert read_situation(given_).headline == given_["sentence"]
+
+
+def test_there_are_twelve_situations() -> None:
+    assert len(SITUATIONS) == len({each["sentence"] for each in SITUATIONS}) == 12
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Comparison:
+    """Any figures, any costs, and any verdicts that a table might hold, transitive or not."""
+    metric = draw(st.sampled_from(["f1_micro", "loss"]))
+    figures = st.integers(0, 40).map(lambda value: value / 40)
+    kinds = [
+        "arm",
+        *draw(st.lists(st.sampled_from(["arm", "arm", "baseline", "hosted"]), max_size=6)),
+    ]
+    seeds = draw(st.sampled_from([(1,), (1, 2), (1, 2, 3)]))
+    entries = [
+        entry(
+            f"e{number}",
+            draw(figures),
+            kind=kind,
+            selection=draw(figures),
+            seconds=draw(st.sampled_from([None, 1.0, 5.0, 20.0])),
+            trunk=draw(st.sampled_from([None, 3.0, 9.0])),
+            seeds=seeds,
+            metric=metric,
+        )
+        for number, kind in enumerate(kinds)
+    ]
+    apart = draw(st.sets(st.tuples(*[st.sampled_from([each.name for each in entries])] * 2)))
+    return comparison(
+        entries,
+        draw(st.sampled_from([0.01, 0.2])),
+        lambda one, two: (one, two) in apart or (two, one) in apart,
+        metric,
+        draw(st.sampled_from([100, 1000])),
+    )
+
+
+def named(text: str) -> list[str]:
+    return re.findall(r"\be\d+\b(?= \()", text)
+
+
+@given(tables())
+@settings(deadline=None, max_examples=300)
+def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
+    best, reference = table.best, strongest_reference(table)
+    verdict = {
+        each.name: table.verdict(each.name, best) for each in table.entries if each.name != best
+    }
+    arms = [each.name for each in table.arms if each.name != best]
+    baselines = [each.name for each in table.baselines]
+    by_verdict = {
+        kind: {name for name in arms if verdict[name] == kind}
+        for kind in ("better", "worse", "even")
+    }
+
+    line = table.headline
+    subject = re.findall(r"\be\d+\b", line)[0]
+    beaten = {name for name in baselines if verdict[name] == "better"}
+    assert line.startswith("Use ") == bool(beaten)
+    if line.startswith("Use "):
+        assert subject in beaten
+        assert subject == reference.name or reference.name not in beaten
+    elif line.startswith("Keep to "):
+        assert verdict[subject] == "even"
+        assert subject == reference.name
+    elif line.startswith("Do not settle"):
+        assert subject == best
+        assert re.findall(r"on test (e\d+) is better", line)[0] in by_verdict["better"]
+    else:
+        assert line.startswith("Train ")
+        assert not by_verdict["better"]
+        assert subject == best or subject in by_verdict["even"]
+        assert ("better than every other arm" in line) <= (by_verdict["worse"] == set(arms))
+        for rival in re.findall(r"; better than (e\d+)", line):
+            assert rival == reference.name
+            assert table.verdict(subject, rival) == "better"
+        if subject != best:
+            gap = table.difference(subject, best)
+            assert max(-gap.low, gap.high) <= AS_GOOD
+            costs = [
+                table.entry(name).costs["seconds_with_trunk"].value for name in (subject, best)
+            ]
+            assert costs[0] < costs[1]
+        assert "no reference" not in line or not baselines
+
+    said: dict[str, int] = {}
+    for line in table.evidence:
+        for kind, pattern in (
+            ("even", r"^As good as e\d+: (.*)"),
+            ("even", r"^Not distinguishable from e\d+ on test: (.*)"),
+            ("worse", r"^Worse: (.*)"),
+            ("better", r"^On test (.*) better than e\d+, although"),
+        ):
+            if found := re.match(pattern, line):
+                names = named(found[1])
+                assert set(names) <= by_verdict[kind]
+                more = re.findall(r"and (\d+) more", found[1])
+                assert bool(more) == (len(names) == NAMED and bool(more))
+                said[kind] = said.get(kind, 0) + len(names) + sum(map(int, more))
+                if line.startswith("As good"):
+                    for name in names:
+                        gap = table.difference(name, best)
+                        assert max(-gap.low, gap.high) <= AS_GOOD
+        for verb, own in (("beats", "better"), ("loses to", "worse"), ("told apart from", "even")):
+            if found := re.search(rf"{verb} the strongest baseline, (e\d+)", line):
+                assert found[1] == reference.name
+                assert table.verdict(best, found[1]) == own
+        if found := re.match(r"It loses to the baseline (e\d+), too", line):
+            assert verdict[found[1]] == "better"
+        if found := re.match(r"The hosted model (e\d+) (is better|is worse|cannot)", line):
+            kinds = {"is better": "better", "is worse": "worse", "cannot": "even"}
+            assert verdict[found[1]] == kinds[found[2]]
+        if line.startswith("Caution: with one seed"):
+            assert len(table.arms[0].seeds) == 1
+        for number, sign, low in re.findall(
+            r"(e\d+) \(difference ([+-])[\d.]+, interval ([+-][\d.]+)", line
+        ):
+            if number != best and not line.startswith("It "):
+                gap = table.difference(number, best)
+                assert (sign == "-") == (round(gap.difference, 3) < 0)
+                assert float(low) == pytest.approx(gap.low, abs=6e-4)
+    assert said == {kind: len(names) for kind, names in by_verdict.items() if names}
+    assert any("one seed" in line for line in table.evidence) == (len(table.arms[0].seeds) == 1)
+    assert any("only 100 test rows" in line for line in table.evidence) == (table.test_rows == 100)
+
+
+def test_verdicts_say_how_far_they_go() -> None:
+    one = comparison([entry("full", 0.8), entry("head", 0.5)])
+    assert "on this seed" in one.conclusion
+    three = comparison([entry("full", 0.8, seeds=(1, 2, 3)), entry("head", 0.5, seeds=(1, 2, 3))])
+    assert "over these 3 seeds" in three.headline
+    assert "this seed" not in three.conclusion
+
+
+def test_a_figure_without_an_interval_is_said_to_have_none() -> None:
+    full = entry("full", 0.8)
+    bare = full.metrics["f1_micro"].model_copy(update={"low": float("nan"), "high": float("nan")})
+    table = comparison(
+        [full.model_copy(update={"metrics": {"f1_micro": bare}}), entry("head", 0.5)]
+    )
+    assert "its interval is not estimable: a label has too few test rows" in table.evidence[0]
