@@ -12,6 +12,7 @@ from statistics import median
 from tasks.evaluation.findings import Comparison, Difference, Entry
 from tasks.evaluation.vqa import QUESTION_ONLY
 from tasks.evaluation.wording import (
+    amount,
     figure,
     lower_is_better,
     over_seeds,
@@ -98,7 +99,7 @@ def _advice(comparison: Comparison) -> str:
     else:
         why = "the arm that validation chose, and none is shown to be better"
     seconds = best.costs.get("train_seconds")
-    cost = f" after {seconds.value:,.0f} seconds of training" if seconds else ""
+    cost = f" after {amount(seconds.value)} seconds of training" if seconds else ""
     seeds = over_seeds(len(best.seeds)) if arms or reference else ""
     return (
         f"Train {best.name}: {why}, {reached}{cost}{seeds}{_against(comparison, best, reference)}."

@@ -118,7 +118,7 @@ def put_predictions(
         }
     )
     if groups is not None:
-        frame[GROUP] = list(groups)
+        frame[GROUP] = np.asarray(groups)
     return put_table(frame, origin)
 
 

@@ -103,6 +103,7 @@ def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
                 table.entry(name).costs["seconds_with_trunk"].value for name in (subject, best)
             ]
             assert costs[0] < costs[1]
+            assert reference is None or table.verdict(subject, reference.name) == "better"
         assert "no reference" not in line or not baselines
 
     said: dict[str, int] = {}
@@ -116,9 +117,12 @@ def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
             if found := re.match(pattern, line):
                 names = named(found[1])
                 assert set(names) <= by_verdict[kind]
-                more = re.findall(r"and (\d+) more", found[1])
-                assert bool(more) == (len(names) == NAMED and bool(more))
+                more = re.findall(r"and (\d+) more\.$", found[1])
+                assert len(names) == NAMED or not more
                 said[kind] = said.get(kind, 0) + len(names) + sum(map(int, more))
+                if kind == "worse":
+                    gaps = [abs(table.difference(name, best).difference) for name in names]
+                    assert gaps == sorted(gaps)  # the nearest first
                 if line.startswith("As good"):
                     for name in names:
                         gap = table.difference(name, best)
@@ -129,6 +133,7 @@ def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
                 assert table.verdict(best, found[1]) == own
         if found := re.match(r"It loses to the baseline (e\d+), too", line):
             assert verdict[found[1]] == "better"
+            assert found[1] != reference.name
         if found := re.match(r"The hosted model (e\d+) (is better|is worse|cannot)", line):
             kinds = {"is better": "better", "is worse": "worse", "cannot": "even"}
             assert verdict[found[1]] == kinds[found[2]]
@@ -161,3 +166,22 @@ def test_a_figure_without_an_interval_is_said_to_have_none() -> None:
         [full.model_copy(update={"metrics": {"f1_micro": bare}}), entry("head", 0.5)]
     )
     assert "its interval is not estimable: a label has too few test rows" in table.evidence[0]
+
+
+def test_a_cheap_arm_that_does_not_beat_the_reference_is_not_recommended() -> None:
+    """Though it is as good as the arm that does: that one is what to train."""
+    entries = [
+        entry("full", 0.80, seconds=100),
+        entry("freeze_4", 0.79, seconds=40),
+        entry("tfidf_logistic", 0.782, kind="baseline"),
+    ]
+    assert comparison(entries, 0.015).headline.startswith("Train full: the arm that validation ")
+
+
+def test_the_nearest_of_the_worse_arms_is_named_first() -> None:
+    for metric, sign in (("f1_micro", -1), ("loss", 1)):
+        arms = [entry(f"arm{gap}", 0.6 + sign * gap / 10, metric=metric) for gap in (0, 3, 2)]
+        (line,) = (
+            line for line in comparison(arms, metric=metric).evidence if line.startswith("Worse")
+        )
+        assert line.index("arm2") < line.index("arm3")

@@ -97,7 +97,7 @@ def test_labels_of_fewer_than_ten_rows_have_no_interval(
 def test_intervals_cover_what_they_say(isolated_store: Path) -> None:
     """Small; of every metric, at every size: benchmarks/evidence.py."""
     generator, held = np.random.default_rng(1), []
-    bars, runs = np.array([0.3, 0.8]), 60
+    bars, runs = np.array([0.3, 0.8]), 40
     names = ["f1_micro", "f1_macro", "average_precision_macro", "roc_auc_macro", "subset_accuracy"]
 
     def draw(rows: int) -> Outcome:
@@ -106,7 +106,7 @@ def test_intervals_cover_what_they_say(isolated_store: Path) -> None:
         return arm((signal > bars).astype(np.int8), chances)
 
     config = EvaluationConfig(bootstrap=100)
-    truth = intervals(resample({"a": [draw(40_000)]}, names, config))["a"]
+    truth = intervals(resample({"a": [draw(20_000)]}, names, config))["a"]
     for run in range(runs):
         found = intervals(resample({"a": [draw(80)]}, names, config, run))["a"]
         held.append([found[name].low <= truth[name].mean <= found[name].high for name in names])

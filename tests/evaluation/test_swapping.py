@@ -62,9 +62,9 @@ def test_for_right_and_wrong_answers_it_is_mcnemars_exact_test(seed: int) -> Non
 
 
 def test_other_metrics_agree_with_scipys_permutation_test() -> None:
-    truth, one, two = world(3, 200)
-    two = np.where(np.random.default_rng(0).random(200) < 0.15, 1 - two, two)
-    p = swap_tests(aligned(truth, {"a": [one], "b": [two]}), [("a", "b")], 4000, 0.05, 0)[0]
+    truth, one, two = world(3, 120)
+    two = np.where(np.random.default_rng(0).random(120) < 0.15, 1 - two, two)
+    p = swap_tests(aligned(truth, {"a": [one], "b": [two]}), [("a", "b")], 2000, 0.05, 0)[0]
     for place, score in ((1, lambda own: f1_score(truth, own > 0.5)),
                          (2, lambda own: roc_auc_score(truth, own)),
                          (3, lambda own: average_precision_score(truth, own))):  # fmt: skip
@@ -72,12 +72,12 @@ def test_other_metrics_agree_with_scipys_permutation_test() -> None:
             (one, two),
             lambda a, b, score=score: score(a) - score(b),
             permutation_type="samples",
-            n_resamples=1500,
+            n_resamples=500,
             vectorized=False,
             rng=np.random.default_rng(1),
         ).pvalue
         # F1 swaps counts as scipy does; rankings swap what each row bears of them
-        assert p[place] == pytest.approx(expected, abs=0.03 if place == 1 else 0.06)
+        assert p[place] == pytest.approx(expected, abs=0.06 if place == 1 else 0.09)
 
 
 def test_what_rows_bear_of_a_ranking_is_its_derivative() -> None:
