@@ -1,15 +1,25 @@
-"""What generated texts are like, whatever they say: varied, repetitive, long, finished.
+"""When two texts are the same, and what generated ones are like: varied, repetitive, finished.
 
 Words are runs of characters between white space.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 _Gram = tuple[str, ...]
 _WORD = re.compile(r"\w+")
+
+
+def identity(text: str) -> str:
+    """What two texts have in common where they are the same: composed Unicode, one line end.
+
+    Case and white space count, as they do in code, in spelling, in verse. Texts that differ in
+    little are another matter (`splitting/duplicates.py`).
+    """
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def ngrams(text: str, n: int) -> Iterator[_Gram]:

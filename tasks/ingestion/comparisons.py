@@ -4,12 +4,14 @@
 |---|---|
 | scored | `user_input`, `responses_and_scores`: `[{"response", "score", "source"}, ...]` |
 | pairs | `instruction` (and `input`), or `prompt`; `chosen`, `rejected`, and maybe `source` |
+| pairs | `chosen`, `rejected`, lists of messages or `Human:`/`Assistant:` transcripts |
 
-The layout is told from the fields. `scored` is that of comparison_data_v2.json, from
-Instruction-Tuning-with-GPT-4. Of its responses every two make a pair, whichever of them stands
-first in the file: the one with the higher score is chosen. (The chapter kept a pair only where the
-earlier response was the better one. Since the sources always stand in the same order, its strongest
-source could hardly lose, and its model learned that.)
+The layout is told from the fields. Where the two answers are chats, what both begin with is the
+query, behind the `prompt` where there is one that they do not repeat. `scored` is that of
+comparison_data_v2.json, from Instruction-Tuning-with-GPT-4. Of its responses every two make a pair,
+whichever of them stands first in the file: the one with the higher score is chosen. (The chapter
+kept a pair only where the earlier response was the better one. Since the sources always stand in
+the same order, its strongest source could hardly lose, and its model learned that.)
 """
 
 import math
@@ -26,8 +28,25 @@ from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.cleaning import clean
 from tasks.ingestion.layout_roles import check_layout_roles
-from tasks.ingestion.numbered import BadRecordError, Record, text_of, usable_records, with_input
-from tasks.splitting.shingles import normalise
+from tasks.ingestion.layouts import opening
+from tasks.ingestion.numbered import (
+    BadRecordError,
+    Record,
+    Unread,
+    text_of,
+    usable_records,
+    with_input,
+)
+from tasks.ingestion.turns import (
+    Turn,
+    in_turn,
+    is_chat,
+    is_transcript,
+    transcript,
+    turns_of,
+    with_history,
+)
+from tasks.texts import identity
 
 ROLES = ("query", "chosen", "rejected")
 OPTIONAL = ("gap", "chosen_source", "rejected_source")
@@ -39,9 +58,15 @@ COLUMNS = (
     "prompt",
     "chosen",
     "rejected",
+    "messages",
+    "conversations",
+    "system",
     "source",
 )
 """Every field that a layout reads."""
+_TWO = ("chosen", "rejected")
+_SCORED = ("user_input", "responses_and_scores")
+_READ = {"scored": _SCORED, "pairs": tuple(name for name in COLUMNS if name not in _SCORED)}
 _INSTRUCTION, _INPUT = "### Instruction:\n", "### Input:\n"
 _RESPONSE = re.compile(r"\s*### Response:\s*$")
 
@@ -74,7 +99,9 @@ class _Reader:
 
     config: DataConfig
     path: Path | str
+    turn_names: tuple[str, str]
     layout: str = ""
+    unread: Unread = field(default_factory=Unread)
     ties: int = 0
     equal: int = 0
 
@@ -86,7 +113,10 @@ class _Reader:
     def __call__(self, record: Record) -> list[Pair]:
         record = {self.renamed.get(name, name): value for name, value in record.items()}
         self.layout = self.layout or layout_of(self.path, record)
-        return self._scored(record) if self.layout == "scored" else [self._pair(record)]
+        self.unread.see(record, _READ[self.layout])
+        if self.layout == "scored":
+            return self._scored(record)
+        return [self._pair(record)]
 
     def _scored(self, record: Record) -> list[Pair]:
         query = query_of(text_of(record, "user_input"))
@@ -105,7 +135,7 @@ class _Reader:
         for (one, first), (other, second) in combinations(enumerate(responses, 1), 2):
             if first.score == second.score:
                 self.ties += 1
-            elif normalise(first.text) == normalise(second.text):
+            elif identity(first.text) == identity(second.text):
                 self.equal += 1
             elif first.score > second.score:
                 pairs.append(_ranked(query, first, second, f"{one}-{other}"))
@@ -124,17 +154,59 @@ class _Reader:
         return _Response(cleaned, _score(given, number), str(source) if source else None)
 
     def _pair(self, record: Record) -> Pair:
-        query = text_of(record, "prompt") if "prompt" in record else with_input(record)
-        chosen, rejected = (
-            clean(text_of(record, name), self.config) for name in ("chosen", "rejected")
-        )
+        query, *answers = self._asked(record)
+        chosen, rejected = (clean(answer, self.config) for answer in answers)
         for name, text in (("chosen", chosen), ("rejected", rejected)):
             if not text:
                 raise BadRecordError(f"{name} is empty")
-        if normalise(chosen) == normalise(rejected):
+        if identity(chosen) == identity(rejected):
             raise BadRecordError("chosen and rejected are the same answer")
         source = str(record["source"]) if record.get("source") else None
         return Pair(query, chosen, rejected, None, source, source, "")
+
+    def _asked(self, record: Record) -> tuple[str, str, str]:
+        """The query and the two answers, whatever form they are written in."""
+        asked = _before(record)
+        chats = [_chat(record, name) for name in _TWO]
+        if len({chat is None for chat in chats}) > 1:
+            raise BadRecordError("one of chosen and rejected is a chat, and the other is a text")
+        ends = []
+        for chat, name in zip(chats, _TWO, strict=True):
+            turns = [Turn("assistant", text_of(record, name))] if chat is None else chat
+            ends.append(_behind(asked, turns))
+        (*before, chosen), (*as_before, rejected) = ends
+        if before != as_before:
+            raise BadRecordError("chosen and rejected differ before their last answer")
+        said = in_turn([*before, chosen], opening(record))
+        in_turn([*before, rejected])
+        return with_history(said[:-1], self.turn_names), chosen.said, rejected.said
+
+
+def _before(record: Record) -> list[Turn]:
+    """What is asked, where it has a field of its own; else nothing."""
+    for name in ("messages", "conversations", "prompt"):
+        if is_chat(record.get(name)):
+            return turns_of(record, name)
+    if "prompt" in record:
+        return [Turn("user", text_of(record, "prompt"))]
+    return [Turn("user", with_input(record))] if "instruction" in record else []
+
+
+def _chat(record: Record, name: str) -> list[Turn] | None:
+    """The turns of an answer that is a chat; None for a plain text."""
+    value = record.get(name)
+    if is_chat(value):
+        return turns_of(record, name)
+    return transcript(value) if isinstance(value, str) and is_transcript(value) else None
+
+
+def _behind(asked: list[Turn], turns: list[Turn]) -> list[Turn]:
+    """An answer's turns behind what is asked, unless they repeat it themselves."""
+    if not asked or not turns or turns[0].side == "assistant":
+        return [*asked, *turns]
+    if turns[: len(asked)] == asked or asked == turns[-1 - len(asked) : -1]:
+        return turns
+    raise BadRecordError("chosen and rejected begin with something else than prompt")
 
 
 def layout_of(path: Path | str, record: Record) -> str:
@@ -142,12 +214,16 @@ def layout_of(path: Path | str, record: Record) -> str:
     names = record.keys()
     if {"user_input", "responses_and_scores"} <= names:
         return "scored"
-    if {"chosen", "rejected"} <= names and names & {"instruction", "prompt"}:
+    if {"chosen", "rejected"} <= names and (
+        names & {"instruction", "prompt", "messages", "conversations"}
+        or any(is_chat(record[name]) or is_transcript(record[name]) for name in _TWO)
+    ):
         return "pairs"
     raise RequestError(
         f"{path} has the columns {', '.join(names) or '(none)'}: user_input and "
         "responses_and_scores, or instruction (or prompt), chosen and rejected are needed "
-        "(data.columns says which column is which)."
+        "(data.columns says which column is which; without a prompt, chosen and rejected are "
+        "lists of messages or begin with Human:)."
     )
 
 
@@ -174,12 +250,17 @@ def _ranked(query: str, better: _Response, worse: _Response, places: str) -> Pai
     return Pair(query, better.text, worse.text, gap, better.source, worse.source, places)
 
 
-def read_comparisons(source: Path | pa.Table, config: DataConfig) -> tuple[pa.Table, str]:
+def read_comparisons(
+    source: Path | pa.Table,
+    config: DataConfig,
+    turn_names: tuple[str, str] = ("Question", "Response"),
+) -> tuple[pa.Table, str]:
     """Read comparisons as pairs.
 
     Args:
         source: from `sources.fetch`.
         config: `columns`, `on_bad_line`, how a file is read, and how answers are cleaned.
+        turn_names: what stands before earlier questions and answers of a longer chat.
 
     Returns:
         `row` (int64, the line or record), `id`, `query`, `chosen`, `rejected` and (where the data
@@ -189,7 +270,7 @@ def read_comparisons(source: Path | pa.Table, config: DataConfig) -> tuple[pa.Ta
         RequestError: unreadable, fields of no layout, a bad record (with its line), no pair.
     """
     path = source if isinstance(source, Path) else config.source
-    reader = _Reader(config, path)
+    reader = _Reader(config, path, turn_names)
     made = usable_records(source, reader, config.on_bad_line, config, config.source)
     found = [(line, pair) for line, pairs in made.found for pair in pairs]
     first: dict[tuple[str, str, str], tuple[int, Pair]] = {}
@@ -202,7 +283,7 @@ def read_comparisons(source: Path | pa.Table, config: DataConfig) -> tuple[pa.Ta
             f"scores and {reader.equal} equal answers."
         )
     notes = [f"{reader.layout} layout"]
-    notes += [made.note] if made.note else []
+    notes += filter(None, [made.note, reader.unread.note])
     left_out = (
         (reader.ties, "have equal scores"),
         (reader.equal, "have equal answers"),

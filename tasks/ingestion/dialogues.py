@@ -2,13 +2,13 @@
 
 | layout | a record |
 |---|---|
-| instruction | `instruction`, `output`, and `input` where there is one |
-| prompt | `prompt`, `completion` (or `response`) |
-| messages | `messages`: a list of `{"role": ..., "content": ...}` |
+| instruction | `instruction`, `output`, and `input`, `history` where there are such |
+| prompt | `prompt`, `completion` (or `response`): texts, or lists of messages |
+| messages | `messages` (or `conversations`): what is said in turn, see `turns.py` |
 | oig | `text`: lines `<human>: ...` and `<bot>: ...` (OIG's unified files) |
 
-The layout is told from the columns. The completion is the last thing the assistant says; what
-was said before it is the prompt.
+The layout is told from the columns. The completion is the last thing the assistant says that is
+to be learned; what was said before it is the prompt, and a field `system` opens it.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from tasks.config import DataConfig
-from tasks.ingestion.layouts import READERS, layout_of, source_of
-from tasks.ingestion.numbered import OnBadLine, Record, usable_records
-from tasks.splitting.shingles import normalise
+from tasks.ingestion.layouts import fields_of, layout_of, said_in, source_of
+from tasks.ingestion.numbered import OnBadLine, Record, Unread, usable_records
+from tasks.ingestion.turns import with_history
+from tasks.texts import identity
 
 _SCHEMA = pa.schema(
     {"line": pa.int64(), "prompt": pa.string(), "completion": pa.string(), "source": pa.string()}
@@ -36,7 +37,7 @@ class Dialogues:
             (null where the file names none).
         layout: which of the module's layouts it was.
         skipped: line -> why it was left out.
-        note: the same in words (empty: nothing was).
+        note: the same in words, with the turns and fields that are not read (empty: nothing was).
     """
 
     table: pa.Table
@@ -45,10 +46,10 @@ class Dialogues:
     note: str = ""
 
     def without_repeats(self) -> tuple[pa.Table, int]:
-        """The first row of each prompt (case and spacing aside), and how many rows went."""
+        """The first row of each prompt (see `texts.identity`), and how many rows went."""
         first: dict[str, int] = {}
         for row, prompt in enumerate(self.table["prompt"].to_pylist()):
-            first.setdefault(normalise(prompt), row)
+            first.setdefault(identity(prompt), row)
         kept = self.table.take(pa.array(list(first.values()), pa.int64()))
         return kept, len(self.table) - len(kept)
 
@@ -78,28 +79,23 @@ def read_dialogues(
     renamed = {given: known for known, given in (columns or {}).items()}
     path = source if isinstance(source, Path) else name
     layout = ""
+    later = 0
+    unread = Unread()
 
     def read(record: Record) -> tuple[str, str, str | None]:
-        nonlocal layout
+        nonlocal layout, later
         record = {renamed.get(name, name): value for name, value in record.items()}
         layout = layout or layout_of(path, record)
-        *before, prompt, completion = READERS[layout](record)
-        return _with_history(before, prompt, turn_names), completion, source_of(record)
+        unread.see(record, fields_of(layout, record))
+        (*asked, completion), left_out = said_in(record, layout)
+        later += left_out
+        return with_history(asked, turn_names), completion, source_of(record)
 
     made = usable_records(source, read, on_bad_line, form, name)
     rows = [(number, *row) for number, row in made.found]
     fields = zip(*rows, strict=True)
     arrays = [pa.array(values, kind) for values, kind in zip(fields, _SCHEMA.types, strict=True)]
-    return Dialogues(pa.table(arrays, schema=_SCHEMA), layout, made.skipped, made.note)
-
-
-def _with_history(before: list[str], question: str, names: tuple[str, str]) -> str:
-    """A question behind what was said before it (question, answer, ...).
-
-    The prompt format writes `Question: ` before and `Response:` behind the whole, so that only
-    what stands between the turns is added here, and the dialogue reads on.
-    """
-    prompt = ""
-    for earlier, answer in zip(before[::2], before[1::2], strict=True):
-        prompt += f"{earlier}\n{names[1]}: {answer}\n{names[0]}: "
-    return prompt + question
+    notes = [made.note, unread.note]
+    notes += [f"{later} turns left out behind the last answer whose weight is not 0"] * (later > 0)
+    note = "; ".join(filter(None, notes))
+    return Dialogues(pa.table(arrays, schema=_SCHEMA), layout, made.skipped, note)

@@ -53,7 +53,7 @@ def ingest(
         if config.layout == "dialogues":
             table, note = read_instructions(source, config, turn_names)
         else:
-            table, note = read_comparisons(source, config)
+            table, note = read_comparisons(source, config, turn_names)
         notes.append(note)
         roles = {role: table.column(role) for role in table.column_names}
         numbers = roles.pop("row")

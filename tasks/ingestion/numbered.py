@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -14,11 +14,14 @@ from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.encoding import UTF8, not_utf8, refuse_wide_encodings
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
-from tasks.ingestion.records import DECODER, json_list
+from tasks.ingestion.records import json_list
+from tasks.ingestion.written import BROKEN_TEXT, DECODER, as_json, is_broken
 
 Record = dict[str, Any]
 OnBadLine = Literal["raise", "skip"]
 T = TypeVar("T")
+MOST_UNREAD = 10
+"""Fields that a note names before it counts the rest."""
 
 
 class BadRecordError(Exception):
@@ -26,21 +29,56 @@ class BadRecordError(Exception):
 
 
 def text_of(record: Record, name: str) -> str:
-    """A field that must be there and hold text, without white space around it."""
+    """A field that must be there and hold text or a number, without white space around it."""
     value = record.get(name)
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
         raise BadRecordError(f"{name} is empty")
+    if isinstance(value, int | float):  # as Parquet has it; in JSON it is text already
+        return as_json(value)
     if not isinstance(value, str):
         raise BadRecordError(f"{name} is not a text")
     return value.strip()
 
 
 def with_input(record: Record) -> str:
-    """An instruction, with the text that it is about where it has one."""
-    asked = text_of(record, "instruction")
-    if isinstance(record.get("input"), str) and record["input"].strip():
-        return f"{asked}\n\n{record['input'].strip()}"
-    return asked
+    """An instruction, with what it is about where it has such a thing.
+
+    A list or object is written as JSON writes it.
+    """
+    asked, about = text_of(record, "instruction"), record.get("input")
+    if about is None or about != about or about == [] or about == {}:
+        return asked
+    written = about.strip() if isinstance(about, str) else as_json(about)
+    return f"{asked}\n\n{written}" if written else asked
+
+
+class Unread:
+    """Counts the fields with something in them that a layout does not read."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.counts: Counter[str] = Counter()
+
+    def see(self, record: Record, read: Collection[str]) -> None:
+        """Take note of a record of which only the fields `read` are read."""
+        self.records += 1
+        held = (name for name, value in record.items() if value not in (None, "", [], {}))
+        self.counts.update(name for name in held if name not in read)
+
+    @property
+    def note(self) -> str:
+        """The fields by name, each with its share of the records (empty: all are read)."""
+        return unread_note({name: n / self.records for name, n in self.counts.items()})
+
+
+def unread_note(shares: Mapping[str, float]) -> str:
+    """Names of fields or columns that are not read, with their shares of rows, 0 to 1."""
+    named = [
+        f"{name} ({max(share, 0.01):.0%} of rows)"
+        for name, share in list(shares.items())[:MOST_UNREAD]
+    ]
+    more = [f"{len(shares) - MOST_UNREAD} more"] if len(shares) > MOST_UNREAD else []
+    return f"not read: {', '.join([*named, *more])}" if named else ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +113,7 @@ def usable_records(
 
     Args:
         source: a CSV, TSV, JSON, JSONL or Parquet file, or its rows.
-        read: makes it; raises `BadRecordError` where it cannot.
+        read: makes it, of texts in tuples or lists; raises `BadRecordError` where it cannot.
         on_bad_line: `raise` at the first record that cannot be used, or `skip` and count them.
         form: its `format` (by default told from the extension), and how a CSV file is read.
         name: what messages call a table.
@@ -108,9 +146,12 @@ def usable_records(
 
 def _read(read: Callable[[Record], T], record: Record) -> T:
     try:
-        return read(record)
+        made = read(record)
     except RecursionError as error:
         raise BadRecordError("nested too deeply") from error
+    if is_broken(made):
+        raise BadRecordError(BROKEN_TEXT)
+    return made
 
 
 def _told_format(source: Path | pa.Table) -> str | None:
@@ -158,6 +199,8 @@ def _decoded(line: str) -> Record | BadRecordError:
         return BadRecordError(f"not JSON ({error.msg}, column {error.colno})")
     except RecursionError:
         return BadRecordError("nested too deeply")
+    if isinstance(record, list):
+        return BadRecordError("a list and not a JSON object (set data.format=json?)")
     return record if isinstance(record, dict) else BadRecordError("not a JSON object")
 
 

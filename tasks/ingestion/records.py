@@ -12,11 +12,7 @@ from tasks.errors import RequestError
 from tasks.ingestion.cells import text_column
 from tasks.ingestion.delimited import Choose
 from tasks.ingestion.encoding import UTF8, not_utf8, refuse_wide_encodings
-
-# Numbers stay the text that they are in the file: 1.10 must not become 1.1, nor 1e3 1000.0.
-DECODER = json.JSONDecoder(
-    parse_int=str, parse_float=str, parse_constant=lambda name: None if name == "NaN" else name
-)
+from tasks.ingestion.written import DECODER
 
 
 def read_json_lines(path: Path, config: DataConfig, choose: Choose) -> pa.Table:

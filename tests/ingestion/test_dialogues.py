@@ -224,10 +224,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_repeated_prompts_keep_their_first_row(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        [{"prompt": p, "completion": c} for p, c in [("a b", "1"), ("c", "2"), ("A  b", "3")]],
+        [
+            {"prompt": p, "completion": c}
+            for p, c in [("é\nb", "1"), ("c", "2"), ("e\u0301\r\nb", "3"), ("C", "4"), ("é b", "5")]
+        ],
     )
     kept, repeated = read_dialogues(path).without_repeats()
-    assert (kept["completion"].to_pylist(), repeated) == (["1", "2"], 1)
+    assert (kept["completion"].to_pylist(), repeated) == (["1", "2", "4", "5"], 1)
 
 
 TURN = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(

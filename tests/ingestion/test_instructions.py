@@ -59,7 +59,7 @@ def test_each_layout_comes_to_the_same_examples(tmp_path: Path, layout: str) -> 
 
 
 def test_what_was_asked_before_is_left_out_and_counted(tmp_path: Path) -> None:
-    again = {"instruction": " name a  COLOUR.\n- one word", "output": "Blue."}
+    again = {"instruction": " Name a colour.\r\n- one word", "output": "Blue."}
     other = {"instruction": "Name a bird.", "output": "Wren."}
     raw = ingest(config(write(tmp_path, [LAYOUTS["instruction"], again, other])))
     rows = raw.read()
