@@ -86,7 +86,7 @@ def remember(address: str) -> None:
 def meet(secret: str) -> None:
     """Know a secret from now on, as it stands in an address and decoded."""
     for form in {secret, unquote(secret)}:
-        if len(form) >= SHORTEST and form != HIDDEN:
+        if len(form) >= SHORTEST and form != HIDDEN and not _ONLY_REFERENCES.fullmatch(form):
             _met[form] = HIDDEN
 
 

@@ -75,6 +75,9 @@ def test_variables_are_looked_up_where_the_address_is_used(monkeypatch: pytest.M
     monkeypatch.setenv("DATA_PASS", "sesame-2")
     assert address.reveal() == "https://me:sesame-2@host/f"
     assert "sesame-2" not in redacted("the server says: sesame-2 is no good")
+    mixed = Address("https://me:${DATA_PASS}@host/f?token=${DATA_PASS}")
+    mixed.reveal()
+    assert without_secrets(str(mixed)) == "https://***@host/f?token=${DATA_PASS}"
 
 
 def test_what_a_library_says_is_repeated_without_secrets(
