@@ -128,6 +128,8 @@ def validate_data(raw: Rows, start: Start, sweep: Sweep) -> Rows:
     """
     kind, config = kind_of(start.config.task), start.config
     rows = kind.prepared(raw, config)
+    for line in rows.warnings[len(raw.warnings) :]:
+        get_run_logger().warning("%s", line)
     if not sweep.finished:
         sweep.tracker.log_params(sweep.run_id, start.params)
         for path, text in kind.audits(rows).items():
@@ -136,7 +138,7 @@ def validate_data(raw: Rows, start: Start, sweep: Sweep) -> Rows:
         reading = kind.reading(rows.table, config)
         if reading is not None:
             report = with_reading(report, reading)
-        keep_validation(report, raw.table.origin, config, sweep)
+        keep_validation(report, rows.table.origin, config, sweep)
     usable: Rows = kind.usable(rows, start)
     return usable
 

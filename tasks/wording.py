@@ -11,6 +11,11 @@ def nearest(name: str, names: Sequence[str] | Mapping[str, Any]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
+def shown(label: str) -> str:
+    """A label in quotes, with an escape for every character of it that cannot be seen."""
+    return repr(cut(label)).replace("\u3164", r"\u3164").replace("\u2800", r"\u2800")  # blanks
+
+
 def cut(text: str, length: int = 80) -> str:
     """The beginning of a text that a message quotes."""
     return text if len(text) <= length else f"{text[:length]}…"

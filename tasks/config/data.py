@@ -1,7 +1,8 @@
 """Where a case's examples come from."""
 
+import unicodedata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -95,6 +96,16 @@ class DataConfig(Frozen):
     sort_by: str | None = None
     """Role by which the rows are sorted before they are split. With `training.shuffle=false` the
     arms train in that order."""
+
+    @field_validator("labels", "rename_labels", "positive")
+    @classmethod
+    def _composed(cls, labels: Any) -> Any:
+        """Labels are compared in one form: an accent is part of its letter."""
+        if isinstance(labels, str):
+            return unicodedata.normalize("NFC", labels)
+        if isinstance(labels, dict):
+            return {cls._composed(name): cls._composed(label) for name, label in labels.items()}
+        return None if labels is None else tuple(map(cls._composed, labels))
 
     @field_validator("path")
     @classmethod

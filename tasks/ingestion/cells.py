@@ -1,6 +1,5 @@
 """How one value of JSON or Parquet becomes the text of a cell."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ import pyarrow as pa
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
+from tasks.ingestion.labels import chosen_of
+from tasks.ingestion.written import BROKEN_TEXT, is_broken
 
 WITHIN_TEXT = ", "
 """What joins the items of a list that is not the label (several studios in a sentence)."""
@@ -20,7 +21,8 @@ def text_column(
     """One column of decoded values as nullable text; an empty text is null.
 
     Numbers and booleans are written as JSON writes them; the items of a list are joined, those of
-    the label column by `config.label_separator`; anything nested stays JSON.
+    the label column by `config.label_separator`. An object is no text; that of a label column
+    gives each label 1 or 0.
 
     Raises:
         RequestError: a value with no Unicode text, or a label that contains the separator.
@@ -45,13 +47,13 @@ def text_column(
     try:
         return pa.array(cells, pa.string())
     except UnicodeEncodeError as error:
-        record = next(n for n, cell in enumerate(cells, 1) if cell and _is_broken(cell))
-        raise RequestError(
-            f"{path}, record {record}, column {name}: half a surrogate pair is no Unicode text."
-        ) from error
+        record = next(n for n, cell in enumerate(cells, 1) if is_broken(cell))
+        raise RequestError(f"{path}, record {record}, column {name}: {BROKEN_TEXT}.") from error
 
 
 def _cell(value: Any, separator: str | None) -> str | None:
+    if isinstance(value, dict) and separator is not None:
+        value = chosen_of(value)
     if isinstance(value, list):
         items = [text for item in value if (text := _cell(item, None))]
         if separator is None:
@@ -65,16 +67,12 @@ def _cell(value: Any, separator: str | None) -> str | None:
         if not separator and len(items) > 1:
             raise ValueError("several labels need a data.label_separator to be kept apart")
         return separator.join(items) or None
+    if isinstance(value, dict):
+        raise ValueError("an object is no text")
     if value is None or value != value:  # NaN is how data frames write a missing value
         return None
     if isinstance(value, str):
         return value or None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
-
-
-def _is_broken(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)

@@ -55,7 +55,10 @@ def _as_text(
     columns = {}
     for name in chosen:
         column = table.column(name)
-        if pa.types.is_nested(column.type):
+        if pa.types.is_map(column.type):
+            maps = [None if each is None else dict(each) for each in column.to_pylist()]
+            columns[name] = text_column(maps, name, config, origin)
+        elif pa.types.is_nested(column.type):
             columns[name] = text_column(column.to_pylist(), name, config, origin)
         else:
             columns[name] = _text(column, name, origin)

@@ -1,8 +1,7 @@
 """From roles to examples: a cleaned text by template, and a list of labels."""
 
-import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -10,27 +9,33 @@ import pyarrow as pa
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.cleaning import clean
+from tasks.ingestion.labels import label_parser, labels_of
 from tasks.storage import TableRef, put_table
 from tasks.wording import nearest
 
 __all__ = ["clean", "label_parser", "parse_template", "prepare", "render"]
 
-WHOLE_NUMBER = re.compile(r"[-+]?\d{1,400}(?:\.0*)?")
-
 Line = list[tuple[str, str | None]]
 """A template line: literal texts, each followed by the role whose value comes next (or None)."""
 
 
-def prepare(raw: TableRef, config: DataConfig) -> TableRef:
+def prepare(raw: TableRef, config: DataConfig, labels_are_texts: bool = False) -> TableRef:
     """Add `text` and `labels` to what `ingest` stored; no row and no other column is lost.
 
     `text` is null where a required role that the template names is empty after cleaning, unless
     `may_be_empty` lists the role: such a row is not an example, whatever its optional roles say.
     It is also null where no line of the template is left. `labels` is empty where there is none.
-    A role that is itself called `text` or `labels` gives way to the column made from it.
+    A role that is itself called `text` or `labels` gives way to the column made from it. What is
+    odd about the labels is said in `origin`.
+
+    Args:
+        raw: from `ingest`.
+        config: its roles, templates and what is said of labels.
+        labels_are_texts: the label of a row is a text to write, taken as it is.
 
     Raises:
-        RequestError: the template is malformed or names something that is no role.
+        RequestError: the template is malformed or names something that is no role, or the labels
+            cannot be read (see `labels_of`).
     """
     lines = parse_template(config)
     rows = raw.read()
@@ -40,11 +45,13 @@ def prepare(raw: TableRef, config: DataConfig) -> TableRef:
     for cells in zip(*named.values(), strict=True):
         values = {role: clean(cell, config) for role, cell in zip(named, cells, strict=True)}
         texts.append(render(lines, values) if all(values[role] for role in needed) else None)
-    split = label_parser(config)
-    role = config.label_role
-    labels = (
-        [split(cell) for cell in _strings(rows, role).to_pylist()] if role else [[]] * len(rows)
-    )
+    labels, notes = [[]] * len(rows), []
+    if role := config.label_role:
+        cells = _strings(rows, role).to_pylist()
+        if labels_are_texts:
+            labels = [[cell.strip()] if cell and cell.strip() else [] for cell in cells]
+        else:
+            labels, notes = labels_of(cells, rows["row"].tolist(), config, raw.origin)
     kept = [name for name in raw.columns if name not in {"row", "text", "labels"}]
     table = pa.table(
         {
@@ -54,7 +61,7 @@ def prepare(raw: TableRef, config: DataConfig) -> TableRef:
             "labels": pa.array(labels, pa.list_(pa.string())),
         }
     )
-    return put_table(table, raw.origin)
+    return put_table(table, "; ".join([raw.origin, *notes]))
 
 
 def parse_template(config: DataConfig) -> list[Line]:
@@ -95,34 +102,6 @@ def render(lines: Sequence[Line], values: Mapping[str, str]) -> str | None:
         if all(role is None or values.get(role) for _, role in line):
             kept.append("".join(literal + (values[role] if role else "") for literal, role in line))
     return "\n".join(kept).strip("\n") or None
-
-
-def label_parser(config: DataConfig) -> Callable[[str | None], list[str]]:
-    """A function from a cell to its labels: cut, stripped, renamed, each once, sorted.
-
-    An empty `label_separator` takes the whole cell as one label. With `numeric_labels` a whole
-    number is the label however it is written (5, 5.0, 05); anything else (2.5, "five") stays as
-    it is, for the closed set of labels to refuse. A label renamed to the empty string is dropped.
-    """
-    renamed = config.rename_labels
-    known: dict[str, list[str]] = {}  # label cells repeat: nearly every row is a lookup
-
-    def split(cell: str | None) -> list[str]:
-        if not cell:
-            return []
-        if cell not in known:
-            separator = config.label_separator
-            found = {part.strip() for part in (cell.split(separator) if separator else [cell])}
-            if config.numeric_labels:
-                found = {_whole_number(label) for label in found}
-            known[cell] = sorted({renamed.get(label, label) for label in found if label} - {""})
-        return known[cell]
-
-    return split
-
-
-def _whole_number(label: str) -> str:
-    return str(int(label.partition(".")[0])) if WHOLE_NUMBER.fullmatch(label) else label
 
 
 def _strings(rows: pd.DataFrame, role: str) -> pa.Array | pa.ChunkedArray:

@@ -25,7 +25,9 @@ class TextKind(Kind[S, Rows], Generic[S]):
 
     def prepared(self, raw: Rows, config: CaseConfig) -> Rows:
         """Texts cleaned and put into the case's template."""
-        return Rows(prepare(raw.table, config.data))
+        table = prepare(raw.table, config.data, self.labels_are_texts)
+        noted = table.origin.removeprefix(raw.table.origin).removeprefix("; ")
+        return Rows(table, warnings=(noted,) if noted else ())
 
     def usable(self, rows: Rows, start: S) -> Rows:
         """Those with a text, and a label where the case has some."""

@@ -1,6 +1,7 @@
 """Outcomes in plain English: what was expected, what was found, how much is tolerated."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from tasks.validation.suites import Expectation, Table
 from tasks.wording import nearest
 
 VALUE_LENGTH = 60
+_SPACES = re.compile(r"[ \t\r\n]+")
 
 
 def sentence(
@@ -84,7 +86,7 @@ def shorten(value: object) -> str | None:
     if isinstance(value, float):
         return f"{value:,.6g}"
     # Enough for the result, without working through a text of megabytes.
-    text = " ".join(str(value)[: 10 * VALUE_LENGTH].split())
-    # Control characters of the data must not reach the terminal.
-    text = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    text = _SPACES.sub(" ", str(value)[: 10 * VALUE_LENGTH].strip(" \t\r\n"))
+    # Control characters of the data must not reach the terminal, and labels may differ in them.
+    text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
     return text if len(text) <= VALUE_LENGTH else f"{text[: VALUE_LENGTH - 1].rstrip()}…"

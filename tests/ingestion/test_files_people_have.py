@@ -13,6 +13,9 @@ from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.comparisons import read_comparisons
 from tasks.ingestion.dialogues import read_dialogues
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.prepare import prepare
+from tasks.ingestion.usable import usable_examples
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -326,3 +329,171 @@ def test_a_record_that_is_no_preference_is_named_or_counted(
     table, note = read_comparisons(path, preferring(path, on_bad_line="skip"))
     assert table["row"].to_pylist() == [1]
     assert "1 bad records left out, the first 2: " in note
+
+
+# Labels: three rows of one, two and one label in every form that a column of them is written in
+
+FILMS = [
+    ("Rain on the quay.", ["Drama"]),
+    ("A goat weds.", ["Comedy", "Drama"]),
+    ("Go!", ["Sport"]),
+]
+GENRES = ("Comedy", "Drama", "Sport")
+
+
+def marked(labels: list[str], yes: Any, no: Any) -> dict[str, Any]:
+    return {name: yes if name in labels else no for name in GENRES}
+
+
+FORMS: dict[str, Any] = {
+    "comma": ", ".join,
+    "bar": "|".join,
+    "semicolon": "; ".join,
+    "list": list,
+    "JSON list": json.dumps,
+    "Python list": str,
+    "Python tuple": lambda labels: str(tuple(labels)),
+    "Python set": lambda labels: "{" + ", ".join(map(repr, labels)) + "}",
+    "numpy array": lambda labels: f"[{' '.join(map(repr, labels))}]",
+    "wrapped numpy array": lambda labels: "[" + "\n ".join(map(repr, labels)) + "]",
+    "object": lambda labels: marked(labels, 1, 0),
+    "object of booleans": lambda labels: marked(labels, True, False),
+    "object of fractions": lambda labels: marked(labels, 1.0, 0.0),
+    "object with gaps": lambda labels: marked(labels, 1, None),
+    "JSON object": lambda labels: json.dumps(marked(labels, 1, 0)),
+    "Python object": lambda labels: str(marked(labels, True, False)),
+}
+SEPARATOR_OF = {"bar": "|", "semicolon": ";"}
+FILE_FORMS = ("csv", "tsv", "jsonl", "json", "parquet")
+
+
+def several(path: Path, **fields: Any) -> DataConfig:
+    given = {"required": ("text", "labels"), "label_role": "labels"}
+    return DataConfig(path=path, **{**given, **fields})
+
+
+def learned(config: DataConfig) -> tuple[list[list[str]], dict[str, int], str]:
+    """The labels of each row, how many rows have each, and what was said of the data."""
+    prepared = prepare(ingest(config), config)
+    table, usable = usable_examples(prepared, config)
+    return [list(row) for row in table.read()["labels"]], usable.labels, prepared.origin
+
+
+@pytest.mark.parametrize("form", FILE_FORMS)
+@pytest.mark.parametrize("way", FORMS)
+def test_labels_are_the_same_in_every_form(tmp_path: Path, way: str, form: str) -> None:
+    records = [{"text": text, "labels": FORMS[way](labels)} for text, labels in FILMS]
+    if form in ("csv", "tsv") and not all(map(flat, records)):
+        pytest.skip("no text, so no cell of a CSV file")
+    path = save(tmp_path, form, records)
+    config = several(path, label_separator=SEPARATOR_OF.get(way, ","))
+    found, counts, said = learned(config)
+    assert found == [labels for _, labels in FILMS]
+    assert counts == {"Comedy": 1, "Drama": 2, "Sport": 1}
+    assert said == f"file {path}"
+
+
+def test_a_map_of_parquet_gives_the_labels_with_1(tmp_path: Path) -> None:
+    kind = pa.map_(pa.string(), pa.int8())
+    maps = [list(marked(labels, 1, 0).items()) for _, labels in FILMS]
+    columns = {"text": [text for text, _ in FILMS], "labels": pa.array(maps, kind)}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    found, _, _ = learned(several(tmp_path / "rows.parquet"))
+    assert found == [labels for _, labels in FILMS]
+
+
+def labelled(folder: Path, form: str, labels: list[Any]) -> Path:
+    records = [{"text": f"Text {n}.", "labels": label} for n, label in enumerate(labels, 1)]
+    return save(folder, form, records)
+
+
+REFUSED: dict[str, tuple[list[Any], dict[str, Any], str]] = {
+    "a mixture": (
+        ["['a', 'b']", "a", "['a']", "b"],
+        {},
+        "the labels of rows 1, 3 are written as lists, those of rows 2, 4 are not",
+    ),
+    "a list of lists": (["['a', ['b']]"], {}, "row 1, labels: the list holds ['b'], which is no"),
+    "a list of objects": (['[{"name": "a"}]'], {}, "row 1, labels: the list holds"),
+    "an object of shares": (['{"a": 1, "b": 0.5}'], {}, "the object gives 'b' '0.5'"),
+    "several where one is wanted": (
+        ["['a']", "['a', 'b']"],
+        {"label_separator": ""},
+        "row 2, labels: there are 2 ('a', 'b'), and a case with one label a row wants one",
+    ),
+    "a zero-width space": (
+        ["spam", "spam\u200b", "spam"],
+        {"label_separator": ""},
+        r"'spam' (2 rows, the first 1), 'spam\u200b' (1 rows, the first 2)",
+    ),
+    "a soft hyphen": (["ham", "h\u00adam"], {}, r"'h\xadam' (1 rows, the first 2)"),
+    "a hard space": (["New York", "New\u00a0York"], {}, r"'New\xa0York' (1 rows, the first 2)"),
+    "two spaces": (["New York", "New  York"], {}, "'New  York' (1 rows, the first 2)"),
+    "a byte order mark": (["\ufeffham", "ham"], {}, r"'\ufeffham' (1 rows, the first 1)"),
+    "a filler": (["ham", "ham\u3164"], {}, r"'ham\u3164' (1 rows"),
+    "a configured label": (
+        ["spam\u200b", "ham"],
+        {"labels": ("spam", "ham")},
+        r"'spam\u200b' (1 rows, the first 1), 'spam' (in data.labels)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FILE_FORMS)
+@pytest.mark.parametrize("fault", REFUSED)
+def test_labels_that_cannot_be_read_are_named_with_their_rows(
+    tmp_path: Path, fault: str, form: str
+) -> None:
+    labels, fields, said = REFUSED[fault]
+    config = several(labelled(tmp_path, form, labels), **fields)
+    with pytest.raises(RequestError) as refusal:
+        learned(config)
+    assert said in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+def test_labels_that_look_alike_become_one_by_renaming(tmp_path: Path) -> None:
+    path = labelled(tmp_path, "csv", ["spam", "spam\u200b", "ham"])
+    _, counts, _ = learned(several(path, rename_labels={"spam\u200b": "spam"}))
+    assert counts == {"ham": 1, "spam": 2}
+
+
+@pytest.mark.parametrize("form", FILE_FORMS)
+def test_accents_are_one_label_however_they_are_composed(tmp_path: Path, form: str) -> None:
+    path = labelled(tmp_path, form, ["Com\u00e9die", "Come\u0301die", "Drame"])
+    found, counts, _ = learned(several(path, labels=("Come\u0301die", "Drame")))
+    assert counts == {"Com\u00e9die": 2, "Drame": 1}
+    assert len(found) == 3
+    _, counts, _ = learned(several(path, rename_labels={"Come\u0301die": "Komo\u0308die"}))
+    assert counts == {"Drame": 1, "Kom\u00f6die": 2}
+
+
+@pytest.mark.parametrize("form", FILE_FORMS)
+@pytest.mark.parametrize("name", ["NaN", "None", "null", "nan"])
+def test_a_missing_label_written_as_a_word_is_counted(tmp_path: Path, name: str, form: str) -> None:
+    _, counts, said = learned(several(labelled(tmp_path, form, ["a", name, name, "b"])))
+    assert counts == {"a": 1, "b": 1, name: 2}
+    assert f"read as labels by that name: {name!r} (2 rows)" in said
+
+
+@pytest.mark.parametrize("separator", ["|", ";", ","])
+@pytest.mark.parametrize("given", ["", "/"])
+def test_cells_that_look_like_several_labels_are_said(
+    tmp_path: Path, separator: str, given: str
+) -> None:
+    cells = [separator.join(pair) for pair in (("a", "b"), ("b", "c"), ("c", "a"))]
+    _, counts, said = learned(
+        several(labelled(tmp_path, "csv", [*cells, "a"]), label_separator=given)
+    )
+    assert len(counts) == 4
+    assert f"data.label_separator={separator!r}" in said
+    apart = ["News, World", "Sport; Local", "Arts|Opera"]
+    _, _, said = learned(several(labelled(tmp_path, "csv", apart), label_separator=given))
+    assert "label_separator" not in said
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json", "parquet"])
+def test_an_object_is_no_text(tmp_path: Path, form: str) -> None:
+    path = save(tmp_path, form, [{"text": {"title": "Rain"}, "labels": "a"}])
+    with pytest.raises(RequestError, match="record 1, column text: an object is no text"):
+        learned(several(path))

@@ -1,6 +1,7 @@
 """Texts by template, cleaning, and labels from cells."""
 
 import string
+import unicodedata
 from typing import Any
 
 import pandas as pd
@@ -184,7 +185,9 @@ label_texts = st.text(st.characters(codec="utf-8", exclude_characters=","), min_
 
 @given(st.lists(label_texts.map(str.strip).filter(bool), max_size=5), st.sampled_from([",", " , "]))
 def test_labels_that_were_joined_come_back(labels: list[str], joiner: str) -> None:
-    assert label_parser(GENRE)(joiner.join(labels)) == sorted(set(labels))
+    assert label_parser(GENRE)(joiner.join(labels)) == sorted(
+        {unicodedata.normalize("NFC", label) for label in labels}
+    )
 
 
 REVIEW = DataConfig(

@@ -88,7 +88,8 @@ def test_a_shown_value_is_one_short_printable_line(value: object) -> None:
 
 def test_a_long_value_is_cut_and_a_control_character_does_not_reach_the_terminal() -> None:
     assert shorten("word " * 10_000) == "word " * 11 + "word…"
-    assert shorten("\x1b[31mred\n\nand  wide") == "\N{REPLACEMENT CHARACTER}[31mred and wide"
+    assert shorten("\x1b[31mred\n\nand  wide") == r"\x1b[31mred and wide"
+    assert shorten("spam\u200b") == r"spam\u200b"
 
 
 @pytest.mark.parametrize(
