@@ -232,7 +232,7 @@ class Kind(ABC, Generic[S, R]):
         from tasks.registry.prediction import read_texts
 
         self.refuse_images(config, images)
-        given = list(texts) + (read_texts(file) if file else [])
+        given = list(texts) + (read_texts(file, config.data) if file else [])
         if not given:
             raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
         return [{"text": text} for text in given], given

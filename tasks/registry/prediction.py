@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from tasks.address import Address
+from tasks.config import DataConfig
 from tasks.config.loading import proper_name
 from tasks.errors import RequestError
+from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
+from tasks.ingestion.written import BROKEN_TEXT, is_broken
 from tasks.registry.fresh import load_fresh
 from tasks.tracking import Tracker
+
+PLAIN = ("", ".txt", ".text", ".md", ".log", ".lst")
+"""Suffixes of files with a text a line."""
 
 
 def load_champion(case: str, tracking: Address | str | None = None, alias: str = "champion") -> Any:
@@ -54,19 +60,54 @@ def predict(
     return answers
 
 
-def read_texts(path: Path) -> list[str]:
-    """Texts from a file: one a line, or the `text` field of each JSONL record.
+def read_texts(path: Path, data: DataConfig | None = None) -> list[str]:
+    """Texts from a file: one a line, or a field of each record of a table, whatever its format.
+
+    Args:
+        path: a text file, or a CSV, TSV, JSON, JSONL or Parquet file.
+        data: the case's; the field is the column of its `text_role`, or else `text`.
 
     Raises:
-        RequestError: the file is missing, not UTF-8, empty, or a JSONL line does not fit.
+        RequestError: the file is missing, not UTF-8, empty, lacks the field, or a record does.
     """
-    if path.suffix == ".jsonl":
-        return [record["text"] for record in read_fields(path, ("text",))]
-    return list(_lines(path).values())
+    form = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if form is None:
+        if path.suffix.lower() not in PLAIN:
+            raise RequestError(
+                f"{path} is neither a text file ({', '.join(filter(None, PLAIN))}: a text a line) "
+                f"nor a table ({', '.join(FORMAT_OF_SUFFIX)})."
+            )
+        return list(_lines(path).values())
+    data = data or DataConfig()
+    wanted = data.columns.get(data.text_role, data.text_role)
+    if form == "jsonl":
+        return [record["text"] for record in read_fields(path, ("text",), (wanted, data.text_role))]
+
+    def choose(names: Sequence[str]) -> list[str]:
+        for name in (wanted, data.text_role, "text"):
+            if name in names:
+                return [name]
+        raise RequestError(
+            f"{path} has no column {wanted}; its columns are {', '.join(names[:30])}."
+        )
+
+    reading = DataConfig(path=path, format=form, label_role=None)
+    texts: list[str | None] = read_file(path, reading, choose).column(0).to_pylist()
+    for number, text in enumerate(texts, 1):
+        if text is None or not text.strip():
+            raise RequestError(f"{path}, record {number}: the text is empty.")
+    return [text for text in texts if text]
 
 
-def read_fields(path: Path, names: tuple[str, ...]) -> list[dict[str, str]]:
+def read_fields(
+    path: Path, names: tuple[str, ...], instead: tuple[str, ...] = ()
+) -> list[dict[str, str]]:
     """The fields of these names, all of them texts, of each JSONL record.
+
+    Args:
+        path: the file.
+        names: of the fields.
+        instead: where a record has a field of one of these names, it is read for the first.
 
     Raises:
         RequestError: as `read_texts`.
@@ -75,13 +116,16 @@ def read_fields(path: Path, names: tuple[str, ...]) -> list[dict[str, str]]:
     for number, line in _lines(path).items():
         try:
             record = json.loads(line)
-            fields = {name: record[name] for name in names}
+            other = next((name for name in instead if name in record), names[0])
+            fields = {name: record[other if name == names[0] else name] for name in names}
         except (ValueError, KeyError, TypeError, RecursionError):
             fields = {}
         if not fields or not all(isinstance(value, str) for value in fields.values()):
             quoted = " and ".join(f"`{name}`" for name in names)
             wanted = f"a {quoted} field" if len(names) == 1 else f"the text fields {quoted}"
             raise RequestError(f"{path} line {number} is no JSON record with {wanted}.")
+        if any(map(is_broken, fields.values())):
+            raise RequestError(f"{path} line {number}: {BROKEN_TEXT}.")
         found.append(fields)
     return found
 

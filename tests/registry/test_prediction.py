@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.registry.prediction import predict, read_texts
 
@@ -72,4 +73,39 @@ def test_a_file_that_cannot_be_used_is_named(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(RequestError, match=rf"texts\.txt {wanted}"):
+        read_texts(file)
+
+
+TABLES = {
+    "a.csv": 'id,review\n1,"a kettle, lovely\nand blue"\n2,a mug\n',
+    "a.TSV": 'review\tid\n"a kettle, lovely\nand blue"\t1\na mug\t2\n',
+    "a.json": '[\n {"review": "a kettle, lovely\\nand blue"},\n {"review": "a mug"}\n]',
+    "a.JSONL": '{"review": "a kettle, lovely\\nand blue"}\n{"review": "a mug"}\n',
+    "a.ndjson": '{"review": "a kettle, lovely\\nand blue"}\n{"review": "a mug"}\n',
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_gives_the_column_of_the_case(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_text(TABLES[name], encoding="utf-8")
+    data = DataConfig(required=("body",), text_role="body", columns={"body": "review"})
+    assert read_texts(file, data) == ["a kettle, lovely\nand blue", "a mug"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "id,body\n1,x\n", "has no column text; its columns are id, body"),
+        ("a.csv", "id,text\n1,\n", "record 1: the text is empty"),
+        ("a.jsonl", '{"text": "cut \\ud83d"}', "line 1: half a surrogate pair is no Unicode text"),
+        ("a.xlsx", "PK", "is neither a text file .* nor a table"),
+    ],
+)
+def test_a_table_that_cannot_be_asked_is_a_sentence(
+    tmp_path: Path, name: str, content: str, said: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(RequestError, match=said):
         read_texts(file)
