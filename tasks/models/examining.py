@@ -143,7 +143,7 @@ _cuts: dict[tuple[type, str, int], str | None] = {}
 
 
 def _key(backbone: nn.Module) -> tuple[type, str]:
-    return type(backbone), backbone.config.to_json_string()  # type: ignore[operator]
+    return type(backbone), backbone.config.to_json_string()  # type: ignore[operator, union-attr]
 
 
 def cut_obstacle(backbone: PreTrainedModel, depth: int) -> str | None:
