@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-browser test-full lint format ui bench clean
+.PHONY: help install demo test test-browser test-cluster test-full lint format ui bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -22,12 +22,19 @@ demo: install ## Run the genre case on the sample: ingest to champion
 
 # A worker a core, four at most, each with one thread: two that share a core wait for each other.
 test: install ## Run the tests (no network but the package index)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not cluster" -n auto --maxprocesses 4 --dist loadfile
 
 test-browser: install ## Run the tests of the Prefect form in chromium, where it is installed
 	$(BIN)/pytest -q tests/browser
 
-test-full: install ## Run the tests, the long ones too
+test-cluster: .venv/cluster ## Run a sweep over workers of Dask and of Ray (loopback only)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m cluster tests/flows/test_clusters.py
+
+.venv/cluster: .venv/installed
+	$(BIN)/pip install --quiet --constraint conf/constraints.txt --editable '.[dask,ray]'
+	touch $@
+
+test-full: .venv/cluster ## Run the tests, the long ones too
 	$(BIN)/pytest -q
 
 lint: install ## Run ruff and mypy, and see that no room reaches up

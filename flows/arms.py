@@ -7,11 +7,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.endings import ending
+from flows.fanning import collect, stop_pool, task_runner
+from flows.quiet import install
 from flows.recording import record_outcome
+from flows.sharing import Common, shared_with_workers
 from flows.sweep import Sweep
 from tasks.address import Address
 from tasks.config import ExecutionConfig
-from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.kind import kind_of
 from tasks.locks import locked
@@ -32,8 +34,25 @@ def run_arm(
     parent: str,
     force: bool,
     depths: tuple[Depth, ...] = (),
+    common: Common | None = None,
 ) -> Outcome:
-    """Train and evaluate one arm under a child run of the sweep, or reuse a finished one."""
+    """Train and evaluate one arm under a child run of the sweep, or reuse a finished one.
+
+    Args:
+        spec: the arm.
+        tracking: of the MLflow store.
+        experiment_id, parent: of the sweep's run there.
+        force: train a finished one again.
+        depths: that other arms need, for one pass of the trunk to store.
+        common: on a worker, what it has to share with the machine that planned the sweep.
+
+    Raises:
+        RequestError: it does not share that.
+        ThawError: as `tasks.training.run.train_arm`.
+    """
+    if common is not None:
+        install()
+        common.check(spec, tracking)
     tracker = Tracker(tracking)
     spec.folder.mkdir(parents=True, exist_ok=True)
     with locked(spec.folder.with_suffix(".lock")):  # another sweep may hold the same arm
@@ -137,38 +156,15 @@ def run_arms(
     # A flow of its own, because a flow's task runner is fixed when it starts; without parameters,
     # because Prefect keeps those of a flow run and refuses more than 512 kB: some 100 arms.
     @flow(name="arms", task_runner=task_runner(execution))
-    def fanned_arms() -> list[Outcome]:
-        futures = [run_arm.submit(spec, *where, force, depths) for spec in specs]
-        return [future.result() for future in futures]
-
-    return fanned_arms()
-
-
-def task_runner(execution: ExecutionConfig) -> Any:
-    """The Prefect task runner that `execution.runner` names.
-
-    Raises:
-        RequestError: its package is not installed.
-    """
-    from prefect.task_runners import ThreadPoolTaskRunner
-
-    address = execution.address.reveal() if execution.address else None
-    if execution.runner in ("sequential", "threads"):
-        return ThreadPoolTaskRunner(max_workers=execution.workers)
-    try:
-        if execution.runner == "dask":
-            from prefect_dask import DaskTaskRunner
-
-            if address:
-                return DaskTaskRunner(address=address)
-            return DaskTaskRunner(
-                cluster_kwargs={"n_workers": execution.workers, "threads_per_worker": 1}
+    def fanned_arms(common: Common) -> list[Outcome]:
+        try:
+            return collect(
+                [run_arm.submit(spec, *where, force, depths, common) for spec in specs], specs
             )
-        from prefect_ray import RayTaskRunner
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                stop_pool()
+            raise
 
-        return RayTaskRunner(address=address)
-    except ImportError as error:
-        raise RequestError(
-            f"execution.runner={execution.runner} needs the package prefect-{execution.runner}: "
-            f"pip install 'thaw[{execution.runner}]'."
-        ) from error
+    with shared_with_workers(sweep) as common:
+        return fanned_arms(common)

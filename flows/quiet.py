@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from functools import cache
 
 from tasks.errors import ThawError
 
@@ -22,6 +23,7 @@ class SentenceFilter(logging.Filter):
         return True
 
 
+@cache
 def install() -> None:
     """Quieten the libraries and shorten user errors in Prefect's logs."""
     import transformers

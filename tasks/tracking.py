@@ -238,6 +238,10 @@ class Tracker:
         run = self._run(run_id)
         return None if run is None else str(run.info.status)
 
+    def artifact_address(self, run_id: str) -> str:
+        """Where a run's artifacts lie: a folder's address, or a server's."""
+        return str(self.client.get_run(run_id).info.artifact_uri)
+
     def _run(self, run_id: str) -> Run | None:
         try:
             run = self.client.get_run(run_id)

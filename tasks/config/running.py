@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.address import Address
 from tasks.config.base import Frozen
@@ -20,12 +20,19 @@ class RegistryConfig(Frozen):
 class ExecutionConfig(Frozen):
     """Where arms run."""
 
-    runner: Literal["sequential", "threads", "dask", "ray"] = "sequential"
-    """Prefect task runner over which arms fan out."""
+    runner: Literal["sequential", "processes", "dask", "ray"] = "sequential"
+    """Over what arms fan out: processes of this machine, or the workers of a Dask or Ray cluster,
+    which have to share the data store and the MLflow store with it."""
     workers: Annotated[int, Field(ge=1)] = 1
-    """Arms at a time (runners other than `sequential`)."""
+    """Arms at a time (`processes`, and `dask` and `ray` without an address)."""
     address: Address | None = None
     """Address of an existing Dask or Ray cluster (secrets in it as ${NAME}, see `data.url`)."""
+
+    @field_validator("runner", mode="before")
+    @classmethod
+    def _former_name(cls, value: Any) -> Any:
+        # Arms ran in threads of one process once, and disturbed each other's random states.
+        return "processes" if value == "threads" else value
 
 
 class TrackingConfig(Frozen):

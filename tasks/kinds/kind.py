@@ -65,6 +65,9 @@ class Kind(ABC, Generic[S, R]):
     curves: tuple[str, ...] = ("train/loss", "val/loss")
     """What is drawn over the epochs, beside the metric that selects."""
 
+    def __reduce__(self) -> Any:
+        raise TypeError("A kind is no message: send its name, and look it up with kind_of.")
+
     # --- before anything is fetched
 
     def check(self, config: CaseConfig) -> CaseConfig:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -15,6 +16,7 @@ from unittest.mock import patch
 
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
+from prefect.settings import PREFECT_API_URL
 from tiny import wordpieces
 
 from tasks.tracking import Tracker
@@ -107,6 +109,23 @@ def options(*overrides: str) -> list[str]:
 def run_genre(*overrides: str, force: bool = False) -> Answer:
     """`thaw run genre -o …`; the last of two overrides of one field counts."""
     return thaw("run", "genre", *options(*overrides), *(["--force"] if force else []))
+
+
+def thaw_apart(*overrides: str, force: bool = False) -> tuple[int, str]:
+    """Exit code and words of `thaw run genre` in a process of its own.
+
+    Processes that it starts begin with its main module, which must not be a test runner's.
+    """
+    asked = [*options(*overrides), *(["--force"] if force else [])]
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "run", "genre", *asked],
+        cwd=ROOT,
+        env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from genre_runs import Answer, Store, Swept, home, run_genre, synopses, write_csv
+from genre_runs import Answer, Store, Swept, home, run_genre, synopses, thaw_apart, write_csv
 
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
@@ -227,15 +227,22 @@ def test_force_trains_again_in_a_sweep_of_its_own(small: tuple[str, ...], once: 
     assert store.table(again) == store.table(once.run_id)
 
 
-def test_arms_over_threads_come_to_the_same_as_in_sequence(
+def test_arms_in_processes_come_to_the_same_as_in_sequence(
     small: tuple[str, ...], once: Once
 ) -> None:
+    """Two at a time, to the last digit: each has random states of its own."""
     store = Store()
     known = {run.info.run_id for run in store.sweeps()}
-    answer = run_genre(*small, "execution.runner=threads", force=True)
-    assert answer.code == 0, answer.err
+    code, said = thaw_apart(*small, "execution.runner=processes", "execution.workers=2", force=True)
+    assert code == 0, said
     (together,) = {run.info.run_id for run in store.sweeps()} - known
     assert store.table(together) == store.table(once.run_id)
+
+
+def test_what_was_threads_is_processes() -> None:
+    assert load_case("genre", "sample", ("execution.runner=threads",)).execution.runner == (
+        "processes"
+    )
 
 
 def test_a_file_with_other_names_runs_by_override_alone(
