@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.endings import ending
-from flows.fanning import collect, stop_pool, task_runner
+from flows.fanning import alone_in_process, collect, stop_pool, task_runner
 from flows.quiet import install
 from flows.recording import record_outcome
 from flows.sharing import Common, shared_with_workers
@@ -55,7 +55,8 @@ def run_arm(
         common.check(spec, tracking)
     tracker = Tracker(tracking)
     spec.folder.mkdir(parents=True, exist_ok=True)
-    with locked(spec.folder.with_suffix(".lock")):  # another sweep may hold the same arm
+    # Another sweep may hold the same arm.
+    with alone_in_process(), locked(spec.folder.with_suffix(".lock")):
         reused = None if force else finished_outcome(spec)
         run_id = _child_run(tracker, spec, experiment_id, parent, force)
         if reused is not None:
@@ -153,18 +154,17 @@ def run_arms(
     if execution.runner == "sequential":
         return [run_arm(spec, *where, force, depths) for spec in specs]
 
-    # A flow of its own, because a flow's task runner is fixed when it starts; without parameters,
-    # because Prefect keeps those of a flow run and refuses more than 512 kB: some 100 arms.
-    @flow(name="arms", task_runner=task_runner(execution))
-    def fanned_arms(common: Common) -> list[Outcome]:
-        try:
-            return collect(
-                [run_arm.submit(spec, *where, force, depths, common) for spec in specs], specs
-            )
-        except BaseException as error:
-            if not isinstance(error, Exception):
-                stop_pool()
-            raise
-
     with shared_with_workers(sweep) as common:
-        return fanned_arms(common)
+        # A flow of its own, because a flow's task runner is fixed when it starts; without
+        # parameters, because Prefect keeps those of a flow run and refuses more than 512 kB.
+        @flow(name="arms", task_runner=task_runner(execution))
+        def fanned_arms() -> list[Outcome]:
+            try:
+                futures = [run_arm.submit(spec, *where, force, depths, common) for spec in specs]
+                return collect(futures, specs)
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    stop_pool()
+                raise
+
+        return fanned_arms()

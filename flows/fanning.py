@@ -8,7 +8,8 @@ other figures than one after another. Nothing of a kind travels there but its na
 import multiprocessing
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from prefect.futures import PrefectFuture
@@ -17,6 +18,15 @@ from tasks.config import ExecutionConfig
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.outcomes import Outcome
 from tasks.training.arms import ArmSpec
+
+_arm = threading.Lock()
+
+
+@contextmanager
+def alone_in_process() -> Iterator[None]:
+    """Train no other arm in this process meanwhile: a worker of Dask may have several threads."""
+    with _arm:
+        yield
 
 
 def task_runner(execution: ExecutionConfig) -> Any:
@@ -36,20 +46,17 @@ def task_runner(execution: ExecutionConfig) -> Any:
 
             if address:
                 return DaskTaskRunner(address=address)
-            return DaskTaskRunner(
-                cluster_kwargs={
-                    "n_workers": execution.workers,
-                    "threads_per_worker": 1,
-                    "dashboard_address": None,
-                }
-            )
+            # Its web server cannot be left out, and would listen on every address.
+            quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+            local = {"n_workers": execution.workers, "threads_per_worker": 1}
+            return DaskTaskRunner(cluster_kwargs={**local, "scheduler_kwargs": quiet})
         from prefect_ray import RayTaskRunner
 
         if address:
             return RayTaskRunner(address=address)
         # Without an address Ray would join whatever cluster it finds on the machine.
-        local = {"num_cpus": execution.workers, "include_dashboard": False}
-        return RayTaskRunner("local", {**local, "_node_ip_address": "127.0.0.1"})
+        alone = {"num_cpus": execution.workers, "include_dashboard": False}
+        return RayTaskRunner("local", alone)
     except ImportError as error:
         raise RequestError(
             f"execution.runner={execution.runner} needs the package prefect-{execution.runner}: "

@@ -55,7 +55,9 @@ def dask_cluster(folder: Path, **environment: str) -> Iterator[tuple[str, ...]]:
             [sys.executable, "-m", "dask", *arguments], env=os.environ | environment, cwd=folder
         )
 
-    running = [start("scheduler", *quiet, "--port", "0", "--scheduler-file", str(said))]
+    # Its web server cannot be left out, and would listen on every address.
+    ports = ["--port", "0", "--dashboard-address", "127.0.0.1:0"]
+    running = [start("scheduler", *quiet, *ports, "--scheduler-file", str(said))]
     try:
         wait_until(said.exists, running[0])
         address = json.loads(said.read_text())["address"]

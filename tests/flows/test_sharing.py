@@ -9,11 +9,15 @@ from pathlib import Path
 
 import cloudpickle
 import pytest
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
 from tiny import MakeSpec
 
+from flows.arms import run_arm
 from flows.sharing import Common, shared_with_workers
 from flows.sweep import Sweep
 from tasks.errors import RequestError
+from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.kind import kind_of
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
@@ -100,3 +104,29 @@ def test_a_kind_travels_by_its_name_alone() -> None:
     for dump in (pickle.dumps, cloudpickle.dumps):
         with pytest.raises(TypeError, match="send its name"):
             dump(kind)
+
+
+def test_arms_in_threads_of_one_worker_do_not_disturb_each_other(
+    planned: Planned, make_spec: MakeSpec
+) -> None:
+    """To the last digit: each draws from the random states of the process alone."""
+    run_id = planned.common.run_id
+    experiment = planned.tracker.client.get_run(run_id).info.experiment_id
+    where = (planned.tracker.address, experiment, run_id)
+    specs = [make_spec(seed=seed, model={"backbone_dropout": 0.3}) for seed in (1, 2)]
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+    def in_threads() -> list[Outcome]:
+        futures = [run_arm.submit(spec, *where, True, (), planned.common) for spec in specs]
+        return [future.result() for future in futures]
+
+    @flow
+    def in_sequence() -> list[Outcome]:
+        return [run_arm(spec, *where, True) for spec in specs]
+
+    def figures(outcome: Outcome) -> dict[str, float]:
+        return {k: v for k, v in outcome.metrics.items() if not k.startswith("cost/")}
+
+    one, other = map(figures, in_sequence())
+    assert one != other
+    assert list(map(figures, in_threads())) == [one, other]
