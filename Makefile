@@ -28,7 +28,7 @@ test-browser: install ## Run the tests of the Prefect form in chromium, where it
 	$(BIN)/pytest -q tests/browser
 
 test-cluster: .venv/cluster ## Run a sweep over workers of Dask and of Ray (loopback only)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m cluster tests/flows/test_clusters.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m cluster tests/flows
 
 .venv/cluster: .venv/installed
 	$(BIN)/pip install --quiet --constraint conf/constraints.txt --editable '.[dask,ray]'

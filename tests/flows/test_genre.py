@@ -227,6 +227,8 @@ def test_force_trains_again_in_a_sweep_of_its_own(small: tuple[str, ...], once: 
     assert store.table(again) == store.table(once.run_id)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_arms_in_processes_come_to_the_same_as_in_sequence(
     small: tuple[str, ...], once: Once
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_kind_travels_by_its_name_alone() -> None:
             dump(kind)
 
 
+@pytest.mark.cluster
 def test_arms_in_threads_of_one_worker_do_not_disturb_each_other(
     planned: Planned, make_spec: MakeSpec
 ) -> None:
