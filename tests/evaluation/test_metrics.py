@@ -102,9 +102,8 @@ def test_thresholds_follow_their_labels_the_further_the_more_rows_speak_for_it()
         figures = multi_label_metrics(truth, chances, thresholds)
         found.append((thresholds[1] - thresholds[0], figures["f1_micro_tuned"]))
     (near, some), (far, all_) = found
-    assert 0 < near < far  # eighty positives move a threshold less than sixteen hundred
-    assert some <= all_
-    assert all_ == 1
+    assert near < far  # eighty positives move a threshold less than sixteen hundred
+    assert some < all_
 
 
 def test_a_rare_label_keeps_the_common_threshold() -> None:
