@@ -143,7 +143,8 @@ def prepare(chosen: argparse.Namespace) -> tuple[ArmSpec, Asked]:
     (parts,), _ = split_questions(found.questions, config, found.left_out)
     # Only training is timed, so nothing else is to be encoded.
     alone = dict.fromkeys(parts, parts["train"])
-    spec = plan_arms(config, parts_digest(config), [], alone)[0]
+    sections = {"vqa": config.vqa}
+    spec = plan_arms(config, parts_digest(config), [], alone, sections=lambda _: sections)[0]
     return spec, read_questions(spec)
 
 

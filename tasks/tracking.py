@@ -9,6 +9,7 @@ child run of it. The modules that MLflow itself loads, `packaged.py` and `packag
 import hashlib
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -43,10 +44,11 @@ def default_uri() -> str:
         RequestError: the folder's name cannot stand in a database's address.
     """
     folder = runs_dir().resolve()
-    if "?" in str(folder):  # the address would end here, and the database lie elsewhere
+    # The address would end at the first, and the second be read as another character.
+    if found := re.search(r"\?|%[0-9A-Fa-f]{2}", str(folder)):
         raise RequestError(
-            f"The folder of the runs is {folder}, and a question mark in it would begin the "
-            "options of the database's address: set THAW_RUNS to a folder without one."
+            f"The folder of the runs is {folder}, and {found[0]!r} in it would be read as a part of "
+            "the database's address: set THAW_RUNS to a folder without it."
         )
     return f"sqlite:///{folder / 'mlflow.db'}"
 

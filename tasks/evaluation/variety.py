@@ -37,7 +37,7 @@ class DistinctGrams(Part):
         """Each answer's share in the n-grams: of one that k answers have, a k-th in each."""
         sums = []
         for has, counts in self.tables.values():
-            sums += [has.T @ (1 / has.sum(1)), counts]
+            sums += [has.T @ (1 / np.asarray(has.sum(1)).ravel()), counts]
         return _Shares(np.stack(sums))
 
 

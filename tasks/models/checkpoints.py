@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftConfig, PeftModel
 from safetensors import safe_open
 from transformers import (
     AutoModel,
@@ -244,6 +243,8 @@ def _merged(folder: Path, locate: Callable[[str], tuple[Path, str]]) -> Checkpoi
 
 @one_at_a_time
 def _merge(adapter: Path, base: Path, into: Path) -> None:
+    from peft import PeftConfig, PeftModel  # packages are loaded without it
+
     try:
         config = PeftConfig.from_pretrained(adapter)
         if config.is_prompt_learning:

@@ -16,7 +16,7 @@ from tasks.errors import RequestError
         ("training.epochs=0", r"training\.epochs: .*greater than 0.*given: 0"),
         ("training.select_by=[1]", r"training\.select_by: "),
         ("model.max_length=2", r"model\.max_length: .*greater than or equal to 4"),
-        ("training.precision=fp8", r"training\.precision: .*'auto', 'fp32' or 'bf16'"),
+        ("training.precision=fp8", r"training\.precision: .*'auto', 'fp32', 'bf16' or 'fp16'"),
         ("seeds=[]", "seeds: is empty: give at least one"),
         ("seeds=[1,1]", "seeds: names 1 twice"),
         ("strategies=[full,full]", "strategies: names full twice"),

@@ -253,7 +253,7 @@ def test_a_tokenizer_without_end_token_is_refused(
     (folder / "special_tokens_map.json").unlink(missing_ok=True)
     answer = run_latex(*tiny_latex, f"model.base={folder}")
     assert answer.code == 2
-    assert "has no end token" in answer.sentence
+    assert "names neither a pad nor an end token" in answer.sentence
 
 
 def pairs_with(path: Path, row: int, **cells: str) -> Path:

@@ -40,7 +40,7 @@ def parse(line: str) -> None:
             raise click.UsageError(f"{line}: no such command")
         with command.make_context(name, rest, parent=context) as inner:
             fields = {"profile": "sample", "overrides": ()} | inner.params
-            if "case" in fields:
+            if fields.get("case") is not None:
                 load_any(fields["case"], fields["profile"], fields["overrides"])
 
 

@@ -15,6 +15,7 @@ from tasks.models.base_models import locate
 from tasks.models.classifier import to_probabilities
 from tasks.training.arms import ArmSpec
 from tasks.training.building import (
+    DIGEST,
     TRAINED,
     collator_for,
     encode_part,
@@ -63,7 +64,7 @@ def test_an_arm_leaves_figures_predictions_curve_and_weights(make_spec: MakeSpec
     assert [p.epoch for p in outcome.curve if "val/loss" in p.metrics] == [1, 2, 3]
     assert outcome.curve[-1].step == 3 * SIZES["train"] // 8
     kept = {path.name for path in spec.folder.iterdir()}
-    assert kept == {"outcome.json", "arm.json", TRAINED}
+    assert kept == {"outcome.json", "arm.json", TRAINED, DIGEST}
 
 
 def test_training_learns_something(make_spec: MakeSpec) -> None:

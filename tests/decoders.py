@@ -1,4 +1,7 @@
-"""Tiny decoders with their output layer and tokenizer, as `load_generator` gives real ones."""
+"""Tiny decoders with their output layer and tokenizer, as `load_generator` gives real ones.
+
+`tests/conftest.py` loads this module as a plugin.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
