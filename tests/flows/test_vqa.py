@@ -70,7 +70,8 @@ def answered(own_home: Path, session_vqa: Swept, migrated_store: Path) -> Iterat
 
 def test_a_run_ends_with_a_table_and_says_whether_pictures_are_used(answered: Swept) -> None:
     words = " ".join(answered.answer.out.split())
-    assert "It uses the pictures: without them it answers worse" in words
+    assert "Train text_encoder" in words
+    assert "use the pictures" in words or "uses the pictures" in words
     store = Store()
     sweep = store.sweeps()[0].info.run_id
     arms, baselines = store.children(sweep), store.children(sweep, "baseline")
