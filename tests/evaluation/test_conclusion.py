@@ -117,7 +117,7 @@ def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
             if found := re.match(pattern, line):
                 names = named(found[1])
                 assert set(names) <= by_verdict[kind]
-                more = re.findall(r"and (\d+) more\.$", found[1])
+                more = re.findall(r"and (\d+) more(?: are|\.)$", found[1])
                 assert len(names) == NAMED or not more
                 said[kind] = said.get(kind, 0) + len(names) + sum(map(int, more))
                 if kind == "worse":
