@@ -113,5 +113,5 @@ def _table(
 
 
 def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text or number", bool: "true or false"}
-    return kinds.get(type(value), "null")
+    kinds = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a text or number")
