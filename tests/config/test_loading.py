@@ -247,9 +247,9 @@ def test_any_subset_of_overrides_leaves_every_other_field_as_it_was(
 ) -> None:
     config = load_case(*case_and_profile)
     before = flat(config.model_dump(mode="json"))
-    # Models that answer about pictures are frozen by part.
-    # A policy's head is no part of what it writes with.
-    strategies = {"vqa": ["encoders"], "policy": ["full", "last_2"]}.get(config.task)
+    # Models about pictures are frozen by part, and those that write have no head of their own.
+    writes = config.task in ("completion", "policy")
+    strategies = ["encoders"] if config.task == "vqa" else ["full", "last_2"] if writes else None
     safe = SAFE_VALUES | ({"strategies": strategies} if strategies else {})
     if config.training.keep == "last":
         names = names - {"training.patience"}  # which waits for the best epoch
