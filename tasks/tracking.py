@@ -47,8 +47,8 @@ def default_uri() -> str:
     # The address would end at the first, and the second be read as another character.
     if found := re.search(r"\?|%[0-9A-Fa-f]{2}", str(folder)):
         raise RequestError(
-            f"The folder of the runs is {folder}, and {found[0]!r} in it would be read as a part of "
-            "the database's address: set THAW_RUNS to a folder without it."
+            f"The folder of the runs is {folder}, and {found[0]!r} in it would be read as a part "
+            "of the database's address: set THAW_RUNS to a folder without it."
         )
     return f"sqlite:///{folder / 'mlflow.db'}"
 

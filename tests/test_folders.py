@@ -72,9 +72,7 @@ def test_writing_into_a_folder_that_is_a_file_is_a_sentence(blocked: str) -> Non
         write_text(FOLDERS[blocked]() / "a.txt", "text")
 
 
-@pytest.mark.parametrize(
-    "name", ["a b", "50%", "no#1", "Läufe 試", "it's", 'a "b"', "a&b=c"]
-)
+@pytest.mark.parametrize("name", ["a b", "50%", "no#1", "Läufe 試", "it's", 'a "b"', "a&b=c"])
 def test_runs_lie_in_a_folder_of_any_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_store: Path
 ) -> None:
