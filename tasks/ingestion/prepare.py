@@ -45,7 +45,8 @@ def prepare(raw: TableRef, config: DataConfig, labels_are_texts: bool = False) -
     for cells in zip(*named.values(), strict=True):
         values = {role: clean(cell, config) for role, cell in zip(named, cells, strict=True)}
         texts.append(render(lines, values) if all(values[role] for role in needed) else None)
-    labels, notes = [[]] * len(rows), []
+    labels: list[list[str]] = [[]] * len(rows)
+    notes: list[str] = []
     if role := config.label_role:
         cells = _strings(rows, role).to_pylist()
         if labels_are_texts:
