@@ -211,7 +211,8 @@ def test_compare_and_ui_look_where_the_case_tracks(
 ) -> None:
     here = thaw("compare", "genre").out
     database = Path(os.environ["THAW_RUNS"]) / "mlflow.db"
-    team = shutil.move(database, tmp_path / "team.db")
+    team = shutil.copy(database, tmp_path / "team.db")
+    monkeypatch.setenv("THAW_RUNS", str(tmp_path / "elsewhere"))
     assert "No sweep of genre" in refused(thaw("compare", "genre"))
     started: list[str] = []
     monkeypatch.setattr(

@@ -28,10 +28,7 @@ CHANGES_NOTHING: dict[str, Any] = {
     "activation_checkpointing": True,
     "gradient_checkpointing": True,
     "gradient_checkpointing_kwargs": {"use_reentrant": False},
-    "dataloader_num_workers": 1,
-    "dataloader_persistent_workers": True,
     "dataloader_pin_memory": False,
-    "dataloader_prefetch_factor": 4,
     "eval_accumulation_steps": 1,
     "logging_first_step": True,
     "logging_nan_inf_filter": False,
@@ -63,8 +60,6 @@ def test_a_field_that_is_about_cost_or_logs_changes_no_figure(
     extra = {name: CHANGES_NOTHING[name]}
     if name.endswith("checkpointing_kwargs"):
         extra["gradient_checkpointing"] = True
-    if name in ("dataloader_persistent_workers", "dataloader_prefetch_factor"):
-        extra["dataloader_num_workers"] = 1
     same = train(make_spec, extra).metrics["val/loss"]
     assert same == pytest.approx(train(make_spec, {}).metrics["val/loss"], abs=1e-6)
 
