@@ -122,6 +122,7 @@ def test_no_secret_stays_behind_and_no_figure_depends_on_one(
     assert betrayed(own_home, [*printed, *processes]) == {}
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_says_no_secret(
     small: tuple[str, ...],
     own_home: Path,
