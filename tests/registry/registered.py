@@ -39,14 +39,14 @@ def register(name: str, package: Any, task: Task, base: str = "", alias: str = "
 def saved(package: Any, task: Task, folder: Path) -> Path:
     """A package in a folder as MLflow loads it, without a store; returns `folder / "model"`."""
     import mlflow.pyfunc
-    from tasks.registry.kinds import KINDS
 
     import tasks
+    from tasks.kinds.kind import kind_of
     from tasks.registry import promotion
 
     mlflow.pyfunc.save_model(
         folder / "model",
-        python_model=str(Path(promotion.__file__).with_name(KINDS[task].file)),
+        python_model=str(Path(promotion.__file__).with_name(kind_of(task).packaging.file)),
         artifacts={"package": str(package.save(folder / "package"))},
         code_paths=[str(Path(str(tasks.__file__)).parent)],
         pip_requirements=[],
