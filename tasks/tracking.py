@@ -59,11 +59,6 @@ def store_address(uri: Address | str | None = None) -> Address:
     return given if isinstance(given, Address) else Address(given)
 
 
-def store_uri(uri: Address | str | None = None) -> str:
-    """The same with its secrets, for a library; never for an argument of a process."""
-    return store_address(uri).reveal()
-
-
 class Tracker:
     """Runs and registered models of one MLflow store.
 

@@ -20,6 +20,9 @@ def isolated_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a data store and a runs folder of its own."""
     monkeypatch.setenv("THAW_RUNS", str(tmp_path / "mlruns"))
     monkeypatch.setenv("THAW_STORE", str(tmp_path / "store"))
+    # A process remembers every secret that it has met; another test's is none here.
+    monkeypatch.setattr("tasks.secrets._met", {})
+    monkeypatch.setattr("tasks.secrets._perhaps", {})
     return tmp_path
 
 
