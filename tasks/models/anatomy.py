@@ -7,6 +7,7 @@ trunk need the same few facts about an architecture; they stand here and nowhere
 
 import copy
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -53,6 +54,7 @@ class OnBackbone(Protocol):
         ...
 
 
+_known: weakref.WeakKeyDictionary[nn.Module, Anatomy] = weakref.WeakKeyDictionary()
 _traced: dict[tuple[type, str], Anatomy] = {}
 _skeletons: dict[tuple[type, str], PreTrainedModel | None] = {}
 _lock = threading.Lock()
@@ -61,12 +63,17 @@ _lock = threading.Lock()
 def anatomy_of(backbone: nn.Module) -> Anatomy:
     """What one reading shows of a model; models of one class and configuration are read once.
 
+    A model once read is not read again, even where a trainer changes its configuration on the way
+    (whether it keeps a cache, which token pads).
+
     Raises:
         RequestError: it cannot be read as a text model is.
     """
     config: PreTrainedConfig = backbone.config
-    key = (type(backbone), config.to_json_string())
     with _lock:
+        if backbone in _known:
+            return _known[backbone]
+        key = (type(backbone), config.to_json_string())
         if key not in _traced:
             try:
                 _traced[key] = trace(backbone)
@@ -75,6 +82,7 @@ def anatomy_of(backbone: nn.Module) -> Anatomy:
                     f"Base models of the family {config.model_type!r} cannot be read: {error}; "
                     "name another base model."
                 ) from error
+        _known[backbone] = _traced[key]
         return _traced[key]
 
 

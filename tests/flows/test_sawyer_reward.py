@@ -151,7 +151,7 @@ def test_equal_answers_are_named_and_can_be_left_out(
         {"instruction": f"what is number {n}", "chosen": GOOD[n % 3], "rejected": BAD[n % 3]}
         for n in range(20)
     ]
-    rows.insert(4, {"instruction": "why", "chosen": "a friend", "rejected": "A  friend"})
+    rows.insert(4, {"instruction": "why", "chosen": "a friend", "rejected": "a friend"})
     path = write(tmp_path / "rows.jsonl", rows)
     quick = (*tiny_reward, f"data.path={path}", "strategies=[head]", "training.epochs=1")
     answer = run_reward(*quick)
