@@ -27,7 +27,7 @@ from statistics import median
 
 from benchmarks.ppo_ways import WAYS, FullLengthPolicy, Setting, Step, measure
 from flows.quiet import install
-from tasks.config import RLConfig
+from tasks.config import PolicyCase, RLConfig
 from tasks.config.loading import load_case
 from tasks.config.strategies import strategy
 from tasks.ingestion.ingest import ingest
@@ -50,6 +50,7 @@ COLUMNS = ("way", "seconds a step", "drawing", "reading", "learning", "answers/s
 def prepare(chosen: argparse.Namespace) -> Setting:
     """Load the models and the first questions of the shipped sample."""
     case = load_case("sawyer_rl", "sample", [f"model.base={chosen.model}"])
+    assert isinstance(case, PolicyCase)
     model, tokenizer = load_generator(locate(chosen.model), dropout=0.0)
     freeze(WholeLanguageModel(model), strategy(chosen.strategy))
     texts = prepare_texts(ingest(case.data), case.data).read(["text"])["text"].tolist()

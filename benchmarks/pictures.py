@@ -34,6 +34,7 @@ from flows.quiet import install
 from tasks.answering.building import build_answerer, parts_digest
 from tasks.answering.inputs import prepare_inputs
 from tasks.answering.questions import Asked, encode_texts, read_questions, training_rows
+from tasks.config import PicturesCase
 from tasks.config.loading import load_case
 from tasks.ingestion.vqa.ingest import ingest_pictures
 from tasks.ingestion.vqa.parts import split_questions
@@ -139,6 +140,7 @@ def prepare(chosen: argparse.Namespace) -> tuple[ArmSpec, Asked]:
         "training.trunk=on",
     ]
     config = load_case("vqa", "sample", overrides)
+    assert isinstance(config, PicturesCase)
     found = ingest_pictures(config)
     (parts,), _ = split_questions(found.questions, config, found.left_out)
     # Only training is timed, so nothing else is to be encoded.

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from flows.arms import run_arms
 from flows.hosted import local_part, run_hosted, start_hosted
 from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
-from flows.overrides import Overrides, as_mapping
+from flows.overrides import as_mapping, case_overrides
 from flows.recording import in_own_run
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
@@ -297,10 +297,11 @@ def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
         does: what it compares, as the Prefect UI shows it.
         module: the name of the module that holds it.
     """
+    kind: Any = case_overrides(case)
 
     def run(
         profile: Literal["sample", "book"] = "sample",
-        overrides: Overrides = Overrides(),  # noqa: B008 - frozen, and the form needs the default
+        overrides: kind = kind(),  # noqa: B008 - frozen, and the form needs the default
         force: bool = False,
     ) -> SweepResult:
         return run_case(load_case(case, profile, as_mapping(overrides)), force)

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 from flows.endings import ending
 from flows.recording import record_outcome
 from flows.sweep import Sweep
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, LabelsCase
 from tasks.evaluation.outcomes import Outcome
 from tasks.hosted.arm import HostedArm, plan_hosted
 from tasks.hosted.run import finish, outcome_of, submit
@@ -30,7 +30,7 @@ def start_hosted(
     config: CaseConfig, labels: list[str], parts: dict[str, TableRef], force: bool
 ) -> HostedArm | None:
     """The sweep's hosted arm, its job under way; None where the case has none."""
-    if config.training.backend != "openai":
+    if config.training.backend != "openai" or not isinstance(config, LabelsCase):
         return None
     arm = plan_hosted(config, labels, parts)
     start_job(arm, config, force)
@@ -38,7 +38,7 @@ def start_hosted(
 
 
 @task(name="start hosted job", task_run_name="start {arm.title}", cache_policy=NO_CACHE)
-def start_job(arm: HostedArm, config: CaseConfig, force: bool) -> None:
+def start_job(arm: HostedArm, config: LabelsCase, force: bool) -> None:
     """Upload the arm's files and start its job, unless it was started before."""
     with _held(arm):
         submit(arm, config, force, get_run_logger().info)

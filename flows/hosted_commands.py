@@ -37,10 +37,13 @@ def export(
       thaw export reviews --format completion
       thaw export reviews --format chat --out files -o hosted.epochs=3
     """
-    chosen = (*overrides, f"hosted.format={form}") if form else overrides
-    config = load_case(case, profile, chosen)
+    from tasks.hosted.export import export_case, single_label
+
+    config = single_label(load_case(case, profile, overrides))
+    if form:
+        hosted = config.hosted.model_copy(update={"format": form})
+        config = config.model_copy(update={"hosted": hosted})
     from flows.quiet import install
-    from tasks.hosted.export import export_case
 
     install()
     exported = export_case(config, out or Path(f"{case}-openai"), with_test)

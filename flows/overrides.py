@@ -22,8 +22,8 @@ from pydantic.fields import FieldInfo
 
 from tasks.address import REVEALED
 from tasks.config import CaseConfig, Frozen
-from tasks.config.chains import is_chain, stage_names
-from tasks.config.loading import parse_overrides
+from tasks.config.chains import is_chain, stage_cases
+from tasks.config.loading import case_model, parse_overrides
 from tasks.errors import RequestError
 
 NOT_OVERRIDDEN = {"case", "title", "task", "profile", "reference"}
@@ -120,21 +120,31 @@ def _constraints(info: FieldInfo) -> dict[str, Any]:
     }
 
 
-Overrides: Any = _partial(CaseConfig, frozenset(NOT_OVERRIDDEN))
-Overrides.__name__ = "Overrides"
+@cache
+def case_overrides(case: str) -> Any:
+    """The type of a case's `overrides` parameter: the fields of its kind, none of them needed."""
+    return _overrides(case_model(case))
+
+
+@cache
+def _overrides(model: type[CaseConfig]) -> Any:
+    return _partial(model, frozenset(NOT_OVERRIDDEN))
 
 
 @cache
 def chain_overrides(chain: str) -> Any:
     """The type of a chain's `overrides` parameter: those of each stage's case, by stage."""
     fields: dict[str, Any] = {
-        stage: (Overrides, Field(default_factory=Overrides, description=f"Of the stage {stage}."))
-        for stage in stage_names(chain)
+        stage: (
+            kind := case_overrides(case),
+            Field(default_factory=kind, description=f"Of {case}."),
+        )
+        for stage, case in stage_cases(chain).items()
     }
     return create_model(f"{chain.capitalize()}Overrides", __base__=_Partial, **fields)
 
 
-def overrides_of(texts: Sequence[str], case: str = "") -> Any:
+def overrides_of(texts: Sequence[str], case: str) -> Any:
     """The command line's `field=value` texts, which `load_case` accepts, as `Overrides`.
 
     Args:
@@ -150,7 +160,7 @@ def overrides_of(texts: Sequence[str], case: str = "") -> Any:
             if name in NOT_OVERRIDDEN:
                 hint = "give --profile instead" if name == "profile" else "change it in conf/"
                 raise RequestError(f"No override changes {name}: {hint}.")
-    return (chain_overrides(case) if is_chain(case) else Overrides).model_validate(tree)
+    return (chain_overrides(case) if is_chain(case) else case_overrides(case)).model_validate(tree)
 
 
 def as_mapping(overrides: BaseModel) -> dict[str, Any]:

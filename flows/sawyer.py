@@ -24,9 +24,9 @@ from flows.keeping import keep_comparison
 from flows.overrides import as_mapping, chain_overrides
 from flows.recording import measured_before
 from flows.sweep import Sweep, open_sweep
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, PolicyCase
 from tasks.config.chains import ChainConfig, load_chain
-from tasks.errors import ThawError
+from tasks.errors import RequestError, ThawError
 from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
@@ -61,7 +61,10 @@ def sawyer(
     """
     chain = load_chain("sawyer", profile, as_mapping(overrides))
     named = {"case": chain.case, "title": chain.title}
-    config = with_parts_shown(chain.last.model_copy(update=named))
+    last = chain.last.model_copy(update=named)
+    if not isinstance(last, PolicyCase):
+        raise RequestError("conf/sawyer.yaml: the last stage is no case with task policy.")
+    config = with_parts_shown(last)
     evidence = hashlib.sha256(chain.model_dump_json().encode()).hexdigest()
     with open_sweep(config, force) as claim:
         sweep = claim(config, (evidence,))

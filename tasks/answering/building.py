@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from tasks.config import CaseConfig, SmallConfig, VqaConfig
+from tasks.config import PicturesCase, SmallConfig, VqaConfig
 from tasks.errors import RequestError, ThawError
 from tasks.models.base_models import LocatedModel, load_tokenizer, locate
 from tasks.models.multimodal.building import Part, join_models
@@ -24,7 +24,7 @@ SMALL = "small"
 _SHORTEST_DECODER = 32  # positions
 
 
-def parts_digest(config: CaseConfig) -> str:
+def parts_digest(config: PicturesCase) -> str:
     """Identity of the weights that training starts from; what is not on this machine is fetched.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from tasks.answering.building import SMALL
 from tasks.answering.evaluating import KINDS
-from tasks.config import CaseConfig
+from tasks.config import PicturesCase
 from tasks.errors import RequestError
 from tasks.models.base_models import context_of, locate
 
@@ -17,7 +17,7 @@ _JUDGED = ("test/vqa_accuracy", "test/exact_match", *(f"test/{name}" for name in
 """What a packaged model's answers alone decide."""
 
 
-def check_pictures(config: CaseConfig) -> None:
+def check_pictures(config: PicturesCase) -> None:
     """Refuse fields that mean nothing where a model answers about pictures, and what cannot be.
 
     Raises:
@@ -51,7 +51,7 @@ def check_pictures(config: CaseConfig) -> None:
         )
 
 
-def check_decoder(config: CaseConfig) -> None:
+def check_decoder(config: PicturesCase) -> None:
     """Refuse answers that the decoder has no positions for; a decoder not here is fetched.
 
     Raises:

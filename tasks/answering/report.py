@@ -6,7 +6,7 @@ import numpy as np
 
 from tasks.answering.building import load_trained_answerer
 from tasks.answering.questions import Asked, read_questions
-from tasks.config import CaseConfig
+from tasks.config import PicturesCase
 from tasks.errors import ThawError
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.picture_attention import look
@@ -18,7 +18,7 @@ LOOKS = 6
 """Rows for which attention is drawn."""
 
 
-def pictures_of(best: Outcome, config: CaseConfig) -> str:
+def pictures_of(best: Outcome, config: PicturesCase) -> str:
     """One HTML page: test questions with their pictures, answers, confidences and truths.
 
     Args:

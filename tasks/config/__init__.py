@@ -5,6 +5,14 @@ from tasks.config.case import CaseConfig
 from tasks.config.data import DataConfig
 from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
 from tasks.config.hosted import HostedConfig
+from tasks.config.kinds import (
+    LabelsCase,
+    PicturesCase,
+    PolicyCase,
+    RankingCase,
+    SingleLabelCase,
+    WritingCase,
+)
 from tasks.config.language import LanguageConfig
 from tasks.config.preference import PreferenceConfig
 from tasks.config.reference import ReferenceConfig, ReferenceRow
@@ -27,20 +35,26 @@ __all__ = [
     "Frozen",
     "GridConfig",
     "HostedConfig",
+    "LabelsCase",
     "LanguageConfig",
     "ModelConfig",
     "Part",
+    "PicturesCase",
+    "PolicyCase",
     "PreferenceConfig",
     "RLConfig",
+    "RankingCase",
     "ReferenceConfig",
     "ReferenceRow",
     "RegistryConfig",
     "RewardConfig",
     "ScheduleConfig",
+    "SingleLabelCase",
     "SmallConfig",
     "SplitConfig",
     "TrackingConfig",
     "TrainingConfig",
     "ValidationConfig",
     "VqaConfig",
+    "WritingCase",
 ]

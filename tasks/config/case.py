@@ -1,21 +1,18 @@
 """Typed, frozen configuration of a case: what `conf/<case>.yaml`, a profile and overrides make.
 
-Its sections stand beside this file, every field documented there; these texts are also the help
-in the Prefect form. The loader is `loading.py`.
+Here is what all cases have; `kinds.py` adds what only one kind has. The sections stand beside this
+file, every field documented there; these texts are also the help in the Prefect form. The loader
+is `loading.py`.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import field_validator, model_validator
 
 from tasks.config.base import Frozen, Task
 from tasks.config.data import DataConfig
 from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
-from tasks.config.hosted import HostedConfig
-from tasks.config.language import LanguageConfig
-from tasks.config.preference import PreferenceConfig
 from tasks.config.reference import ReferenceConfig
-from tasks.config.rl import RewardConfig, RLConfig
 from tasks.config.running import (
     ExecutionConfig,
     GridConfig,
@@ -23,14 +20,20 @@ from tasks.config.running import (
     ScheduleConfig,
     TrackingConfig,
 )
-from tasks.config.strategies import Strategy, check_task
+from tasks.config.strategies import OF_TEXT, Family, Strategy, check_families
 from tasks.config.training import ModelConfig, TrainingConfig
-from tasks.config.vqa import VqaConfig
 from tasks.limits import model_name
 
 
 class CaseConfig(Frozen):
-    """Everything that one flow run needs to know."""
+    """What every flow run needs to know, whatever its kind."""
+
+    families: ClassVar[tuple[Family, ...]] = OF_TEXT
+    """The strategies that go with a case of this kind."""
+    no_single_label: ClassVar[str] = "has no labels"
+    """Why nothing that is for rows with one label each means something; empty where it does."""
+    has_folds: ClassVar[bool] = False
+    """Whether such cases can be cross-validated."""
 
     case: str
     """The case's name: that of its file, flow, experiment and registered model."""
@@ -51,13 +54,6 @@ class CaseConfig(Frozen):
     data: DataConfig
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
-    language: LanguageConfig = LanguageConfig()
-    hosted: HostedConfig = HostedConfig()
-    preference: PreferenceConfig = PreferenceConfig()
-    rl: RLConfig = RLConfig()
-    rewards: tuple[RewardConfig, ...] = ()
-    """What answers earn, in cases that learn from rewards (`policy`): a weighted sum."""
-    vqa: VqaConfig = VqaConfig()
     grid: GridConfig = GridConfig()
     split: SplitConfig = SplitConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -71,9 +67,12 @@ class CaseConfig(Frozen):
     @property
     def base_model(self) -> str:
         """What training starts from, as a reader would name it."""
-        if self.task != "vqa":
-            return self.model.base
-        return f"{self.vqa.text_encoder} + {self.vqa.image_encoder} + {self.model.base}"
+        return self.model.base
+
+    @property
+    def packs(self) -> bool:
+        """Whether several examples can be put into one row."""
+        return False
 
     @field_validator("strategies", "seeds")
     @classmethod
@@ -103,17 +102,16 @@ class CaseConfig(Frozen):
 
     @model_validator(mode="after")
     def _freezes_what_it_has(self) -> "CaseConfig":
-        check_task(self.strategies, self.task)
+        check_families(self.strategies, self.families, self.task)
         return self
 
     @model_validator(mode="after")
     def _evaluates_classes(self) -> "CaseConfig":
         for field in ("calibrate", "ordered"):
-            if self.task != "single_label" and getattr(self.evaluation, field):
-                kind = "is multi-label" if self.task == "multi_label" else "has no labels"
+            if self.no_single_label and getattr(self.evaluation, field):
                 raise ValueError(
                     f"evaluation.{field} is for cases whose rows have one label each, and this "
-                    f"one {kind}: set it to false"
+                    f"one {self.no_single_label}: set it to false"
                 )
         return self
 
@@ -131,7 +129,7 @@ class CaseConfig(Frozen):
     @model_validator(mode="after")
     def _packs_where_it_can(self) -> "CaseConfig":
         wanted = (self.training.packing, *self.grid.training.get("packing", ()))
-        if any(wanted) and (self.task != "completion" or self.language.trainer != "trl"):
+        if any(wanted) and not self.packs:
             raise ValueError(
                 "training.packing is for cases that write and train through TRL "
                 "(language.trainer=trl): set it to false"
@@ -140,7 +138,7 @@ class CaseConfig(Frozen):
 
     @model_validator(mode="after")
     def _has_folds_where_it_writes(self) -> "CaseConfig":
-        if self.split.folds is not None and self.task not in ("completion", "vqa"):
+        if self.split.folds is not None and not self.has_folds:
             raise ValueError(
                 "split.folds is for cases that write text (task: completion) or answer about "
                 "pictures (task: vqa), and this one does neither: set split.folds=null"

@@ -8,7 +8,7 @@ An override names the stage first, then the field as the stage's own flow would 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SerializeAsAny, ValidationError
 
 from tasks.config import CaseConfig, ScheduleConfig
 from tasks.config.base import Frozen
@@ -35,7 +35,7 @@ class ChainConfig(Frozen):
     title: str
     """One line, as `thaw list` shows it."""
     schedule: ScheduleConfig
-    stages: dict[str, CaseConfig]
+    stages: dict[str, SerializeAsAny[CaseConfig]]
     """Name of each stage -> its resolved configuration, in the order in which they run."""
 
     @property
@@ -49,9 +49,9 @@ def is_chain(case: str) -> bool:
     return case in CHAINS
 
 
-def stage_names(chain: str) -> tuple[str, ...]:
-    """The chain's stages in their order."""
-    return tuple(_read(chain).stages)
+def stage_cases(chain: str) -> dict[str, str]:
+    """Name of each of the chain's stages -> its case, in their order."""
+    return _read(chain).stages
 
 
 def load_chain(

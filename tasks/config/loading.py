@@ -8,17 +8,19 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tasks.config import CaseConfig, GridConfig
+from tasks.config import CaseConfig
+from tasks.config.kinds import CASES
 from tasks.config.plain_yaml import from_yaml, require_shallow
 from tasks.errors import RequestError
 from tasks.paths import conf_dir
 from tasks.secrets import hidden_addresses, shown
 from tasks.wording import cut, nearest
 
+C = TypeVar("C", bound=CaseConfig)
 DATA_SOURCES = ("sample", "path", "hub", "url")
 # Some of their fields have the names of training's, which are meant more often.
 SPECIAL = ("hosted", "rl", "vqa")
@@ -106,7 +108,8 @@ def load_case(
         )
     chosen = overrides if isinstance(overrides, Mapping) else parse_overrides(overrides)
     require_shallow(chosen, "The overrides")
-    check_names(chosen, CaseConfig)
+    model = _model_of(fields, case)
+    check_names(chosen, model)
     for name in ("case", "profile"):
         if name in chosen:
             raise RequestError(f"{name} is no field to override: say `thaw run CASE --profile P`.")
@@ -114,7 +117,7 @@ def load_case(
     _let_one_source_win(resolved, chosen)
     resolved.update(case=case, profile=profile)
     try:
-        config = CaseConfig.model_validate(resolved)
+        config = model.model_validate(resolved)
     except ValidationError as error:
         raise RequestError(_sentence(error)) from error
     list(grid_points(config))  # refuses bad grid values now
@@ -190,6 +193,23 @@ def _let_one_source_win(resolved: dict[str, Any], chosen: Mapping[str, Any]) -> 
             resolved["data"].pop(field, None)
 
 
+def case_model(case: str) -> type[CaseConfig]:
+    """What a case of that name holds: the common sections, and those of its kind.
+
+    Raises:
+        RequestError: there is no such case, or its file names no kind that there is.
+    """
+    return _model_of(read_case_file(case), proper_name(case))
+
+
+def _model_of(fields: Mapping[str, Any], case: str) -> type[CaseConfig]:
+    task = fields.get("task")
+    if task not in CASES:
+        hint = nearest(str(task), tuple(CASES))
+        raise RequestError(f"conf/{case}.yaml: task is {task!r}{hint}; use {', '.join(CASES)}.")
+    return CASES[task]
+
+
 def known_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every dotted field name of a configuration model."""
     for name, field in model.model_fields.items():
@@ -198,45 +218,55 @@ def known_fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from known_fields(field.annotation, f"{prefix}{name}.")
 
 
-def check_names(tree: Mapping[str, Any], model: type[BaseModel], prefix: str = "") -> None:
-    """Refuse a name that the configuration does not have, with the nearest one that it has.
+def check_names(tree: Mapping[str, Any], model: type[CaseConfig]) -> None:
+    """Refuse a name that a case's configuration does not have, with the nearest one that it has.
 
     Raises:
         RequestError: the first such name.
     """
-    for key, value in tree.items():
-        field = model.model_fields.get(key)
-        if field is None:
-            names = [
-                name
-                for name in known_fields(CaseConfig)
-                if (section := name.partition(".")[0]) not in SPECIAL
-                or f"{prefix}{key}".startswith(f"{section}.")
-            ]
+    for name in _unknown(tree, model):
+        section = name.partition(".")[0]
+        owners = [task for task, other in CASES.items() if section in other.model_fields]
+        if owners and section not in model.model_fields:
             raise RequestError(
-                f"Unknown field {prefix}{key}{nearest(f'{prefix}{key}', names)}; "
-                "`thaw show CASE` lists all fields."
+                f"{section} is a section of cases with task {' or '.join(owners)}, and this one's "
+                "is another; `thaw show CASE` lists all fields."
             )
-        nested = field.annotation
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            if isinstance(value, Mapping):
-                check_names(value, nested, f"{prefix}{key}.")
-            elif value is None:
-                raise RequestError(f"{prefix}{key} is a group of fields: override one of them.")
-            if nested is GridConfig and isinstance(value, Mapping):
-                _check_grid_names(value)
-
-
-def _check_grid_names(grid: Mapping[str, Any]) -> None:
-    for part in GridConfig.model_fields:
-        model: Any = CaseConfig.model_fields[part].annotation
-        for name in grid.get(part) or {}:
-            if name not in model.model_fields:
-                hint = nearest(name, model.model_fields)
+        known = [
+            field
+            for field in known_fields(model)
+            if (of := field.partition(".")[0]) not in SPECIAL or name.startswith(f"{of}.")
+        ]
+        hint = nearest(name, known)
+        raise RequestError(f"Unknown field {name}{hint}; `thaw show CASE` lists all fields.")
+    for part, values in (tree.get("grid") or {}).items():
+        fields: Any = model.model_fields[part].annotation
+        for name in values or {}:
+            if name not in fields.model_fields:
+                hint = nearest(name, fields.model_fields)
                 raise RequestError(f"Unknown field grid.{part}.{name}{hint}.")
 
 
-def grid_points(config: CaseConfig) -> Iterator[tuple[dict[str, Any], CaseConfig]]:
+def _unknown(tree: Mapping[str, Any], model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The dotted names that a model does not have.
+
+    Raises:
+        RequestError: a group of fields is set to nothing.
+    """
+    for key, value in tree.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            yield f"{prefix}{key}"
+            continue
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            if isinstance(value, Mapping):
+                yield from _unknown(value, nested, f"{prefix}{key}.")
+            elif value is None:
+                raise RequestError(f"{prefix}{key} is a group of fields: override one of them.")
+
+
+def grid_points(config: C) -> Iterator[tuple[dict[str, Any], C]]:
     """Each combination of grid values, with the configuration that it makes.
 
     Yields:
@@ -248,7 +278,7 @@ def grid_points(config: CaseConfig) -> Iterator[tuple[dict[str, Any], CaseConfig
     """
     axes = [
         (f"{part}.{name}", values)
-        for part in GridConfig.model_fields
+        for part in type(config.grid).model_fields
         for name, values in getattr(config.grid, part).items()
     ]
     for name, values in axes:

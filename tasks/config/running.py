@@ -59,9 +59,3 @@ class GridConfig(Frozen):
     """Training field -> values."""
     model: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Model field -> values."""
-    preference: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
-    """Field of learning from comparisons -> values."""
-    rl: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
-    """Field of learning from rewards -> values."""
-    vqa: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
-    """Field of answering questions about pictures -> values."""

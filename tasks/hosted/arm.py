@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import CaseConfig, HostedConfig
+from tasks.config import HostedConfig, LabelsCase
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
 from tasks.hosted.prices import price_list
@@ -93,7 +93,7 @@ def hosted_dir() -> Path:
     return store_dir() / "hosted"
 
 
-def plan_hosted(config: CaseConfig, labels: list[str], parts: dict[str, TableRef]) -> HostedArm:
+def plan_hosted(config: LabelsCase, labels: list[str], parts: dict[str, TableRef]) -> HostedArm:
     """The sweep's hosted arm.
 
     Args:

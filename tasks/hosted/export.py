@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, LabelsCase, SingleLabelCase
 from tasks.errors import RequestError
 from tasks.hosted.jsonl import FileReport, one_file, write_jsonl
 from tasks.hosted.prices import PriceList, price_list
@@ -41,7 +41,7 @@ def export_case(config: CaseConfig, out: Path, with_test: bool = False) -> Expor
             be written.
         ThawError: data or tokenizer have to be fetched and cannot be.
     """
-    check_single_label(config)
+    config = single_label(config)
     _require_writable(out)
     prices = price_list()
     model = prices.model_for(config.hosted)
@@ -63,7 +63,7 @@ def export_case(config: CaseConfig, out: Path, with_test: bool = False) -> Expor
 def write_parts(
     parts: dict[str, TableRef],
     folder: Path,
-    config: CaseConfig,
+    config: LabelsCase,
     prices: PriceList,
     model: str,
     vocabulary: Vocabulary,
@@ -92,18 +92,18 @@ def write_parts(
     return reports
 
 
-def check_single_label(config: CaseConfig) -> None:
-    """Refuse cases whose rows may have several labels: one token cannot answer them.
+def single_label(config: CaseConfig) -> SingleLabelCase:
+    """The case, if each of its rows has one label: one token cannot answer several.
 
     Raises:
         RequestError: with what such a case can do instead.
     """
-    if config.task != "single_label":
-        kind = "is a multi-label case" if config.task == "multi_label" else "writes whole texts"
+    if not isinstance(config, SingleLabelCase):
         raise RequestError(
-            f"{config.case} {kind}, and OpenAI's format has one label a row: "
+            f"{config.case} {config.no_single_label}, and OpenAI's format has one label a row: "
             "use a case with one label (spam, say), and training.backend=local for this one."
         )
+    return config
 
 
 def _require_writable(folder: Path) -> None:

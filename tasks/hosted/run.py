@@ -4,13 +4,13 @@ import shutil
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import CaseConfig
+from tasks.config import LabelsCase
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.hosted.answers import Answer, ask_all, journal_of, read_answers
 from tasks.hosted.arm import HostedArm
-from tasks.hosted.export import EXPORTED, check_single_label, write_parts
+from tasks.hosted.export import EXPORTED, single_label, write_parts
 from tasks.hosted.job import JobRecord, Note, read_record, start_job, watch_job
 from tasks.hosted.jsonl import Example
 from tasks.hosted.lines import messages, prompt
@@ -34,7 +34,7 @@ class Finished(BaseModel):
     answers: dict[str, dict[str, Answer]]
 
 
-def check_hosted(config: CaseConfig) -> None:
+def check_hosted(config: LabelsCase) -> None:
     """Refuse, before anything is fetched or trained, what no hosted arm can be made of.
 
     Raises:
@@ -42,7 +42,7 @@ def check_hosted(config: CaseConfig) -> None:
     """
     if config.training.backend != "openai":
         return
-    check_single_label(config)
+    single_label(config)
     if "backend" in config.grid.training:
         raise RequestError(
             "grid.training.backend names no arms: training.backend=openai adds one hosted arm to "
@@ -51,7 +51,7 @@ def check_hosted(config: CaseConfig) -> None:
     key_of(config.hosted)
 
 
-def submit(arm: HostedArm, config: CaseConfig, force: bool, note: Note) -> None:
+def submit(arm: HostedArm, config: LabelsCase, force: bool, note: Note) -> None:
     """Write the arm's files and start its job, so that it runs while local arms train.
 
     Does nothing where the job was started before.

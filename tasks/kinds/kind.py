@@ -18,7 +18,6 @@ from typing import Any, Generic
 
 import pandas as pd
 
-from tasks.config import CaseConfig
 from tasks.config.base import Task
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.findings import Comparison
@@ -26,6 +25,7 @@ from tasks.evaluation.naming import check_metric_names
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.values import (
     Arms,
+    C,
     Compared,
     Division,
     Extras,
@@ -53,7 +53,7 @@ KINDS: dict[Task, str] = {
 """The YAML's `task:` -> where its kind stands."""
 
 
-class Kind(ABC, Generic[S, R]):
+class Kind(ABC, Generic[C, S, R]):
     """One sort of answer."""
 
     packaging: Packaging
@@ -70,7 +70,7 @@ class Kind(ABC, Generic[S, R]):
 
     # --- before anything is fetched
 
-    def check(self, config: CaseConfig) -> CaseConfig:
+    def check(self, config: C) -> C:
         """The case as it is run; refuses what cannot be.
 
         Raises:
@@ -82,10 +82,10 @@ class Kind(ABC, Generic[S, R]):
         return config
 
     @abstractmethod
-    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+    def metrics(self, config: C) -> tuple[str, ...]:
         """Short names of what is measured on the test part."""
 
-    def selecting(self, config: CaseConfig) -> tuple[str, ...]:
+    def selecting(self, config: C) -> tuple[str, ...]:
         """Those of them that are measured on validation, too, and so can choose an arm."""
         return self.metrics(config)
 
@@ -96,7 +96,7 @@ class Kind(ABC, Generic[S, R]):
     # --- from the source to the arms
 
     @abstractmethod
-    def start(self, config: CaseConfig, tracker: Tracker) -> S:
+    def start(self, config: C, tracker: Tracker) -> S:
         """Locate what training starts from; what is not on this machine is fetched.
 
         Raises:
@@ -108,7 +108,7 @@ class Kind(ABC, Generic[S, R]):
     def ingest(self, start: S) -> R:
         """Fetch and read the source into a stored table."""
 
-    def prepared(self, raw: R, config: CaseConfig) -> R:
+    def prepared(self, raw: R, config: C) -> R:
         """All rows, good and bad, as they are validated."""
         return raw
 
@@ -116,7 +116,7 @@ class Kind(ABC, Generic[S, R]):
         """What the expectation suite is held against."""
         return rows.table.read()
 
-    def reading(self, table: TableRef, config: CaseConfig) -> Reading | None:
+    def reading(self, table: TableRef, config: C) -> Reading | None:
         """What the base model's tokenizer makes of stored texts; None where it reads others."""
         return None
 
@@ -129,7 +129,7 @@ class Kind(ABC, Generic[S, R]):
         return rows
 
     @abstractmethod
-    def split(self, rows: R, config: CaseConfig) -> Division:
+    def split(self, rows: R, config: C) -> Division:
         """Divide the rows so that nothing leaks, and store the parts.
 
         Raises:
@@ -141,7 +141,7 @@ class Kind(ABC, Generic[S, R]):
         """Names of what the model gives a number for, in their order."""
         return ()
 
-    def sections(self, made: CaseConfig, start: S) -> dict[str, Any]:
+    def sections(self, made: C, start: S) -> dict[str, Any]:
         """What an arm's specification holds of this kind alone.
 
         Args:
@@ -150,7 +150,7 @@ class Kind(ABC, Generic[S, R]):
         """
         return {}
 
-    def check_parts(self, spec: ArmSpec, config: CaseConfig) -> None:
+    def check_parts(self, spec: ArmSpec, config: C) -> None:
         """Refuse parts on which a metric that decides has no value.
 
         Raises:
@@ -210,12 +210,12 @@ class Kind(ABC, Generic[S, R]):
     # --- packages
 
     @abstractmethod
-    def package(self, best: Outcome, config: CaseConfig) -> Any:
+    def package(self, best: Outcome, config: C) -> Any:
         """A finished arm's model with all that answering needs."""
 
     @abstractmethod
     def champion_figure(
-        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+        self, champion: FreshModel, best: Outcome, config: C, test: TableRef
     ) -> float:
         """The primary figure of a standing champion on the test rows of the best arm.
 
@@ -225,7 +225,7 @@ class Kind(ABC, Generic[S, R]):
     # --- the command line
 
     def asked(
-        self, config: CaseConfig, texts: Sequence[str], file: Path | None, images: Sequence[Path]
+        self, config: C, texts: Sequence[str], file: Path | None, images: Sequence[Path]
     ) -> tuple[Records, list[Any]]:
         """What `thaw predict` was given: as it is shown, and as the model is asked.
 
@@ -240,7 +240,7 @@ class Kind(ABC, Generic[S, R]):
             raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
         return [{"text": text} for text in given], given
 
-    def refuse_images(self, config: CaseConfig, images: Sequence[Path]) -> None:
+    def refuse_images(self, config: C, images: Sequence[Path]) -> None:
         """For kinds that read texts alone.
 
         Raises:
@@ -261,10 +261,10 @@ class Kind(ABC, Generic[S, R]):
 
 
 @cache
-def kind_of(task: str) -> Kind[Any, Any]:
+def kind_of(task: str) -> Kind[Any, Any, Any]:
     """The kind of a case, imported when it is first asked for."""
     module, _, name = KINDS[task].partition(":")  # type: ignore[index]
-    found: Kind[Any, Any] = getattr(import_module(module), name)
+    found: Kind[Any, Any, Any] = getattr(import_module(module), name)
     return found
 
 

@@ -2,28 +2,32 @@
 
 from typing import Any, Generic
 
-from tasks.config import CaseConfig
+from tasks.config import LanguageConfig
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.kinds.kind import Kind
-from tasks.kinds.values import Division, Rows, S, Start
+from tasks.kinds.values import C, Division, Rows, S, Start
 from tasks.language.parts import split_pairs
 from tasks.models.base_models import LocatedModel, block_count, context_of, examined
 from tasks.training.arms import check_family, check_strategies
 
 
-class TextKind(Kind[S, Rows], Generic[S]):
+class TextKind(Kind[C, S, Rows], Generic[C, S]):
     """Rows of texts."""
+
+    def turn_names(self, config: C) -> tuple[str, str]:
+        """What stands before earlier questions and answers of a longer chat."""
+        language = LanguageConfig()
+        return language.source_name, language.target_name
 
     def ingest(self, start: S) -> Rows:
         """Fetch and read the source; the table has its roles."""
-        config, language = start.config, start.config.language
-        names = (language.source_name, language.target_name)
-        raw = ingest(config.data, config.split.seed, names)
+        config: C = start.config
+        raw = ingest(config.data, config.split.seed, self.turn_names(config))
         return Rows(raw, f"{raw.rows:,} rows from {raw.origin}")
 
-    def prepared(self, raw: Rows, config: CaseConfig) -> Rows:
+    def prepared(self, raw: Rows, config: C) -> Rows:
         """Texts cleaned and put into the case's template."""
         table = prepare(raw.table, config.data, self.labels_are_texts)
         noted = table.origin.removeprefix(raw.table.origin).removeprefix("; ")
@@ -34,7 +38,7 @@ class TextKind(Kind[S, Rows], Generic[S]):
         table, usable = usable_examples(rows.table, start.config.data)
         return Rows(table, usable=usable)
 
-    def split(self, rows: Rows, config: CaseConfig) -> Division:
+    def split(self, rows: Rows, config: C) -> Division:
         """By what is asked: rows of one prompt, or nearly one, stay in one part."""
         folds, report = split_pairs(rows.table, config.split)
         return Division(tuple(map(dict, folds)), report, tuple(_told(report.parts, report)))
@@ -48,7 +52,7 @@ def _told(parts: tuple[dict[str, int], ...], report: Any) -> list[str]:
     return [*lines, *report.notes]
 
 
-def on_one_base(config: CaseConfig, located: LocatedModel, writes: bool = False) -> Start:
+def on_one_base(config: C, located: LocatedModel, writes: bool = False) -> Start[C]:
     """The start of a case that trains one base model.
 
     Args:

@@ -22,8 +22,11 @@ Parts = dict[str, TableRef]
 Records = list[dict[str, Any]]
 
 
+C = TypeVar("C", bound=CaseConfig)
+
+
 @dataclass(frozen=True)
-class Start:
+class Start(Generic[C]):
     """What every arm of a sweep starts from, located and fixed.
 
     Attributes:
@@ -34,7 +37,7 @@ class Start:
         params: what the sweep's run says of the models.
     """
 
-    config: CaseConfig
+    config: C
     digest: str
     blocks: int = 0
     evidence: tuple[str, ...] = ()
@@ -131,7 +134,7 @@ class Extras:
     texts: Sheet | None = None
 
 
-S = TypeVar("S", bound=Start)
+S = TypeVar("S", bound=Start[Any])
 R = TypeVar("R", bound=Rows)
 
 
@@ -149,5 +152,6 @@ class Compared(Generic[S, R]):
 
     @property
     def config(self) -> CaseConfig:
-        """The case."""
-        return self.start.config
+        """The case, as every kind has it."""
+        config: CaseConfig = self.start.config
+        return config

@@ -1,19 +1,21 @@
 """What kinds share whose models answer in text."""
 
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from tasks.config import CaseConfig, LanguageConfig
+from tasks.config import CaseConfig, LanguageConfig, PolicyCase, WritingCase
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.texts import TextKind
 from tasks.kinds.values import S
 from tasks.registry.packaging import Packaging
 from tasks.registry.writer import Writer, WriterInfo
 
+W = TypeVar("W", bound=WritingCase | PolicyCase)
 
-class WriterKind(TextKind[S], Generic[S]):
+
+class WriterKind(TextKind[W, S], Generic[W, S]):
     """Texts in, texts out."""
 
     packaging = Packaging(
@@ -22,6 +24,10 @@ class WriterKind(TextKind[S], Generic[S]):
         {"rendered": False, "beams": 0},
     )
     beams = True
+
+    def turn_names(self, config: W) -> tuple[str, str]:
+        """The names that the case's own prompts have."""
+        return config.language.source_name, config.language.target_name
 
     def line(self, answer: dict[str, Any]) -> str:
         """What was written."""

@@ -1,6 +1,6 @@
 """What a writing case cannot do is refused before anything is fetched or trained."""
 
-from tasks.config import CaseConfig
+from tasks.config import WritingCase
 from tasks.errors import RequestError
 from tasks.evaluation.completions import JUDGED, SCORES
 
@@ -11,7 +11,7 @@ _NO_EFFECT = {
 }
 
 
-def check_writing(config: CaseConfig) -> None:
+def check_writing(config: WritingCase) -> None:
     """Refuse fields that mean nothing where a model writes.
 
     Raises:

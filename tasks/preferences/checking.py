@@ -1,6 +1,6 @@
 """What a ranking case cannot do is refused before anything is read or trained."""
 
-from tasks.config import CaseConfig
+from tasks.config import RankingCase
 from tasks.errors import RequestError
 from tasks.models.base_models import LocatedModel, load_tokenizer
 
@@ -8,7 +8,7 @@ JUDGED = ("pair_accuracy", "pair_accuracy_matched", "loss")
 """Figures by which two reward models compare; margins do not, each has a scale of its own."""
 
 
-def check_ranking(config: CaseConfig) -> None:
+def check_ranking(config: RankingCase) -> None:
     """Refuse fields that mean nothing where a model ranks.
 
     Raises:
@@ -43,7 +43,7 @@ def check_ranking(config: CaseConfig) -> None:
         )
 
 
-def check_reads_pairs(config: CaseConfig, located: LocatedModel) -> None:
+def check_reads_pairs(config: RankingCase, located: LocatedModel) -> None:
     """Refuse a base model that reads no pairs.
 
     Raises:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tasks.address import Address
 from tasks.config import CaseConfig
+from tasks.config.kinds import case_of_json
 from tasks.errors import RequestError
 from tasks.evaluation.comparison import best_outcome
 from tasks.evaluation.outcomes import Outcome
@@ -61,8 +62,8 @@ def read_outcome(folder: Path) -> Outcome:
 def _config_of(tracker: Tracker, sweep: str, case: str) -> CaseConfig:
     """The configuration that the sweep ran with, overrides included."""
     try:
-        return CaseConfig.model_validate_json(tracker.read_text(sweep, "config.json"))
-    except ValidationError as error:
+        return case_of_json(tracker.read_text(sweep, "config.json"))
+    except (ValueError, KeyError) as error:
         raise RequestError(
             f"The latest sweep of {case} was made by another version of Thaw: `thaw run {case}` "
             "makes one that this version reads."

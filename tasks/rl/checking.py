@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from tasks.config import CaseConfig, TrainingConfig
+from tasks.config import PolicyCase, TrainingConfig
 from tasks.errors import RequestError
 from tasks.ingestion.usable import Usable
 from tasks.language.writing import encodes_and_decodes, writing_tokenizer
@@ -22,7 +22,7 @@ _INSTEAD = {
 _READ = {"select_by", "trunk"}  # by the comparison, and by the check of strategies
 
 
-def with_parts_shown(config: CaseConfig) -> CaseConfig:
+def with_parts_shown(config: PolicyCase) -> PolicyCase:
     """The case with each part of the reward in its table, where there are several.
 
     Rewards can be overridden; tables that name their parts would have to be too.
@@ -33,7 +33,7 @@ def with_parts_shown(config: CaseConfig) -> CaseConfig:
     return config.model_copy(update={"evaluation": evaluation})
 
 
-def check_policy(config: CaseConfig) -> None:
+def check_policy(config: PolicyCase) -> None:
     """Refuse fields that mean nothing where a model learns from rewards.
 
     Raises:
@@ -61,7 +61,7 @@ def check_policy(config: CaseConfig) -> None:
         )
 
 
-def check_start(config: CaseConfig, base: LocatedModel) -> None:
+def check_start(config: PolicyCase, base: LocatedModel) -> None:
     """Refuse an algorithm that the model cannot learn with.
 
     Raises:
@@ -74,7 +74,7 @@ def check_start(config: CaseConfig, base: LocatedModel) -> None:
 
 
 def fitting_prompts(
-    examples: TableRef, usable: Usable, config: CaseConfig, base: LocatedModel
+    examples: TableRef, usable: Usable, config: PolicyCase, base: LocatedModel
 ) -> tuple[TableRef, Usable]:
     """The rows whose prompts leave room for an answer, and the report with those that do not.
 

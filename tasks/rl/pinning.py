@@ -5,7 +5,7 @@ Two arms of a sweep must not start from different champions because one was prom
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import CaseConfig, LanguageConfig, RewardConfig
+from tasks.config import LanguageConfig, PolicyCase, RewardConfig
 from tasks.models.base_models import LocatedModel, locate
 from tasks.registry.stages import Registered, fetch, is_reference, locate_start, package_folder
 from tasks.registry.writer import WriterInfo
@@ -30,7 +30,7 @@ class Pinned(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    config: CaseConfig
+    config: PolicyCase
     base: LocatedModel
     reward_digests: tuple[str, ...]
     untouched: tuple[str, str] | None = None
@@ -45,7 +45,7 @@ class Pinned(BaseModel):
         }
 
 
-def pin(config: CaseConfig, tracker: Tracker) -> Pinned:
+def pin(config: PolicyCase, tracker: Tracker) -> Pinned:
     """Resolve the start and the rewards of a policy case, and prove that the rewards load.
 
     Raises:
@@ -71,7 +71,7 @@ def pin(config: CaseConfig, tracker: Tracker) -> Pinned:
 
 
 def _start(
-    config: CaseConfig, tracker: Tracker
+    config: PolicyCase, tracker: Tracker
 ) -> tuple[LocatedModel, tuple[str, str] | None, LanguageConfig]:
     name = config.model.base
     if not is_reference(name):

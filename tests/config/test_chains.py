@@ -11,7 +11,7 @@ from tasks.config.chains import (
     is_chain,
     load_any,
     load_chain,
-    stage_names,
+    stage_cases,
 )
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
@@ -19,7 +19,7 @@ from tasks.errors import RequestError
 
 def test_a_chain_is_its_stages_each_as_its_own_flow_would_have_it() -> None:
     chain = load_chain("sawyer", "book", ["rl.rl.steps=7", "sft.training.epochs=1"])
-    assert list(chain.stages) == list(stage_names("sawyer")) == ["sft", "reward", "rl"]
+    assert list(chain.stages) == list(stage_cases("sawyer")) == ["sft", "reward", "rl"]
     assert chain.stages["sft"] == load_case("sft", "book", ["training.epochs=1"])
     assert chain.stages["reward"] == load_case("sawyer_reward", "book")
     assert chain.last == load_case("sawyer_rl", "book", ["rl.steps=7"])

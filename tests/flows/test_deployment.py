@@ -14,10 +14,12 @@ from pydantic import ValidationError
 
 from flows.catalogue import flow_of, runnable_cases
 from flows.genre import genre
-from flows.overrides import Overrides, as_mapping, overrides_of
+from flows.overrides import NOT_OVERRIDDEN, as_mapping, case_overrides, overrides_of
 from flows.serving import deployment_of
-from tasks.config.loading import load_case
+from tasks.config.loading import case_model, load_case
 from tasks.errors import RequestError
+
+Overrides = case_overrides("genre")
 
 
 def schema_of(case: str) -> dict[str, Any]:
@@ -52,9 +54,9 @@ def test_the_form_knows_every_field_and_no_other(case: str) -> None:
     epochs = definitions["TrainingOverrides"]["properties"]["epochs"]
     assert (epochs["type"], epochs["exclusiveMinimum"]) == ("number", 0)
     assert "Passes over the training part" in epochs["description"]
-    assert {"strategies", "seeds", "data", "model", "training", "grid", "split"} <= set(
-        definitions["CaseOverrides"]["properties"]
-    )
+    model = case_model(case)
+    of_case = set(definitions[f"{model.__name__}Overrides"]["properties"])
+    assert of_case == set(model.model_fields) - NOT_OVERRIDDEN
     assert schema["properties"]["overrides"]["default"] == {}
 
 
@@ -107,7 +109,8 @@ def test_a_run_from_the_deployment_takes_overrides_and_refuses_others() -> None:
         assert kept["overrides"] == overrides
         client.create_flow_run_from_deployment(deployment_id, parameters=kept)
         client.create_flow_run_from_deployment(
-            deployment_id, parameters=genre.serialize_parameters({"overrides": Overrides()})
+            deployment_id,
+            parameters=genre.serialize_parameters({"overrides": Overrides()}),
         )
 
 
@@ -154,7 +157,7 @@ def test_a_flow_called_with_a_nested_mapping_runs_like_the_command(
     small: tuple[str, ...],
 ) -> None:
     texts = [*small, "strategies=[head]"]
-    result = genre(overrides=as_mapping(overrides_of(texts)))
+    result = genre(overrides=as_mapping(overrides_of(texts, "genre")))
     assert {entry.name for entry in result.comparison.arms} == {"head"}
     again = thaw("run", "genre", *options(*texts))
     assert "nothing was trained" in again.out
@@ -169,10 +172,13 @@ def test_a_flow_refuses_an_unknown_override_before_it_runs() -> None:
 
 def test_what_is_not_overridden_stays_as_conf_has_it() -> None:
     assert as_mapping(Overrides()) == {}
-    assert as_mapping(Overrides.model_validate({"training": {}})) in ({}, {"training": {}})
+    assert as_mapping(Overrides.model_validate({"training": {}})) in (
+        {},
+        {"training": {}},
+    )
     for profile in ("sample", "book"):
         assert load_case("genre", profile, as_mapping(Overrides())) == load_case("genre", profile)
-    one = load_case("genre", "sample", as_mapping(overrides_of(["training.epochs=1"])))
+    one = load_case("genre", "sample", as_mapping(overrides_of(["training.epochs=1"], "genre")))
     assert one.model_copy(update={"training": load_case("genre").training}) == load_case("genre")
     assert one.training.epochs == 1
 
@@ -190,8 +196,10 @@ def test_what_is_not_overridden_stays_as_conf_has_it() -> None:
 )
 def test_the_command_and_the_form_mean_the_same(texts: list[str]) -> None:
     from_command = load_case("genre", "sample", texts)
-    assert load_case("genre", "sample", as_mapping(overrides_of(texts))) == from_command
-    form = Overrides.model_validate(as_mapping(overrides_of(texts)))  # through JSON and back
+    assert load_case("genre", "sample", as_mapping(overrides_of(texts, "genre"))) == from_command
+    form = Overrides.model_validate(
+        as_mapping(overrides_of(texts, "genre"))
+    )  # through JSON and back
     assert load_case("genre", "sample", as_mapping(form)) == from_command
     assert from_command != load_case("genre")
 

@@ -4,7 +4,7 @@ Some train a contiguous top part of it (`blocks.py`). Some leave the base model'
 they are, or all but a few, and train something small beside the head: a soft prompt, low-rank
 updates, biases. Models joined by cross-attention are frozen by part instead (`parts.py`).
 
-A family of strategies is one class in one file, and one entry of `FAMILIES`.
+A family of strategies is one class in one file, and one entry of `OF_TEXT`.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,29 @@ from tasks.config.strategies.lora import Dora, Lora
 from tasks.config.strategies.parts import FROZEN_PARTS, Parts
 from tasks.config.strategies.prompt import Prompt
 
-__all__ = ["FROZEN_PARTS", "WHOLE", "Depth", "Strategy", "check_task", "strategy"]
+__all__ = [
+    "FROZEN_PARTS",
+    "OF_PARTS",
+    "OF_TEXT",
+    "WHOLE",
+    "Depth",
+    "Family",
+    "Strategy",
+    "check_families",
+    "strategy",
+]
 
-OF_TEXT: tuple[type[base.Strategy], ...] = (Full, Freeze, Last, Head, Prompt, Lora, Dora, BitFit)
-FAMILIES: tuple[type[base.Strategy], ...] = (*OF_TEXT, Parts)
+Family = type[base.Strategy]
+
+OF_TEXT: tuple[Family, ...] = (Full, Freeze, Last, Head, Prompt, Lora, Dora, BitFit)
+"""Of one model that reads texts."""
+OF_PARTS: tuple[Family, ...] = (Parts,)
+"""Of models that are joined by cross-attention."""
 WHOLE = ("full", "nothing")
 """The strategies under which everything trains: costs are told as multiples of theirs."""
 
 
-def _written(families: Sequence[type[base.Strategy]]) -> str:
+def _written(families: Sequence[Family]) -> str:
     return ", ".join(form for family in families for form in family.forms)
 
 
@@ -43,7 +57,7 @@ def strategy(name: Any) -> base.Strategy:
     """
     if isinstance(name, base.Strategy):
         return name
-    for family in FAMILIES:
+    for family in (*OF_TEXT, *OF_PARTS):
         if isinstance(name, str) and (found := family.read(name)):
             return found
     raise ValueError(
@@ -61,13 +75,14 @@ Strategy = Annotated[
 """A strategy as a field: written and read as the plain string."""
 
 
-def check_task(strategies: Sequence[base.Strategy], task: str) -> None:
-    """Refuse strategies of other tasks.
+def check_families(
+    strategies: Sequence[base.Strategy], families: Sequence[Family], task: str
+) -> None:
+    """Refuse strategies of other kinds.
 
     Raises:
         ValueError: the first of them, and those that there are, or why it does not go.
     """
-    families = (Parts,) if task == "vqa" else OF_TEXT
     known = [family for family in families if task not in family.refusals]
     for each in strategies:
         if not isinstance(each, tuple(known)):

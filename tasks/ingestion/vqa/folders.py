@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from tasks.config import CaseConfig
+from tasks.config import PicturesCase
 from tasks.errors import RequestError
 from tasks.ingestion.vqa import scenes
 from tasks.locks import locked
@@ -15,7 +15,7 @@ SCENES = "scenes"
 _DRAWN_BY = ("annotators", "scene_drawing", "scene_questions", "scene_wording", "scene_world")
 
 
-def data_folder(config: CaseConfig) -> Path:
+def data_folder(config: PicturesCase) -> Path:
     """The folder in the layout of VQA v2 that the case's data names.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tasks.config import CaseConfig
+from tasks.config import PicturesCase
 from tasks.errors import RequestError
 from tasks.ingestion.vqa.audit import PictureAudit, audit_pictures, with_image_ids
 from tasks.ingestion.vqa.folders import data_folder
@@ -63,7 +63,7 @@ class IngestedPictures:
         return PictureAudit(self.pictures.read())
 
 
-def ingest_pictures(config: CaseConfig) -> IngestedPictures:
+def ingest_pictures(config: PicturesCase) -> IngestedPictures:
     """Read the questions of all parts, and open each of their pictures once.
 
     Raises:
@@ -97,7 +97,7 @@ def put_questions(table: pa.Table, origin: str) -> TableRef:
     return stored.model_copy(update={"digest": table_digest(table.drop_columns("path"))})
 
 
-def _read(parts: list[VqaPart], config: CaseConfig, left_out: LeftOut) -> pa.Table:
+def _read(parts: list[VqaPart], config: PicturesCase, left_out: LeftOut) -> pa.Table:
     tables = []
     part_of: dict[int, str] = {}
     for part in parts:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import CaseConfig
+from tasks.config import PicturesCase
 from tasks.errors import RequestError, ThawError
 from tasks.ingestion.vqa.ingest import QUESTION_COLUMNS, put_questions
 from tasks.ingestion.vqa.reading import LeftOut
@@ -44,7 +44,7 @@ class PictureSplitReport(BaseModel):
 
 
 def split_questions(
-    questions: TableRef, config: CaseConfig, left_out: LeftOut
+    questions: TableRef, config: PicturesCase, left_out: LeftOut
 ) -> tuple[list[dict[str, TableRef]], PictureSplitReport]:
     """Divide what can be used so that no picture is in two parts; filter training by agreement.
 
@@ -92,7 +92,7 @@ def split_questions(
     return stored, report
 
 
-def _splits(table: pa.Table, config: CaseConfig) -> list[PictureSplit]:
+def _splits(table: pa.Table, config: PicturesCase) -> list[PictureSplit]:
     """The one split, or that of each fold."""
     split = config.split
     if split.folds is not None:
@@ -114,7 +114,7 @@ def _splits(table: pa.Table, config: CaseConfig) -> list[PictureSplit]:
     ]
 
 
-def _test_part(table: pa.Table, config: CaseConfig) -> str | None:
+def _test_part(table: pa.Table, config: PicturesCase) -> str | None:
     """The given test part: the one that is configured, or of several the one so named."""
     if config.vqa.test_part is not None:
         return config.vqa.test_part

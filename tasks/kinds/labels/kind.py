@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config import CaseConfig
+from tasks.config import LabelsCase
 from tasks.evaluation.calibration_plot import calibration
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.label_table import per_label
@@ -36,31 +36,31 @@ from tasks.training.measurable import check_measurable
 from tasks.training.reading import Reading, reading_of
 
 
-class _Labels(TextKind[Start]):
+class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     """What both have in common."""
 
     packaging = Packaging()
 
-    def check(self, config: CaseConfig) -> CaseConfig:
+    def check(self, config: LabelsCase) -> LabelsCase:
         """Metrics, and what a hosted arm needs."""
         super().check(config)
         check_hosted(config)
         return config
 
-    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+    def metrics(self, config: LabelsCase) -> tuple[str, ...]:
         """Those of a positive class or a scale only where the case has one."""
         evaluation, positive = config.evaluation, config.data.positive
         return metric_names(config.task, positive is not None, evaluation.ordered)
 
-    def start(self, config: CaseConfig, tracker: Tracker) -> Start:
+    def start(self, config: LabelsCase, tracker: Tracker) -> Start[LabelsCase]:
         """One base model."""
         return on_one_base(config, locate(config.model.base))
 
-    def reading(self, table: TableRef, config: CaseConfig) -> Reading:
+    def reading(self, table: TableRef, config: LabelsCase) -> Reading:
         """Every text is read as it stands."""
         return reading_of(table, locate(config.model.base), config.model)
 
-    def split(self, rows: Rows, config: CaseConfig) -> Division:
+    def split(self, rows: Rows, config: LabelsCase) -> Division:
         """Stratified by label."""
         parts, report = split_into_parts(rows.table, config.split)
         told = ", ".join(f"{name} {count:,} rows" for name, count in report.parts.items())
@@ -70,7 +70,7 @@ class _Labels(TextKind[Start]):
         """The labels."""
         return tuple(usable_of(rows).labels)
 
-    def check_parts(self, spec: ArmSpec, config: CaseConfig) -> None:
+    def check_parts(self, spec: ArmSpec, config: LabelsCase) -> None:
         """Those that lack rows of a class."""
         check_measurable(config, spec)
 
@@ -78,15 +78,15 @@ class _Labels(TextKind[Start]):
         """A base model under a head."""
         return LabelLearner(spec)
 
-    def references(self, start: Start) -> tuple[str, ...]:
+    def references(self, start: Start[LabelsCase]) -> tuple[str, ...]:
         """Rules, the untrained head, TF-IDF."""
         return baseline_names(start.config)
 
-    def measure(self, name: str, arms: Arms, start: Start, run: Measuring) -> Outcome:
+    def measure(self, name: str, arms: Arms, start: Start[LabelsCase], run: Measuring) -> Outcome:
         """By any arm: it names the parts."""
         return measure_reference(name, start.config, arms.specs[0], run.tracker, run.run_id)
 
-    def floor(self, outcomes: Sequence[Outcome], start: Start) -> Outcome:
+    def floor(self, outcomes: Sequence[Outcome], start: Start[LabelsCase]) -> Outcome:
         """Label frequencies."""
         return next(outcome for outcome in outcomes if outcome.name == MAJORITY)
 
@@ -106,7 +106,7 @@ class _Labels(TextKind[Start]):
         recall = precision_recall(best, labels, comparison.task, positive)
         return {"precision_recall.png": recall}
 
-    def extras(self, compared: Compared[Start, Rows]) -> Extras:
+    def extras(self, compared: Compared[Start[LabelsCase], Rows]) -> Extras:
         """How the chosen arm does on each label."""
         best, labels = compared.arms.best, self.classes(compared.arms.specs[0])
         table = per_label(best, labels, compared.config.task)
@@ -116,9 +116,9 @@ class _Labels(TextKind[Start]):
             labels=table,
         )
 
-    def card(self, compared: Compared[Start, Rows]) -> dict[str, str]:
+    def card(self, compared: Compared[Start[LabelsCase], Rows]) -> dict[str, str]:
         """Labels, and whether probabilities are calibrated."""
-        config, best, usable = compared.config, compared.arms.best, usable_of(compared.rows)
+        config, best, usable = compared.start.config, compared.arms.best, usable_of(compared.rows)
         spec = compared.arms.chosen[0]
         rare = ", ".join(f"{label} ({count})" for label, count in usable.rare.items()) or "none"
         return {
@@ -131,12 +131,12 @@ class _Labels(TextKind[Start]):
             "data above; nothing was measured on others.",
         }
 
-    def package(self, best: Outcome, config: CaseConfig) -> Package:
+    def package(self, best: Outcome, config: LabelsCase) -> Package:
         """A classifier."""
         return build_package(best, config)
 
     def champion_figure(
-        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+        self, champion: FreshModel, best: Outcome, config: LabelsCase, test: TableRef
     ) -> float:
         """A champion with other labels is scored on those that it knows; a label that it does not
         know counts as never predicted."""
@@ -191,7 +191,7 @@ def metric_is_tuned(metric: str) -> bool:
     return metric.endswith("_tuned")
 
 
-def _calibration(config: CaseConfig, best: Outcome) -> str:
+def _calibration(config: LabelsCase, best: Outcome) -> str:
     if not config.evaluation.calibrate:
         return "Probabilities are not calibrated."
     return (

@@ -19,7 +19,7 @@ from tasks.answering.building import load_trained_answerer, parts_digest, vqa_of
 from tasks.answering.checking import check_decoder, check_pictures
 from tasks.answering.report import pictures_of
 from tasks.answering.training import AnswerLearner
-from tasks.config import CaseConfig
+from tasks.config import PicturesCase
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.pooling import pool_folds
 from tasks.evaluation.scored import METRICS, table_metrics
@@ -63,26 +63,26 @@ def picture_examples(test: TableRef) -> list[Any]:
     ]
 
 
-class _Pictures(Kind[Start, PictureRows]):
+class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
     packaging = Packaging("packaged_pictures.py", ("pillow",), {"beams": 0}, picture_examples)
     beams = True
 
-    def check(self, config: CaseConfig) -> CaseConfig:
+    def check(self, config: PicturesCase) -> PicturesCase:
         """Metrics and fields."""
         super().check(config)
         check_pictures(config)
         return config
 
-    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+    def metrics(self, config: PicturesCase) -> tuple[str, ...]:
         """Of answers."""
         return METRICS["vqa"]
 
-    def start(self, config: CaseConfig, tracker: Tracker) -> Start:
+    def start(self, config: PicturesCase, tracker: Tracker) -> Start[PicturesCase]:
         """Two encoders and a decoder."""
         check_decoder(config)
         return Start(config, parts_digest(config))
 
-    def ingest(self, start: Start) -> PictureRows:
+    def ingest(self, start: Start[PicturesCase]) -> PictureRows:
         """Read the questions, or draw the sample, and look at every picture once."""
         found = ingest_pictures(start.config)
         table, counts = found.questions, found.audit.counts()
@@ -108,7 +108,7 @@ class _Pictures(Kind[Start, PictureRows]):
             "validation/pictures.csv": str(audit.faulty.to_csv(index=False)),
         }
 
-    def split(self, rows: PictureRows, config: CaseConfig) -> Division:
+    def split(self, rows: PictureRows, config: PicturesCase) -> Division:
         """By picture, each with all its questions."""
         folds, report = split_questions(rows.table, config, rows.found.left_out)
         told = []
@@ -122,7 +122,7 @@ class _Pictures(Kind[Start, PictureRows]):
             told.append(where + ", ".join(each))
         return Division(tuple(folds), report, (*told, *report.notes), report.left_out)
 
-    def sections(self, made: CaseConfig, start: Start) -> dict[str, Any]:
+    def sections(self, made: PicturesCase, start: Start[PicturesCase]) -> dict[str, Any]:
         """How questions about pictures are answered."""
         return {"vqa": made.vqa}
 
@@ -134,29 +134,29 @@ class _Pictures(Kind[Start, PictureRows]):
         """Of all answers together."""
         return table_metrics(table)
 
-    def references(self, start: Start) -> tuple[str, ...]:
+    def references(self, start: Start[PicturesCase]) -> tuple[str, ...]:
         """The chosen arm with an encoder at zero, and a rule."""
         return BASELINES
 
-    def measure(self, name: str, arms: Arms, start: Start, run: Measuring) -> Outcome:
+    def measure(self, name: str, arms: Arms, start: Start[PicturesCase], run: Measuring) -> Outcome:
         """By the chosen arm of each fold; two of the references are trained."""
         folds = [_measured(name, spec, run) for spec in arms.chosen]
         (pooled,) = pool_folds(folds, self.figures)
         return pooled.model_copy(update={"run_id": run.run_id})
 
-    def floor(self, outcomes: Sequence[Outcome], start: Start) -> Outcome:
+    def floor(self, outcomes: Sequence[Outcome], start: Start[PicturesCase]) -> Outcome:
         """The most frequent answer of each question type."""
         return next(outcome for outcome in outcomes if outcome.name == MOST_FREQUENT)
 
-    def extras(self, compared: Compared[Start, PictureRows]) -> Extras:
+    def extras(self, compared: Compared[Start[PicturesCase], PictureRows]) -> Extras:
         """A page of test questions with their pictures."""
         best = (compared.arms.best.name, compared.arms.best.seed)
         shown = next(arm for arm in compared.arms.outcomes if (arm.name, arm.seed) == best)
-        return Extras(files={"comparison/pictures.html": pictures_of(shown, compared.config)})
+        return Extras(files={"comparison/pictures.html": pictures_of(shown, compared.start.config)})
 
-    def card(self, compared: Compared[Start, PictureRows]) -> dict[str, str]:
+    def card(self, compared: Compared[Start[PicturesCase], PictureRows]) -> dict[str, str]:
         """What is frozen, and how sure answers are."""
-        config, best, spec = compared.config, compared.arms.best, compared.arms.chosen[0]
+        config, best, spec = compared.start.config, compared.arms.best, compared.arms.chosen[0]
         return {
             "Model": f"{config.base_model}, strategy `{best.name}` (what is frozen), seed "
             f"{best.seed}: {best.metrics['cost/trainable_parameters']:,.0f} of "
@@ -175,7 +175,7 @@ class _Pictures(Kind[Start, PictureRows]):
             "picture does not answer.",
         }
 
-    def package(self, best: Outcome, config: CaseConfig) -> PicturePackage:
+    def package(self, best: Outcome, config: PicturesCase) -> PicturePackage:
         """Three joined models."""
         spec, answerer, processor = load_trained_answerer(folder_of(best))
         info = PictureInfo(
@@ -188,14 +188,14 @@ class _Pictures(Kind[Start, PictureRows]):
         return PicturePackage(info, answerer, processor)
 
     def champion_figure(
-        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+        self, champion: FreshModel, best: Outcome, config: PicturesCase, test: TableRef
     ) -> float:
         """Of the champion's own answers to the best arm's test questions."""
         metric = config.evaluation.primary.removeprefix("test/")
         return standing_figure(champion.predict, read_spec(folder_of(best)), metric)
 
     def asked(
-        self, config: CaseConfig, texts: Sequence[str], file: Path | None, images: Sequence[Path]
+        self, config: PicturesCase, texts: Sequence[str], file: Path | None, images: Sequence[Path]
     ) -> tuple[Records, list[Any]]:
         """Questions paired with pictures."""
         shown, sent = picture_questions(tuple(texts), tuple(images), file)

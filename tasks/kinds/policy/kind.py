@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.config import CaseConfig
+from tasks.config import PolicyCase
 from tasks.config.loading import grid_points
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
@@ -37,7 +37,7 @@ from tasks.training.building import read_spec
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicyStart(Start):
+class PolicyStart(Start[PolicyCase]):
     """A start whose models are fixed: two arms must not learn from different champions."""
 
     pinned: Pinned
@@ -52,20 +52,20 @@ class PolicyStart(Start):
         return models
 
 
-class _Policy(WriterKind[PolicyStart]):
+class _Policy(WriterKind[PolicyCase, PolicyStart]):
     curves = ("val/kl", "val/tokens")
 
-    def check(self, config: CaseConfig) -> CaseConfig:
+    def check(self, config: PolicyCase) -> PolicyCase:
         """Strategies, fields and metrics; each part of the reward gets its column."""
         config = with_parts_shown(config)
         check_policy(config)
         return super().check(config)
 
-    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+    def metrics(self, config: PolicyCase) -> tuple[str, ...]:
         """Of answers, and of each part of the reward."""
         return (*METRICS["policy"], *(f"reward_{reward.title}" for reward in config.rewards))
 
-    def start(self, config: CaseConfig, tracker: Tracker) -> PolicyStart:
+    def start(self, config: PolicyCase, tracker: Tracker) -> PolicyStart:
         """The model that is trained, and those that reward."""
         pinned = pin(config, tracker)
         config, base = pinned.config, pinned.base
@@ -85,7 +85,7 @@ class _Policy(WriterKind[PolicyStart]):
         table, usable = fitting_prompts(found.table, usable_of(found), start.config, base)
         return Rows(table, usable=usable)
 
-    def sections(self, made: CaseConfig, start: PolicyStart) -> dict[str, Any]:
+    def sections(self, made: PolicyCase, start: PolicyStart) -> dict[str, Any]:
         """How a policy learns from what."""
         return {
             "language": made.language,
@@ -131,7 +131,7 @@ class _Policy(WriterKind[PolicyStart]):
 
     def card(self, compared: Compared[PolicyStart, Rows]) -> dict[str, str]:
         """What was rewarded, and for how long."""
-        config, best, spec = compared.config, compared.arms.best, compared.arms.chosen[0]
+        config, best, spec = compared.start.config, compared.arms.best, compared.arms.chosen[0]
         parts = ", ".join(
             f"{reward.weight:g} x {reward.title} ({reward.model or reward.function}"
             f"{f', label {reward.label}' if reward.label else ''})"
@@ -150,13 +150,13 @@ class _Policy(WriterKind[PolicyStart]):
             "of the data above.",
         }
 
-    def package(self, best: Outcome, config: CaseConfig) -> Writer:
+    def package(self, best: Outcome, config: PolicyCase) -> Writer:
         """A language model with the prompt that it started with."""
         spec, model, tokenizer = load_trained_policy(folder_of(best))
         return writer_of(best, config, model, tokenizer, settings_of(spec)[1])
 
     def champion_figure(
-        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+        self, champion: FreshModel, best: Outcome, config: PolicyCase, test: TableRef
     ) -> float:
         """Under the rewards and with the draws of the best arm; the weights are the champion's."""
         metric = config.evaluation.primary.removeprefix("test/")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.config import CaseConfig
+from tasks.config import RankingCase
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import METRICS
 from tasks.kinds.kind import folder_of
@@ -49,22 +49,22 @@ def reward_examples(test: TableRef) -> list[Any]:
     return [{"question": asked[answer], "answer": answer} for answer in spread(list(asked))]
 
 
-class _Ranking(TextKind[Start]):
+class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
     packaging = Packaging(
         "packaged_reward.py", ("datasets",), {"rendered": False, "question": ""}, reward_examples
     )
 
-    def check(self, config: CaseConfig) -> CaseConfig:
+    def check(self, config: RankingCase) -> RankingCase:
         """Metrics and fields."""
         super().check(config)
         check_ranking(config)
         return config
 
-    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+    def metrics(self, config: RankingCase) -> tuple[str, ...]:
         """Of pairs."""
         return METRICS["preference"]
 
-    def start(self, config: CaseConfig, tracker: Tracker) -> Start:
+    def start(self, config: RankingCase, tracker: Tracker) -> Start[RankingCase]:
         """One base model that reads two texts together."""
         located = locate(config.model.base)
         check_reads_pairs(config, located)
@@ -74,7 +74,7 @@ class _Ranking(TextKind[Start]):
         """One number."""
         return (REWARD,)
 
-    def sections(self, made: CaseConfig, start: Start) -> dict[str, Any]:
+    def sections(self, made: RankingCase, start: Start[RankingCase]) -> dict[str, Any]:
         """How a reward model learns from comparisons."""
         return {"preference": made.preference}
 
@@ -82,20 +82,20 @@ class _Ranking(TextKind[Start]):
         """A reward model."""
         return RankingLearner(spec)
 
-    def references(self, start: Start) -> tuple[str, ...]:
+    def references(self, start: Start[RankingCase]) -> tuple[str, ...]:
         """The untrained head, rules that do not read, bags of words."""
         return NAMES
 
-    def measure(self, name: str, arms: Arms, start: Start, run: Measuring) -> Outcome:
+    def measure(self, name: str, arms: Arms, start: Start[RankingCase], run: Measuring) -> Outcome:
         """By any arm: it names the parts."""
         strengths = start.config.evaluation.baseline_c
         return baseline_outcome(name, arms.specs[0], strengths, run.run_id)
 
-    def floor(self, outcomes: Sequence[Outcome], start: Start) -> Outcome:
+    def floor(self, outcomes: Sequence[Outcome], start: Start[RankingCase]) -> Outcome:
         """The strongest rule that does not read the answers."""
         return strongest_rule(list(outcomes), start.config.evaluation.primary)
 
-    def extras(self, compared: Compared[Start, Rows]) -> Extras:
+    def extras(self, compared: Compared[Start[RankingCase], Rows]) -> Extras:
         """Where the chosen arm ranks wrongly."""
         best, confidence = compared.arms.best, compared.config.evaluation.confidence
         pairs = pairs_of(best.test)
@@ -114,7 +114,7 @@ class _Ranking(TextKind[Start]):
             texts=wrong_sheet(wrong) if len(wrong) else None,
         )
 
-    def card(self, compared: Compared[Start, Rows]) -> dict[str, str]:
+    def card(self, compared: Compared[Start[RankingCase], Rows]) -> dict[str, str]:
         """What a reward means."""
         config, best, spec = compared.config, compared.arms.best, compared.arms.chosen[0]
         cut = best.metrics["cost/cut_questions"]
@@ -127,7 +127,7 @@ class _Ranking(TextKind[Start]):
             "Rewards": "One number an answer, higher is better. Only differences between answers "
             "to one question mean something: the sigmoid of it is the probability that the first "
             f"is preferred (calibration error on test {best.metrics['test/ece']:.3f}). Margin in "
-            f"the loss: {config.preference.margin}.",
+            f"the loss: {compared.start.config.preference.margin}.",
             "Data": f"{data_line(config, spec, usable_of(compared.rows))} No query is in two "
             "parts.",
             "Limits": "The preferences are those of whoever scored the data. The rank correlation "
@@ -136,7 +136,7 @@ class _Ranking(TextKind[Start]):
             "not.",
         }
 
-    def package(self, best: Outcome, config: CaseConfig) -> RewardModel:
+    def package(self, best: Outcome, config: RankingCase) -> RewardModel:
         """A reward model."""
         spec, model = load_trained(folder_of(best))
         info = RewardModelInfo(
@@ -149,7 +149,7 @@ class _Ranking(TextKind[Start]):
         return RewardModel(info, model, load_tokenizer(locate(spec.model.base)))
 
     def champion_figure(
-        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+        self, champion: FreshModel, best: Outcome, config: RankingCase, test: TableRef
     ) -> float:
         """Of the champion's own rewards."""
         frame = test.read(["text", "chosen", "rejected"])
@@ -165,7 +165,7 @@ class _Ranking(TextKind[Start]):
         return figures[config.evaluation.primary.removeprefix("test/")]
 
     def asked(
-        self, config: CaseConfig, texts: Sequence[str], file: Path | None, images: Sequence[Path]
+        self, config: RankingCase, texts: Sequence[str], file: Path | None, images: Sequence[Path]
     ) -> tuple[Records, list[Any]]:
         """A question and answers to it."""
         self.refuse_images(config, images)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.config import CaseConfig, LanguageConfig
+from tasks.config import LanguageConfig, WritingCase
 from tasks.evaluation.completions import (
     JUDGED,
     OF_TOKENS,
@@ -40,30 +40,30 @@ from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 
 
-class _Writing(WriterKind[Start]):
+class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
     labels_are_texts = True
 
-    def check(self, config: CaseConfig) -> CaseConfig:
+    def check(self, config: WritingCase) -> WritingCase:
         """Metrics, strategies and fields."""
         super().check(config)
         check_writing(config)
         return config
 
-    def metrics(self, config: CaseConfig) -> tuple[str, ...]:
+    def metrics(self, config: WritingCase) -> tuple[str, ...]:
         """Scores of answers, and losses of the given ones."""
         return (*SCORES[config.language.scores], *OF_TOKENS)
 
-    def selecting(self, config: CaseConfig) -> tuple[str, ...]:
+    def selecting(self, config: WritingCase) -> tuple[str, ...]:
         """Validation is not answered: its losses choose."""
         return OF_TOKENS
 
-    def start(self, config: CaseConfig, tracker: Tracker) -> Start:
+    def start(self, config: WritingCase, tracker: Tracker) -> Start[WritingCase]:
         """One base model, whose tokenizer takes the prompt's form."""
         located = locate(config.model.base)
         format_of(config.language, generator_tokenizer(located))  # refused now if they do not go
         return on_one_base(config, located, writes=True)
 
-    def sections(self, made: CaseConfig, start: Start) -> dict[str, Any]:
+    def sections(self, made: WritingCase, start: Start[WritingCase]) -> dict[str, Any]:
         """How pairs become text."""
         return {"language": made.language}
 
@@ -75,34 +75,34 @@ class _Writing(WriterKind[Start]):
         """Of all answers together."""
         return completion_metrics(table.read())
 
-    def references(self, start: Start) -> tuple[str, ...]:
+    def references(self, start: Start[WritingCase]) -> tuple[str, ...]:
         """The untouched model, without and with worked examples."""
         return tuple(_shots(start.config))
 
-    def measure(self, name: str, arms: Arms, start: Start, run: Measuring) -> Outcome:
+    def measure(self, name: str, arms: Arms, start: Start[WritingCase], run: Measuring) -> Outcome:
         """By an arm of each fold."""
         return untouched_outcome(arms.first, _shots(start.config)[name], run.run_id)
 
-    def floor(self, outcomes: Sequence[Outcome], start: Start) -> Outcome:
+    def floor(self, outcomes: Sequence[Outcome], start: Start[WritingCase]) -> Outcome:
         """The untouched model without examples."""
         return next(outcome for outcome in outcomes if outcome.name == untouched_name(0))
 
-    def extras(self, compared: Compared[Start, Rows]) -> Extras:
+    def extras(self, compared: Compared[Start[WritingCase], Rows]) -> Extras:
         """The first formulas as they are set, or the answers before and after."""
         best = compared.arms.best
         answers = best.test.read()
         if "normalised_match" in answers:
             return Extras(plots=drawn({"formulas.png": formulas(answers)}))
-        if compared.config.language.scores != "text":
+        if compared.start.config.language.scores != "text":
             return Extras()
         before = self.floor(compared.outcomes, compared.start)
         made = exchanges(before, best)
         text = exchanges_markdown(made, before.name, best.name)
         return Extras(answers=made, files={"comparison/answers.md": text})
 
-    def card(self, compared: Compared[Start, Rows]) -> dict[str, str]:
+    def card(self, compared: Compared[Start[WritingCase], Rows]) -> dict[str, str]:
         """The prompt, and how answers are generated."""
-        config, best, spec = compared.config, compared.arms.best, compared.arms.chosen[0]
+        config, best, spec = compared.start.config, compared.arms.best, compared.arms.chosen[0]
         language = config.language
         search = "greedily" if language.beams == 1 else f"with {language.beams} beams"
         return {
@@ -117,13 +117,13 @@ class _Writing(WriterKind[Start]):
             f"measured on others. {_caution(language)}",
         }
 
-    def package(self, best: Outcome, config: CaseConfig) -> Writer:
+    def package(self, best: Outcome, config: WritingCase) -> Writer:
         """A language model with its prompt."""
         spec, model, tokenizer = load_trained_writer(folder_of(best))
         return writer_of(best, config, model, tokenizer, language_of(spec))
 
     def champion_figure(
-        self, champion: FreshModel, best: Outcome, config: CaseConfig, test: TableRef
+        self, champion: FreshModel, best: Outcome, config: WritingCase, test: TableRef
     ) -> float:
         """Of the champion's own answers, or losses, on the rows of the best arm's.
 
@@ -145,7 +145,7 @@ class _Writing(WriterKind[Start]):
         return completion_metrics(pd.DataFrame(columns | unread))[metric]
 
 
-def _shots(config: CaseConfig) -> dict[str, int]:
+def _shots(config: WritingCase) -> dict[str, int]:
     """Worked examples of each untouched model, by the name that tables give it."""
     return {untouched_name(shots): shots for shots in (0, config.language.few_shot)}
 

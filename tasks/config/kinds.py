@@ -1,0 +1,141 @@
+"""What each kind of case has beside the common sections: configuration is a sum.
+
+A case holds the sections of its own kind alone, and so do `thaw show` and its form in the Prefect
+UI. A kind's class stands here, not in its wing, because a case is read before its wing is imported.
+"""
+
+import json
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tasks.config.base import Task
+from tasks.config.case import CaseConfig
+from tasks.config.hosted import HostedConfig
+from tasks.config.language import LanguageConfig
+from tasks.config.preference import PreferenceConfig
+from tasks.config.rl import RewardConfig, RLConfig
+from tasks.config.running import GridConfig
+from tasks.config.strategies import OF_PARTS, Family
+from tasks.config.vqa import VqaConfig
+
+
+class LabelsCase(CaseConfig):
+    """A case whose rows have labels."""
+
+    hosted: HostedConfig = HostedConfig()
+
+
+class MultiLabelCase(LabelsCase):
+    """Any number of labels a row."""
+
+    no_single_label: ClassVar[str] = "is multi-label"
+
+    task: Literal["multi_label"]
+
+
+class SingleLabelCase(LabelsCase):
+    """Exactly one label a row."""
+
+    no_single_label: ClassVar[str] = ""
+
+    task: Literal["single_label"]
+
+
+class WritingCase(CaseConfig):
+    """A case that learns to write a text for a text."""
+
+    has_folds: ClassVar[bool] = True
+
+    task: Literal["completion"]
+    language: LanguageConfig = LanguageConfig()
+
+    @property
+    def packs(self) -> bool:
+        """TRL's trainer can put several examples into one row."""
+        return self.language.trainer == "trl"
+
+
+class RankingGrid(GridConfig):
+    """Values to try in cases that rank."""
+
+    preference: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Field of learning from comparisons -> values."""
+
+
+class RankingCase(CaseConfig):
+    """A case that learns which of two answers is better."""
+
+    task: Literal["preference"]
+    preference: PreferenceConfig = PreferenceConfig()
+    grid: RankingGrid = RankingGrid()
+
+
+class PolicyGrid(GridConfig):
+    """Values to try in cases that learn from rewards."""
+
+    rl: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Field of learning from rewards -> values."""
+
+
+class PolicyCase(CaseConfig):
+    """A case that learns to write what earns rewards."""
+
+    task: Literal["policy"]
+    language: LanguageConfig = LanguageConfig()
+    rl: RLConfig = RLConfig()
+    rewards: tuple[RewardConfig, ...] = ()
+    """What answers earn: a weighted sum."""
+    grid: PolicyGrid = PolicyGrid()
+
+
+class PicturesGrid(GridConfig):
+    """Values to try in cases about pictures."""
+
+    vqa: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Field of answering questions about pictures -> values."""
+
+
+class PicturesCase(CaseConfig):
+    """A case that learns to answer questions about pictures."""
+
+    families: ClassVar[tuple[Family, ...]] = OF_PARTS
+    has_folds: ClassVar[bool] = True
+
+    task: Literal["vqa"]
+    vqa: VqaConfig = VqaConfig()
+    grid: PicturesGrid = PicturesGrid()
+
+    @property
+    def base_model(self) -> str:
+        """All three models."""
+        return f"{self.vqa.text_encoder} + {self.vqa.image_encoder} + {self.model.base}"
+
+
+CASES: dict[Task, type[CaseConfig]] = {
+    "multi_label": MultiLabelCase,
+    "single_label": SingleLabelCase,
+    "completion": WritingCase,
+    "preference": RankingCase,
+    "policy": PolicyCase,
+    "vqa": PicturesCase,
+}
+"""The YAML's `task:` -> what such a case's configuration holds."""
+
+
+def case_of_json(text: str) -> CaseConfig:
+    """A resolved configuration as its run keeps it.
+
+    Runs of earlier releases name the sections of every kind: those of other kinds go.
+
+    Raises:
+        ValueError: it is none that this version reads.
+    """
+    fields = json.loads(text)
+    kind = CASES[fields["task"]]
+    others = {name for other in CASES.values() for name in other.model_fields}
+    others -= set(kind.model_fields)
+    own = {name: value for name, value in fields.items() if name not in others}
+    grid = kind.model_fields["grid"].annotation.model_fields  # type: ignore[union-attr]
+    own["grid"] = {name: value for name, value in own.get("grid", {}).items() if name in grid}
+    return kind.model_validate(own)
