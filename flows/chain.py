@@ -23,14 +23,16 @@ from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.evaluation.comparison import best_outcome, compare
+from tasks.evaluation.conclusion import strongest_reference
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_common
 from tasks.evaluation.pooling import pool_folds
 from tasks.evaluation.report import html
-from tasks.kinds.kind import kind_of
+from tasks.kinds.kind import Kind, kind_of
 from tasks.kinds.values import Arms, Compared, Division, Measuring, Rows, Start
 from tasks.registry.card import model_card
+from tasks.registry.judging import Bar, Candidate, against
 from tasks.registry.promotion import Promotion, promote
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec, plan_arms
@@ -266,8 +268,8 @@ def compare_arms(
 def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | None:
     """Register the arm that validation chose and let it stand for champion.
 
-    It has to beat its kind's floor, and the standing champion. After a cross-validation there is
-    none.
+    It has to be better than the reference that is strongest on validation, by the table's verdict,
+    and than the standing champion. After a cross-validation there is none.
 
     Raises:
         ThawError: the packaged model failed its check, or the registry refused; nothing is left.
@@ -278,15 +280,37 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
         tracker.set_tags(sweep.run_id, {"thaw.verdict": NOT_REGISTERED})
         return None
     kind = kind_of(config.task)
-    floor = kind.floor(compared.outcomes, compared.start)
     card = model_card(config, best, compared.comparison, sweep.run_id, kind.card(compared))
-    promotion = promote(tracker, kind, config, best, floor, compared.arms.specs[0].test, card)
+    arm = Candidate(best, best.key, lambda: kind.package(best, config), kind.packaging, card)
+    bar = bar_of(kind, compared)
+    promotion = promote(tracker, kind, config, arm, bar, compared.arms.specs[0].test)
     registered = f"{promotion.name} version {promotion.version}"
     tracker.set_tags(
         sweep.run_id, {"thaw.registered": registered, "thaw.verdict": promotion.reason}
     )
     get_run_logger().info("%s: %s", promotion.status, promotion.reason)
     return promotion
+
+
+def bar_of(kind: Kind[Any, Any], compared: Compared[Any, Any]) -> Bar:
+    """What the chosen arm has to be better than to become champion (`registry.beats`).
+
+    Where no reference has a figure on validation, it is the trivial answer.
+    """
+    config, best, found = compared.config, compared.arms.best, compared.comparison
+    reference = strongest_reference(found) if config.registry.beats == "reference" else None
+    if reference is None:
+        floor = kind.floor(compared.outcomes, compared.start)
+        metric = config.evaluation.primary
+        verdict = against(best.metrics[metric], floor.metrics[metric], metric)
+        return Bar(floor, kind.floor_title(floor), verdict)
+    outcome = next(one for one in compared.outcomes if one.name == reference.name)
+    return Bar(
+        outcome,
+        kind.floor_title(outcome),
+        found.verdict(found.best, reference.name),
+        kind.classical(outcome, compared),
+    )
 
 
 def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:

@@ -116,6 +116,8 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
             f"\n[bold]{promoted.name} version {promoted.version}[/]: {promoted.status} "
             f"({promoted.reason})."
         )
+        if promoted.instead is not None:
+            console.print(f"[bold]{promoted.name} version {promoted.instead}[/]: champion.")
     if result.reused:
         console.print("Every arm was finished already: nothing was trained (--force overrules).")
     console.print(f"MLflow run {result.run_id}; `thaw ui` shows it, with reports and plots.")

@@ -15,6 +15,10 @@ class RegistryConfig(Frozen):
     """Register the best arm and let it stand for champion."""
     name: str | None = None
     """Registered model name (default: the case's name)."""
+    beats: Literal["reference", "floor"] = "reference"
+    """What a champion has to be better than: the baseline that is strongest on validation, by the
+    table's own verdict; or (`floor`, to try a case out on a few rows) the trivial answer, by its
+    figure alone."""
 
 
 class ExecutionConfig(Frozen):

@@ -19,6 +19,7 @@ from tasks.errors import RequestError
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.ordinal import Scale
 from tasks.evaluation.weighted import metric_names
+from tasks.evaluation.word_model import READING, WordModel
 from tasks.evaluation.wording import lower_is_better, short_name
 
 
@@ -32,6 +33,7 @@ class Baseline:
         seconds: wall-clock time of fitting, the search for settings included.
         parameters: how many numbers were fitted.
         settings: what the search chose.
+        words: the model itself, where it is one of words.
     """
 
     validation: np.ndarray
@@ -39,6 +41,7 @@ class Baseline:
     seconds: float
     parameters: int
     settings: dict[str, float]
+    words: WordModel | None = None
 
 
 def majority(train_truth: np.ndarray, validation_rows: int, test_rows: int) -> Baseline:
@@ -164,6 +167,7 @@ def tfidf_logistic(
         seconds=seconds,
         parameters=model.parameters,
         settings={"C": strength, **({"words": 0.0} if vectoriser is None else {})},
+        words=model.of_words(vectoriser, exclusive=fit is _fit_classes),
     )
 
 
@@ -173,7 +177,7 @@ def _vectorise(texts: Sequence[str]) -> tuple[TfidfVectorizer | None, csr_matrix
     Texts without any word (figures, emoji, one letter each) have an empty column in their place.
     """
     for least in (2, 1):
-        vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=least)
+        vectoriser = TfidfVectorizer(**READING, min_df=least)
         try:
             return vectoriser, vectoriser.fit_transform(texts)
         except ValueError:  # scikit-learn's only word for an empty vocabulary
@@ -203,6 +207,28 @@ class _Regressions:
         for model, outputs, columns in self.fitted:
             found[:, columns] = model.predict_proba(rows)[:, outputs]
         return found.astype(np.float32)
+
+    def of_words(self, vectoriser: TfidfVectorizer | None, exclusive: bool) -> WordModel:
+        """The same as arrays over the words that the vectoriser knows."""
+        weights, intercepts, columns = [], [], []
+        for model, outputs, filled in self.fitted:
+            rows, shifts = model.coef_, model.intercept_
+            if len(rows) < len(outputs):  # of two classes one is told, and the other is not that
+                rows, shifts = np.stack([0 * rows[0], rows[0]]), np.append(0.0, shifts)
+            weights.append(rows)
+            intercepts.append(shifts)
+            columns.append(filled)
+        known = {} if vectoriser is None else vectoriser.vocabulary_
+        size = len(known) or 1
+        return WordModel(
+            words=tuple(sorted(known, key=known.__getitem__)),
+            idf=np.ones(1) if vectoriser is None else vectoriser.idf_,
+            weights=np.concatenate(weights) if weights else np.zeros((0, size)),
+            intercepts=np.concatenate(intercepts) if weights else np.zeros(0),
+            columns=np.concatenate(columns) if weights else np.zeros(0, dtype=int),
+            constants=self.constants,
+            exclusive=exclusive,
+        )
 
     @property
     def parameters(self) -> int:

@@ -35,6 +35,7 @@ from tasks.kinds.values import (
     S,
 )
 from tasks.registry.fresh import FreshModel
+from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -181,11 +182,15 @@ class Kind(ABC, Generic[C, S, R]):
 
     @abstractmethod
     def floor(self, outcomes: Sequence[Outcome], start: S) -> Outcome:
-        """The one that a champion has to beat."""
+        """The trivial answer (`registry.beats`)."""
 
     def floor_title(self, floor: Outcome) -> str:
         """How a verdict calls it."""
         return floor.name
+
+    def classical(self, reference: Outcome, compared: Compared[S, R]) -> Candidate | None:
+        """A reference as something that can stand for champion, where it is a model of its own."""
+        return None
 
     # --- reports
 

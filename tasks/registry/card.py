@@ -24,14 +24,14 @@ def model_card(
 
     Args:
         config: the case.
-        best: the arm that is registered.
+        best: the arm that is registered, or a reference.
         comparison: of its sweep.
         run_id: the sweep's.
-        sections: title -> text, `Limits` at the end.
+        sections: title -> text, `Limits` at the end; `Selection` where the best arm's is not true.
     """
     before = {title: text for title, text in sections.items() if title != "Limits"}
     after = {
-        "Selection": _selection(config, best),
+        "Selection": sections.get("Selection") or _selection(config, best),
         "Limits": sections["Limits"],
         "Evidence": f"MLflow run `{run_id}` (sweep) and `{best.run_id}` (arm).",
     }

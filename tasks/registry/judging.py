@@ -1,13 +1,70 @@
-"""Who stands: the challenger against the floor and the champion, on the same test rows."""
+"""Who stands: the challenger against the bar and the champion, on the same test rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from tasks.config import CaseConfig
 from tasks.errors import ThawError
+from tasks.evaluation.findings import Verdict
 from tasks.evaluation.outcomes import Outcome
 from tasks.registry.fresh import load_fresh
-from tasks.registry.packaging import Packager
+from tasks.registry.packaging import Packager, Packaging
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.trainer import higher_is_better
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What may stand for champion: a trained arm, or a reference that is a model of its own.
+
+    Attributes:
+        outcome: its figures and predictions.
+        key: by which a registered version of it is known again.
+        package: makes all that answering needs (`save`, `predict`); may take a minute.
+        packaging: how MLflow runs that.
+        card: Markdown for the version's description.
+        classical: it is no transformer, and so no start for training (`stages.py`).
+    """
+
+    outcome: Outcome
+    key: str
+    package: Callable[[], Any]
+    packaging: Packaging
+    card: str
+    classical: bool = False
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What an arm has to be better than, whether or not another champion stands.
+
+    Attributes:
+        outcome: its figures.
+        title: how a verdict calls it.
+        verdict: what the arm is against it.
+        candidate: the same as something that can stand for champion; None where it cannot.
+    """
+
+    outcome: Outcome
+    title: str
+    verdict: Verdict
+    candidate: Candidate | None = None
+
+
+FAILS = {
+    "worse": "does not beat {}: it is worse",
+    "even": "does not beat {}: it is not shown to be better",
+    "unknown": "does not beat {}: one of the two has no figure",
+}
+"""What a reason says of an arm that is not better than its bar."""
+
+
+def against(mine: float, other: float, metric: str) -> Verdict:
+    """What one figure is against another by its value alone."""
+    sign = 1 if higher_is_better(metric) else -1
+    return "better" if sign * (mine - other) > 0 else "worse"
 
 
 def judge(
@@ -15,27 +72,50 @@ def judge(
     kind: Packager,
     config: CaseConfig,
     best: Outcome,
-    base_rate: Outcome,
+    bar: Bar,
     test: TableRef,
     name: str,
 ) -> tuple[bool, str]:
-    """Whether the challenger becomes champion, and why, on the same test rows for all."""
+    """Whether the arm becomes champion, and why, on the same test rows for all."""
     metric = config.evaluation.primary
-    sign = 1 if higher_is_better(metric) else -1
-    mine, floor = best.metrics[metric], base_rate.metrics[metric]
-    floors = f"{kind.floor_title(base_rate)}'s"
-    if sign * (mine - floor) <= 0:
-        return False, f"{metric} {mine:.4f} does not beat {floors} {floor:.4f}"
-    standing = tracker.alias(name, "champion")
+    mine, least = best.metrics[metric], f"{bar.title}'s {bar.outcome.metrics[metric]:.4f}"
+    if bar.verdict != "better":
+        return False, f"{metric} {mine:.4f} {FAILS[bar.verdict].format(least)}"
+    if tracker.alias(name, "champion") is None:
+        return True, f"{metric} {mine:.4f} beats {least}; no champion stood"
+    return outdoes(tracker, kind, config, best, best, test, name)
+
+
+def outdoes(
+    tracker: Tracker,
+    kind: Packager,
+    config: CaseConfig,
+    candidate: Outcome,
+    best: Outcome,
+    test: TableRef,
+    name: str,
+) -> tuple[bool, str]:
+    """Whether a candidate's figure is better than the standing champion's, and in words.
+
+    A better figure is never worse by a verdict, so no more is asked.
+
+    Args:
+        tracker: the registry.
+        kind: of the case.
+        config: the case.
+        candidate: the arm, or the reference that stands in its place.
+        best: the arm.
+        test: the test part.
+        name: of the registered model.
+    """
+    standing, metric = tracker.alias(name, "champion"), config.evaluation.primary
+    mine = candidate.metrics[metric]
     if standing is None:
-        return True, f"{metric} {mine:.4f} beats {floors} {floor:.4f}; no champion stood"
+        return True, f"{metric} {mine:.4f}; no champion stood"
     theirs = champion_figure(tracker, kind, config, best, test, str(standing.version), name)
-    if sign * (mine - theirs) <= 0:
-        return (
-            False,
-            f"{metric} {mine:.4f} does not beat champion {standing.version}'s {theirs:.4f}",
-        )
-    return True, f"{metric} {mine:.4f} beats champion {standing.version}'s {theirs:.4f}"
+    wins = against(mine, theirs, metric) == "better"
+    verb = "beats" if wins else "does not beat"
+    return wins, f"{metric} {mine:.4f} {verb} champion {standing.version}'s {theirs:.4f}"
 
 
 def champion_figure(

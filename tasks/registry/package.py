@@ -5,6 +5,7 @@
 <folder>/package.json                                     labels, thresholds, template
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, Literal, Self, TypeVar
 
@@ -57,6 +58,27 @@ def render_bare(text: str, data: DataConfig) -> str:
     """A bare text as the model saw texts in training: cleaned, in the template's line for it."""
     cleaned = clean(text, data)
     return render(parse_template(data), {data.text_role: cleaned}) or cleaned
+
+
+def answers(
+    probabilities: np.ndarray, task: str, labels: Sequence[str], thresholds: Sequence[float]
+) -> list[dict[str, Any]]:
+    """What a classifier says of each row of probabilities, see `Package.predict`."""
+    found = []
+    for row in probabilities:
+        if task == "multi_label":
+            passing = [i for i, p in enumerate(row) if p >= thresholds[i]]
+        else:
+            passing = [int(row.argmax())]
+        passing.sort(key=lambda i: -row[i])
+        found.append(
+            {
+                "labels": [labels[i] for i in passing],
+                "scores": [float(row[i]) for i in passing],
+                "probabilities": {label: float(p) for label, p in zip(labels, row, strict=True)},
+            }
+        )
+    return found
 
 
 class ModelFolder(Generic[Info]):
@@ -133,20 +155,5 @@ class Package(ModelFolder[PackageInfo]):
         Multi-label: the labels at or above their threshold, possibly none. Single-label: the
         most probable one.
         """
-        answers = []
-        for row in self.probabilities(texts, rendered):
-            if self.info.task == "multi_label":
-                passing = [i for i, p in enumerate(row) if p >= self.info.thresholds[i]]
-            else:
-                passing = [int(row.argmax())]
-            passing.sort(key=lambda i: -row[i])
-            answers.append(
-                {
-                    "labels": [self.info.labels[i] for i in passing],
-                    "scores": [float(row[i]) for i in passing],
-                    "probabilities": {
-                        label: float(p) for label, p in zip(self.info.labels, row, strict=True)
-                    },
-                }
-            )
-        return answers
+        found = self.probabilities(texts, rendered)
+        return answers(found, self.info.task, self.info.labels, self.info.thresholds)

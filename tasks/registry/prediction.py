@@ -28,6 +28,13 @@ def load_champion(case: str, tracking: Address | str | None = None, alias: str =
     """
     tracker, case = Tracker(tracking), proper_name(case)
     if tracker.alias(case, alias) is None:
+        waiting = tracker.alias(case, "challenger") if alias == "champion" else None
+        if waiting is not None:
+            why = waiting.tags.get("thaw.verdict", "its reason was not kept")
+            raise RequestError(
+                f"There is no champion of {case} yet: version {waiting.version} did not become it "
+                f"({why}). `thaw predict {case} --alias challenger` asks it all the same."
+            )
         raise RequestError(
             f"There is no {alias} of {case} yet: `thaw run {case}` trains and registers one."
         )

@@ -1,9 +1,11 @@
 """From the best arm to the champion: packaged, checked, registered, judged. In that order.
 
 A version exists only after the packaged model was loaded back in a fresh process and gave the
-same answers; it becomes `champion` only if it beats the base-rate baseline (where it writes: the
-untouched model) and the standing champion on the same test rows. A failure in between leaves the
-registry as it was.
+same answers. It becomes `champion` only if it is better than the reference that is strongest on
+validation, by the verdict of the sweep's own table, and than the standing champion on the same test
+rows; else it is `challenger`. Where that reference is a model that can be packaged (TF-IDF with
+logistic regression), it stands for champion in the arm's place: who asks for predictions wants the
+best predictor, not a transformer. A failure in between leaves the registry as it was.
 """
 
 import tempfile
@@ -15,8 +17,9 @@ from pydantic import BaseModel, ConfigDict
 import tasks
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
-from tasks.registry.judging import judge
+from tasks.registry.judging import Bar, Candidate, judge, outdoes
 from tasks.registry.packaging import Packager, Packaging
+from tasks.registry.stages import CLASSICAL
 from tasks.registry.verify import verify_in_fresh_process
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -30,6 +33,7 @@ class Promotion(BaseModel):
         status: `champion`, `challenger` (it did not win), or `unchanged` (this very arm had been
             judged before).
         reason: one sentence.
+        instead: the version of the reference that became champion in its place, if one did.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,16 +42,11 @@ class Promotion(BaseModel):
     version: str
     status: Literal["champion", "challenger", "unchanged"]
     reason: str
+    instead: str | None = None
 
 
 def promote(
-    tracker: Tracker,
-    kind: Packager,
-    config: CaseConfig,
-    best: Outcome,
-    base_rate: Outcome,
-    test: TableRef,
-    model_card: str,
+    tracker: Tracker, kind: Packager, config: CaseConfig, arm: Candidate, bar: Bar, test: TableRef
 ) -> Promotion:
     """Register the best arm and let it stand for champion, one sweep at a time.
 
@@ -58,78 +57,109 @@ def promote(
         tracker: the store.
         kind: of the case.
         config: the case.
-        best: the arm that validation chose.
-        base_rate: the outcome that it has to beat.
+        arm: the one that validation chose.
+        bar: what it has to be better than.
         test: the test part (columns `id`, `text`, `labels`).
-        model_card: Markdown for the version's description.
 
     Raises:
         ThawError: the package fails its check, or the registry refuses.
     """
     name = config.registry.name or config.case
     with tracker.alone_with(f"model {name}"):
-        return _promote(tracker, kind, config, best, base_rate, test, model_card, name)
+        return _promote(tracker, kind, config, arm, bar, test, name)
 
 
 def _promote(
     tracker: Tracker,
     kind: Packager,
     config: CaseConfig,
-    best: Outcome,
-    base_rate: Outcome,
+    arm: Candidate,
+    bar: Bar,
     test: TableRef,
-    model_card: str,
     name: str,
 ) -> Promotion:
     standing = tracker.alias(name, "champion")
-    if standing is not None and standing.tags.get("thaw.arm") == best.key:
+    if standing is not None and standing.tags.get("thaw.arm") == arm.key:
         reason = f"this arm is the champion already (version {standing.version})"
         return Promotion(
             name=name, version=str(standing.version), status="unchanged", reason=reason
         )
     before = aliased(tracker, name)
     challenger = tracker.alias(name, "challenger")
-    judged_before = challenger is not None and challenger.tags.get("thaw.arm") == best.key
+    judged_before = challenger is not None and challenger.tags.get("thaw.arm") == arm.key
     # A challenger may win now where it lost then: the champion is another, or gone.
-    known = before["challenger"] if judged_before else None
-    version = known or register(tracker, kind, config, best, test, name)
+    version = before["challenger"] if judged_before else register(tracker, config, arm, test, name)
+    made, instead = [] if judged_before else [version], None
     try:
         tracker.set_alias(name, "challenger", version)
-        wins, reason = judge(tracker, kind, config, best, base_rate, test, name)
-        tracker.describe_version(name, version, model_card, {"thaw.verdict": reason})
+        wins, reason = judge(tracker, kind, config, arm.outcome, bar, test, name)
+        if bar.candidate is not None and bar.verdict != "better":
+            enters, why = _enters(tracker, kind, config, arm, bar.candidate, test, name)
+            reason += f"; {why}"
+            if enters:
+                instead = register(tracker, config, bar.candidate, test, name)
+                made.append(instead)
+                verdict = {"thaw.verdict": reason}
+                tracker.describe_version(name, instead, bar.candidate.card, verdict)
+                tracker.set_alias(name, "champion", instead)
+        tracker.describe_version(name, version, arm.card, {"thaw.verdict": reason})
         if wins:
             tracker.set_alias(name, "champion", version)
             tracker.delete_alias(name, "challenger")
     except BaseException:
-        if not judged_before:
-            tracker.delete_version(name, version)
+        for each in made:
+            tracker.delete_version(name, each)
         restore_aliases(tracker, name, before)
         raise
     return Promotion(
-        name=name, version=version, status="champion" if wins else "challenger", reason=reason
+        name=name,
+        version=version,
+        status="champion" if wins else "challenger",
+        reason=reason,
+        instead=instead,
     )
 
 
+def _enters(
+    tracker: Tracker,
+    kind: Packager,
+    config: CaseConfig,
+    arm: Candidate,
+    reference: Candidate,
+    test: TableRef,
+    name: str,
+) -> tuple[bool, str]:
+    """Whether a reference becomes champion in the arm's place, and why."""
+    title, standing = reference.outcome.name, tracker.alias(name, "champion")
+    if standing is not None and standing.tags.get("thaw.arm") == reference.key:
+        return False, f"{title} is the champion already (version {standing.version})"
+    wins, why = outdoes(tracker, kind, config, reference.outcome, arm.outcome, test, name)
+    return wins, f"{title} {'becomes champion instead' if wins else 'does not either'} ({why})"
+
+
 def register(
-    tracker: Tracker, kind: Packager, config: CaseConfig, best: Outcome, test: TableRef, name: str
+    tracker: Tracker, config: CaseConfig, candidate: Candidate, test: TableRef, name: str
 ) -> str:
-    """Package the best arm, prove that the package stands by itself, and add it as a version.
+    """Package a candidate, prove that the package stands by itself, and add it as a version.
 
     Raises:
         ThawError: the package fails its check, or the registry refuses; nothing is left.
     """
+    best, way = candidate.outcome, candidate.packaging
     with tempfile.TemporaryDirectory(prefix="thaw-package-") as scratch:
-        package = kind.package(best, config)
+        package = candidate.package()
         package.save(Path(scratch) / "package")
-        way, examples = kind.packaging, kind.packaging.examples(test)
+        examples = way.examples(test)
         uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2], way)
         verify_in_fresh_process(tracker, uri, examples, package.predict(examples))
     tags = {
-        "thaw.arm": best.key,
+        "thaw.arm": candidate.key,
         "thaw.strategy": str(best.strategy),
         "thaw.test_digest": test.digest,
         config.evaluation.primary: f"{best.metrics[config.evaluation.primary]:.4f}",
     }
+    if candidate.classical:
+        tags |= {"thaw.strategy": best.name, CLASSICAL: "true"}
     return tracker.create_version(name, uri, best.run_id, model_id, tags)
 
 

@@ -4,6 +4,9 @@ An alias may move while a sweep runs. So it is looked up when the sweep begins, 
 copied into the store under the digest of its files; from there on only `NAME@v3` and the digest
 travel, and arms read the store alone, wherever they run.
 
+Training starts from transformers alone. Where the champion of a case is a classical model, or there
+is none, `NAME@champion` is its challenger: the best arm that was not shown to beat the references.
+
     found = fetch("sft@champion", tracker)
     found.name, found.version, found.digest      "sft", "3", "9f2c…"
     package_folder(found.digest)                 what `Writer.save` wrote
@@ -24,6 +27,8 @@ from tasks.paths import store_dir
 from tasks.storage import file_digest, is_sealed, seal
 from tasks.tracking import Tracker
 
+CLASSICAL = "thaw.classical"
+"""The tag of versions that are no transformer, see `promotion.py`."""
 PACKAGE = "package.json"
 SEAL = ".complete"
 # A hub id holds a slash, a folder a slash or no @; MLflow keeps `v3` free for version 3.
@@ -75,6 +80,8 @@ def fetch(reference: str, tracker: Tracker) -> Registered:
     name, alias = proper_name(form["name"]), form["alias"]
     number = _VERSION.fullmatch(alias)
     found = tracker.version(name, number[1]) if number else tracker.alias(name, alias)
+    if alias == "champion" and (found is None or CLASSICAL in found.tags):
+        found = tracker.alias(name, "challenger")
     if found is None:
         raise RequestError(_missing(name, f"version {number[1]}" if number else alias))
     folder = tracker.model_artifact(found, "package")

@@ -69,7 +69,7 @@ def session_sweep(
     small: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Swept:
     """One run for all, because registering a model costs seconds."""
-    overrides = (*small, *LEARNING, "registry.enabled=true")
+    overrides = (*small, *LEARNING, "registry.enabled=true", "registry.beats=floor")
     with home(tmp_path_factory.mktemp("swept"), migrated_store) as folder:
         return Swept(folder, overrides, run_genre(*overrides))
 
@@ -107,7 +107,7 @@ def session_reward(
     tiny_reward: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Swept:
     """One run with a champion for all tests that only look at it."""
-    overrides = (*tiny_reward, "registry.enabled=true")
+    overrides = (*tiny_reward, "registry.enabled=true", "registry.beats=floor")
     with home(tmp_path_factory.mktemp("reward"), migrated_store) as folder:
         return Swept(folder, overrides, run_reward(*overrides))
 

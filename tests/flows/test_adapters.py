@@ -24,6 +24,7 @@ def adapter_sweep(
         "training.lora_learning_rate=1.0e-2",
         "strategies=[prompt_4,lora_4,dora_4,bitfit,head]",
         "registry.enabled=true",
+        "registry.beats=floor",
     )
     with home(tmp_path_factory.mktemp("adapters"), migrated_store) as folder:
         return Swept(folder, overrides, run_genre(*overrides))

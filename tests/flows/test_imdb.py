@@ -105,6 +105,7 @@ def test_the_champion_answers_with_calibrated_confidence(
         "model.pooling=mean",
         "training.gradient_accumulation=1",
         "registry.enabled=true",
+        "registry.beats=floor",
         "strategies=[full]",
         profile="book",
     )

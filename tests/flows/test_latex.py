@@ -48,7 +48,7 @@ def session_latex(
     tiny_latex: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Swept:
     """One run with a champion for all tests that only look at it."""
-    overrides = (*tiny_latex, "registry.enabled=true")
+    overrides = (*tiny_latex, "registry.enabled=true", "registry.beats=floor")
     with home(tmp_path_factory.mktemp("latex"), migrated_store) as folder:
         return Swept(folder, overrides, run_latex(*overrides))
 
@@ -168,7 +168,12 @@ def test_two_runs_with_one_seed_write_the_same_text(
 
 
 def test_folds_test_every_pair_once_and_register_nothing(tiny_latex: tuple[str, ...]) -> None:
-    folds = ("split.folds=2", "strategies=[full,lora_4]", "registry.enabled=true")
+    folds = (
+        "split.folds=2",
+        "strategies=[full,lora_4]",
+        "registry.enabled=true",
+        "registry.beats=floor",
+    )
     answer = run_latex(*tiny_latex, *folds)
     assert answer.code == 0, answer.err
     assert "Over the folds" in answer.out
@@ -227,7 +232,14 @@ BAD = [
 def test_a_wrong_request_is_a_sentence(
     tiny_latex: tuple[str, ...], override: str, said: str
 ) -> None:
-    enabled = ("registry.enabled=true",) if "primary" in override else ()
+    enabled = (
+        (
+            "registry.enabled=true",
+            "registry.beats=floor",
+        )
+        if "primary" in override
+        else ()
+    )
     answer = run_latex(*tiny_latex, *FEW, "strategies=[last_1]", *enabled, override)
     assert answer.code == 2, answer.out
     assert said in answer.sentence or "lower it" in answer.sentence

@@ -26,6 +26,7 @@ def test_a_champion_with_a_long_card_is_made_on_postgres(
         f"data.path={data}",
         "strategies=[full]",
         "registry.enabled=true",
+        "registry.beats=floor",
         f"tracking.uri={postgres}",
     )
     assert answer.code == 0, answer.err

@@ -1,15 +1,16 @@
 """Into the registry and no further: what becomes champion, what does not, what leaves no trace."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from genre_runs import LEARNING, Answer, Store, Swept, home, run_genre
+from genre_runs import LEARNING, Answer, Store, Swept, home, run_genre, thaw
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-REGISTER = ("registry.enabled=true", "strategies=[head]")
+REGISTER = ("registry.enabled=true", "registry.beats=floor", "strategies=[head]")
 BY_ROC = "evaluation.primary=test/roc_auc_macro"
 
 
@@ -156,3 +157,26 @@ def test_a_better_sweep_takes_the_champions_place_or_nothing_changes(
     verdict = store.client.get_model_version("genre", str(champion)).tags["thaw.verdict"]
     assert "beats champion 1's" in verdict
     assert store.sweeps()[-1].info.status == "FINISHED"
+
+
+def test_where_no_arm_beats_tfidf_it_is_the_champion_that_answers(small: tuple[str, ...]) -> None:
+    """Words tell the genres here, and the head of a random model has not learned them."""
+    answer = run_genre(*small, "registry.enabled=true", "strategies=[head]")
+    assert answer.code == 0, answer.err
+    store, said = Store(), answer.out.replace("\n", " ")
+    assert "genre version 1: challenger" in said
+    assert "genre version 2: champion" in said
+    assert store.aliases() == {"challenger": 1, "champion": 2}
+    version = store.client.get_model_version("genre", "2")
+    (sweep,) = store.sweeps()
+    baseline = store.children(sweep.info.run_id, "baseline")["TF-IDF + logistic regression"]
+    assert version.run_id == baseline.info.run_id
+    assert "no transformer" in version.description
+    assert "not shown to be better" in version.description
+
+    found = thaw("predict", "genre", "ghost blood grave dead", "--json")
+    assert found.code == 0, found.err
+    assert "Horror" in json.loads(found.out)["labels"]
+    again = run_genre(*small, "registry.enabled=true", "strategies=[head]")
+    assert "is the champion already (version 2)" in again.out.replace("\n", " ")
+    assert store.versions() == [1, 2]

@@ -189,6 +189,7 @@ def test_a_decoder_completes_the_prompt_with_the_rating(
         'model.prompt_end="\\n\\n###\\n\\n"',
         "strategies=[last_1,head]",
         "registry.enabled=true",
+        "registry.beats=floor",
         "training.learning_rate=1e-2",
         "training.epochs=5",
     )

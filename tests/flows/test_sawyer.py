@@ -44,6 +44,7 @@ def tiny_sawyer(
         (folder / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     plain = tuple(each for each in WRITING if not each.startswith("registry"))
     return (
+        *(f"{stage}.registry.beats=floor" for stage in ("sft", "reward", "rl")),
         *(f"sft.{each}" for each in plain),
         f"sft.data.path={folder / 'said.jsonl'}",
         f"sft.model.base={tiny_writer}",

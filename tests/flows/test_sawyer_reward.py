@@ -130,7 +130,7 @@ def test_what_means_nothing_here_is_refused(
 def test_margins_do_not_decide_which_model_stands(
     tiny_reward: tuple[str, ...], own_home: Path
 ) -> None:
-    overrides = ("evaluation.primary=test/margin", "registry.enabled=true")
+    overrides = ("evaluation.primary=test/margin", "registry.enabled=true", "registry.beats=floor")
     answer = run_reward(*tiny_reward, *overrides)
     assert answer.code == 2
     assert "cannot decide which model stands" in answer.sentence

@@ -98,13 +98,13 @@ def test_no_secret_stays_behind_and_no_figure_depends_on_one(
         site.files["/films.csv"] = small_csv.read_bytes()
         host = site.url.removeprefix("http://")
         url = f"data.url='http://me:{DATA}@{host}/films.csv?token={QUERY}'"
-        ran(*common, url, "registry.enabled=true", *LEARNS)
+        ran(*common, url, "registry.enabled=true", "registry.beats=floor", *LEARNS)
         asked = [headers.get("Authorization", "") for _, headers in site.seen]
         assert asked[0].startswith("Basic ")
         assert site.seen[0][0].endswith(f"?token={QUERY}")  # they were used
         # Another password and another token: the same sweep, found again.
         other = f"data.url='http://me:another-pass@{host}/films.csv?token=another-token'"
-        again = ran(*common, other, "registry.enabled=true", *LEARNS)
+        again = ran(*common, other, "registry.enabled=true", "registry.beats=floor", *LEARNS)
         assert "nothing was trained" in again
         # By the name of a variable, which may stand anywhere.
         monkeypatch.setenv("DATA_PASS", VARIABLE)

@@ -44,7 +44,7 @@ def session_sft(
     tiny_sft: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Swept:
     """One run with a champion for all tests that only look at it."""
-    overrides = (*tiny_sft, "registry.enabled=true")
+    overrides = (*tiny_sft, "registry.enabled=true", "registry.beats=floor")
     with home(tmp_path_factory.mktemp("sft"), migrated_store) as folder:
         return Swept(folder, overrides, run_sft(*overrides))
 

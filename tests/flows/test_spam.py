@@ -91,7 +91,9 @@ def test_the_champion_answers(quick_spam: tuple[str, ...], monkeypatch: pytest.M
         "training.learning_rate=1e-3",
         "evaluation.primary=test/roc_auc",
     )
-    answer = run_spam(*quick_spam, *learning, "registry.enabled=true", "strategies=[full]")
+    answer = run_spam(
+        *quick_spam, *learning, "registry.enabled=true", "registry.beats=floor", "strategies=[full]"
+    )
     assert answer.code == 0, answer.err
     found = thaw("predict", "spam", "You are a winner, call now", "see you at seven", "--json")
     assert found.code == 0, found.err

@@ -67,6 +67,7 @@ def session_summaries(
     """One run that registers, for all tests that only look at it."""
     more = (
         "registry.enabled=true",
+        "registry.beats=floor",
         "evaluation.primary=test/reward",
         "rewards=[{name: grammar, model: acceptability@champion, label: acceptable, weight: 0.1}, "
         "{name: neutral, model: reviews@champion, label: '3', weight: 0.05}, "
@@ -171,7 +172,14 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(
     override: str, says: str, in_classifiers: Path, quick_summaries: tuple[str, ...]
 ) -> None:
     before = Store().sweeps()
-    more = ("registry.enabled=true",) if "primary" in override else ()
+    more = (
+        (
+            "registry.enabled=true",
+            "registry.beats=floor",
+        )
+        if "primary" in override
+        else ()
+    )
     answer = run_summaries(*quick_summaries, *more, override)
     assert answer.code == 2, answer.err
     assert says in answer.sentence

@@ -54,7 +54,12 @@ def session_vqa(
 ) -> Swept:
     """One run with a champion for all tests that only look at it."""
     data = coloured(tmp_path_factory.mktemp("coloured"))
-    learning = ("training.epochs=12", "training.batch_size=8", "registry.enabled=true")
+    learning = (
+        "training.epochs=12",
+        "training.batch_size=8",
+        "registry.enabled=true",
+        "registry.beats=floor",
+    )
     overrides = (*tiny_vqa, f"data.path={data}", *learning)
     with home(tmp_path_factory.mktemp("vqa"), migrated_store) as folder:
         return Swept(folder, overrides, run_vqa(*overrides))
@@ -142,7 +147,7 @@ def test_folds_test_every_question_once_beside_blind_models_of_the_same_folds(
 ) -> None:
     data = coloured(tmp_path / "data", images=24)
     folds = (f"data.path={data}", "split.folds=2", "strategies=[encoders]", "training.epochs=1")
-    answer = run_vqa(*tiny_vqa, *folds, "registry.enabled=true")
+    answer = run_vqa(*tiny_vqa, *folds, "registry.enabled=true", "registry.beats=floor")
     assert answer.code == 0, answer.err
     store = Store()
     (sweep,) = (run.info.run_id for run in store.sweeps())

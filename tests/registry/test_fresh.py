@@ -82,7 +82,7 @@ def test_a_champion_is_asked_with_the_code_that_it_was_packaged_with(
     """As an earlier release's is: another reader of the package, another answer."""
     code = changed / "code" / "tasks" / "registry" / "package.py"
     earlier = code.read_text().replace("class PackageInfo", "EARLIER = 'yes'\n\nclass PackageInfo")
-    earlier = earlier.replace('"labels": [self.info', '"earlier": EARLIER, "labels": [self.info')
+    earlier = earlier.replace('"labels": [labels', '"earlier": EARLIER, "labels": [labels')
     code.write_text(
         earlier + "\n\n    def surroundings(self, names):\n"
         "        import importlib.util, os, sys\n"

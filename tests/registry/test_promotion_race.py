@@ -14,6 +14,8 @@ from tasks.config.loading import load_case
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.kind import kind_of
 from tasks.registry import judging, promotion
+from tasks.registry.judging import Bar, Candidate
+from tasks.registry.packaging import Packaging
 from tasks.storage import TableRef, put_table
 from tasks.tracking import Tracker
 
@@ -50,10 +52,11 @@ def test_the_alias_ends_on_the_better_of_two_whatever_the_order(
     ready = Barrier(2)
 
     def register(
-        tracker: Tracker, _k: Any, _c: Any, best: Outcome, test: TableRef, name: str
+        tracker: Tracker, _c: Any, candidate: Candidate, test: TableRef, name: str
     ) -> str:  # packaging and its check take seconds, and are not what is raced for here
-        source = tracker.client.get_run(best.run_id).info.artifact_uri
-        return tracker.create_version(name, source, best.run_id, "", {"thaw.arm": best.key})
+        run_id = candidate.outcome.run_id
+        source = tracker.client.get_run(run_id).info.artifact_uri
+        return tracker.create_version(name, source, run_id, "", {"thaw.arm": candidate.key})
 
     def figure(
         tracker: Tracker, _k: Any, _c: Any, _b: Any, _t: Any, version: str, name: str
@@ -75,10 +78,10 @@ def test_the_alias_ends_on_the_better_of_two_whatever_the_order(
         tracker = Tracker(uri)
         run_id = tracker.start_run(tracker.experiment("genre"), name, {}, {})
         best = outcome_of(name, SCORES[name], run_id, table)
+        arm = Candidate(best, best.key, lambda: None, Packaging(), "# Card")
         ready.wait()
-        return promotion.promote(
-            tracker, kind_of(config.task), config, best, floor, table, "# Card"
-        )
+        bar = Bar(floor, "the base rate", "better")
+        return promotion.promote(tracker, kind_of(config.task), config, arm, bar, table)
 
     with ThreadPoolExecutor(2) as pool:
         made = dict(zip(SCORES, pool.map(sweep, SCORES), strict=True))

@@ -17,13 +17,15 @@ from tasks.evaluation.prediction_plots import confusion_matrix, precision_recall
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.hosted.run import check_hosted
 from tasks.kinds.kind import folder_of
+from tasks.kinds.labels.classical import classical_card, classical_key, classical_package
 from tasks.kinds.labels.prompts import build_package
-from tasks.kinds.labels.references import MAJORITY, baseline_names, measure_reference
+from tasks.kinds.labels.references import MAJORITY, TFIDF, baseline_names, measure_reference
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Division, Extras, Measuring, Rows, Start
 from tasks.models.base_models import locate
-from tasks.registry.card import data_line, model_line
+from tasks.registry.card import data_line, model_card, model_line
 from tasks.registry.fresh import FreshModel
+from tasks.registry.judging import Candidate
 from tasks.registry.package import Package
 from tasks.registry.packaging import Packaging
 from tasks.splitting.parts import split_into_parts
@@ -92,7 +94,24 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
 
     def floor_title(self, floor: Outcome) -> str:
         """As practitioners say it."""
-        return "the base rate"
+        return "the base rate" if floor.name == MAJORITY else floor.name
+
+    def classical(
+        self, reference: Outcome, compared: Compared[Start[LabelsCase], Rows]
+    ) -> Candidate | None:
+        """TF-IDF with logistic regression, the one reference that is a model of its own."""
+        if reference.name != TFIDF:
+            return None
+        config, spec = compared.start.config, compared.arms.specs[0]
+        sections = classical_card(reference, compared) | {"Labels": self._labels(compared)}
+        return Candidate(
+            outcome=reference,
+            key=classical_key(config, spec),
+            package=lambda: classical_package(reference, config, spec),
+            packaging=Packaging(file="packaged_classical.py", extra=("scikit-learn", "scipy")),
+            card=model_card(config, reference, compared.comparison, compared.run_id, sections),
+            classical=True,
+        )
 
     def classes(self, spec: ArmSpec) -> list[str]:
         """The labels."""
@@ -120,16 +139,22 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         """Labels, and whether probabilities are calibrated."""
         config, best, usable = compared.start.config, compared.arms.best, usable_of(compared.rows)
         spec = compared.arms.chosen[0]
-        rare = ", ".join(f"{label} ({count})" for label, count in usable.rare.items()) or "none"
         return {
             "Model": f"{model_line(config, best)} Texts longer than {spec.model.max_length} tokens "
             "are cut.",
-            "Labels": f"{', '.join(spec.labels)}. Left out because fewer than "
-            f"{config.data.min_label_count} rows carry them: {rare}.",
+            "Labels": self._labels(compared),
             "Data": data_line(config, spec, usable),
             "Limits": f"{_calibration(config, best)} The figures hold for texts like those of the "
             "data above; nothing was measured on others.",
         }
+
+    def _labels(self, compared: Compared[Start[LabelsCase], Rows]) -> str:
+        usable, names = usable_of(compared.rows), compared.arms.specs[0].labels
+        rare = ", ".join(f"{label} ({count})" for label, count in usable.rare.items()) or "none"
+        return (
+            f"{', '.join(names)}. Left out because fewer than "
+            f"{compared.start.config.data.min_label_count} rows carry them: {rare}."
+        )
 
     def package(self, best: Outcome, config: LabelsCase) -> Package:
         """A classifier."""

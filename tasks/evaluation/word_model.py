@@ -1,0 +1,70 @@
+"""TF-IDF with logistic regression as arrays: what it answers, and how it is kept without pickle.
+
+<folder>/words.json            the words and word pairs, in the order of the weights
+<folder>/words.safetensors     inverse document frequencies, weights, intercepts
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from scipy.special import expit, softmax
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from tasks.storage import write_text
+
+READING: dict[str, Any] = {"ngram_range": (1, 2), "sublinear_tf": True}
+"""What of a text the vectoriser reads: its words and pairs of words."""
+
+
+@dataclass(frozen=True)
+class WordModel:
+    """Fitted regressions over the words of a text.
+
+    Attributes:
+        words: that it knows; none where the training texts had none.
+        idf: (words,), at least one number.
+        weights: (outputs, words), at least one column.
+        intercepts: (outputs,).
+        columns: int (outputs,), the label that each output is about.
+        constants: (labels,), the answer about labels that no output is about.
+        exclusive: a row has exactly one of the labels.
+    """
+
+    words: tuple[str, ...]
+    idf: np.ndarray
+    weights: np.ndarray
+    intercepts: np.ndarray
+    columns: np.ndarray
+    constants: np.ndarray
+    exclusive: bool
+
+    def probabilities(self, texts: list[str]) -> np.ndarray:
+        """(texts, labels), float32."""
+        found = np.tile(self.constants, (len(texts), 1))
+        if texts and len(self.columns):
+            logits = np.tile(self.intercepts, (len(texts), 1))
+            if self.words:
+                vectoriser = TfidfVectorizer(**READING, vocabulary=self.words)
+                vectoriser.idf_ = self.idf
+                logits += vectoriser.transform(texts) @ self.weights.T
+            found[:, self.columns] = softmax(logits, axis=1) if self.exclusive else expit(logits)
+        return found.astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write the two files."""
+        names = ("idf", "weights", "intercepts", "columns", "constants")
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in names}
+        save_file(arrays, folder / "words.safetensors")
+        told = {"exclusive": self.exclusive, "words": self.words}
+        write_text(folder / "words.json", json.dumps(told, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        told = json.loads((folder / "words.json").read_text("utf-8"))
+        arrays = load_file(folder / "words.safetensors")
+        return cls(words=tuple(told["words"]), exclusive=told["exclusive"], **arrays)
