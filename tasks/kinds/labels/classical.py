@@ -42,7 +42,7 @@ def classical_package(reference: Outcome, config: LabelsCase, spec: ArmSpec) -> 
         name=reference.name,
         data=config.data.without_source(),
         arm_key=classical_key(config, spec),
-        task=config.task,  # type: ignore[arg-type]
+        task=config.task,
         labels=spec.labels,
         thresholds=reference.thresholds,
     )
