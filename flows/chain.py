@@ -292,7 +292,7 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
     return promotion
 
 
-def bar_of(kind: Kind[Any, Any], compared: Compared[Any, Any]) -> Bar:
+def bar_of(kind: Kind[Any, Any, Any], compared: Compared[Any, Any]) -> Bar:
     """What the chosen arm has to be better than to become champion (`registry.beats`).
 
     Where no reference has a figure on validation, it is the trivial answer.
