@@ -8,10 +8,13 @@ from tasks.answering.building import load_trained_answerer
 from tasks.answering.questions import Asked, read_questions
 from tasks.config import PicturesCase
 from tasks.errors import ThawError
+from tasks.evaluation.conclusion import told
+from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.picture_attention import look
 from tasks.evaluation.picture_page import choose_rows, picture_page
 from tasks.evaluation.scored import read_scored
+from tasks.evaluation.vqa import QUESTION_ONLY
 from tasks.ingestion.vqa.pictures import picture_to_ask
 
 LOOKS = 6
@@ -48,3 +51,23 @@ def _places(asked: Asked) -> dict[str, Path]:
     """Where the test part's pictures lie, by key."""
     of_test = np.unique(asked.parts["test"].pictures)
     return {asked.pictures[place]: asked.paths[place] for place in of_test}
+
+
+def told_of_looking(comparison: Comparison) -> Comparison:
+    """The comparison with a line on whether answers come from the pictures at all.
+
+    The best arm is held against itself without them, where that was trained.
+    """
+    if QUESTION_ONLY not in [entry.name for entry in comparison.baselines]:
+        return comparison
+    gap = comparison.difference(comparison.best, QUESTION_ONLY)
+    said = {
+        "better": "It uses the pictures: without them it answers worse",
+        "worse": "It does not use the pictures: the same arm trained without them answers better",
+        "even": "It is not shown to use the pictures: the same arm trained without them cannot be "
+        "told apart from it",
+    }
+    if gap.verdict not in said:
+        return comparison
+    line = f"{said[gap.verdict]} ({told(gap)})."
+    return comparison.model_copy(update={"conclusion": f"{comparison.conclusion}\n- {line}"})

@@ -10,7 +10,6 @@ from math import isnan
 from statistics import median
 
 from tasks.evaluation.findings import Comparison, Difference, Entry
-from tasks.evaluation.vqa import QUESTION_ONLY
 from tasks.evaluation.wording import (
     amount,
     figure,
@@ -36,7 +35,6 @@ def conclude(comparison: Comparison) -> str:
         *_equals(comparison),
         *_others(comparison),
         *_references(comparison),
-        *_looking(comparison),
         *_hosted(comparison),
         *_cautions(comparison),
     ]
@@ -164,7 +162,7 @@ def _equals(comparison: Comparison) -> list[str]:
     for entry in equals:
         gap = comparison.difference(entry.name, best.name)
         cost = f" at {_time(comparison, entry)}" if _times(entry, best) else ""
-        (close if _as_good(gap) else unclear).append(f"{entry.name} ({_gap(gap)}){cost}")
+        (close if _as_good(gap) else unclear).append(f"{entry.name} ({told(gap)}){cost}")
     sentences = []
     if close:
         sentences.append(f"As good as {best.name}: {_listed(close)}.")
@@ -180,11 +178,11 @@ def _others(comparison: Comparison) -> list[str]:
     worse = [_to_best(comparison, arm) for arm in _with_verdict(comparison, arms, "worse")]
     if worse:
         worse.sort(key=_gain, reverse=True)
-        named = [f"{gap.first} ({_gap(gap)})" for gap in worse]
+        named = [f"{gap.first} ({told(gap)})" for gap in worse]
         sentences.append(f"Worse: {_listed(named)}.")
     better = [_to_best(comparison, arm) for arm in _with_verdict(comparison, arms, "better")]
     if better:
-        named = [f"{gap.first} ({_gap(gap)})" for gap in better]
+        named = [f"{gap.first} ({told(gap)})" for gap in better]
         verb = "is" if len(better) == 1 else "are"
         sentences.append(
             f"On test {_listed(named)} {verb} better than {comparison.best}, although validation "
@@ -200,26 +198,12 @@ def _references(comparison: Comparison) -> list[str]:
         return []
     verbs = {"better": "beats", "worse": "loses to", "even": "cannot be told apart from"}
     gap = comparison.difference(comparison.best, reference.name)
-    sentences = [f"It {verbs[gap.verdict]} the strongest baseline, {reference.name} ({_gap(gap)})."]
+    sentences = [f"It {verbs[gap.verdict]} the strongest baseline, {reference.name} ({told(gap)})."]
     for entry in _with_verdict(comparison, comparison.baselines, "better"):
         if entry is not reference:
             gap = comparison.difference(comparison.best, entry.name)
-            sentences.append(f"It loses to the baseline {entry.name}, too ({_gap(gap)}).")
+            sentences.append(f"It loses to the baseline {entry.name}, too ({told(gap)}).")
     return sentences
-
-
-def _looking(comparison: Comparison) -> list[str]:
-    """Whether answers come from the pictures at all: the best arm against itself without them."""
-    if QUESTION_ONLY not in [entry.name for entry in comparison.baselines]:
-        return []
-    gap = comparison.difference(comparison.best, QUESTION_ONLY)
-    said = {
-        "better": "It uses the pictures: without them it answers worse",
-        "worse": "It does not use the pictures: the same arm trained without them answers better",
-        "even": "It is not shown to use the pictures: the same arm trained without them cannot be "
-        "told apart from it",
-    }
-    return [f"{said[gap.verdict]} ({_gap(gap)})."] if gap.verdict in said else []
 
 
 def _hosted(comparison: Comparison) -> list[str]:
@@ -235,7 +219,7 @@ def _hosted(comparison: Comparison) -> list[str]:
         cost = entry.costs.get("dollars")
         price = f" for about ${cost.value:,.2f}" if cost else ""
         sentences.append(
-            f"The hosted model {entry.name} {verdict}{price} ({_gap(gap)}); it lies at its server, "
+            f"The hosted model {entry.name} {verdict}{price} ({told(gap)}); it lies at its server, "
             "so it can be neither packaged nor champion."
         )
     return sentences
@@ -288,7 +272,8 @@ def _gain(gap: Difference) -> float:
     return -gap.difference if lower_is_better(gap.metric) else gap.difference
 
 
-def _gap(gap: Difference) -> str:
+def told(gap: Difference) -> str:
+    """A difference with its interval."""
     return f"difference {signed(gap.difference)}, interval {signed_span(gap.low, gap.high)}"
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 
-def page_template(name: str) -> Template:
-    """A template of this folder, with every text in it escaped."""
-    return _environment().get_template(name)
+def page_template(file: Path) -> Template:
+    """A template, with every text in it escaped; it may include those of this folder."""
+    return _environment(file.parent).get_template(file.name)
 
 
 def data_address(picture: bytes, form: str = "png") -> str:
@@ -18,9 +18,9 @@ def data_address(picture: bytes, form: str = "png") -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -68,7 +68,7 @@ def picture_page(
         for (kind, right), found in _grouped(chosen)
     ]
     score = frame[_ACCURACY].mean()
-    return page_template("pictures.html.j2").render(
+    return page_template(Path(__file__).with_name("pictures.html.j2")).render(
         title=title,
         about=f"{len(chosen):,} of {len(frame):,} test questions; VQA accuracy of all: "
         f"{figure(score)}",

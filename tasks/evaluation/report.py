@@ -96,7 +96,7 @@ def html(
     if comparison.best_seed is not None and len(comparison.entry(name).seeds) > 1:
         name = f"{name}, seed {comparison.best_seed}"
     others = [metric for metric in comparison.metrics if metric != comparison.primary]
-    return page_template("report.html.j2").render(
+    return page_template(Path(__file__).with_name("report.html.j2")).render(
         title=title,
         comparison=comparison,
         summary=_summary(comparison),

@@ -19,7 +19,7 @@ class WriterKind(TextKind[W, S], Generic[W, S]):
     """Texts in, texts out."""
 
     packaging = Packaging(
-        "packaged_writer.py",
+        "registry/packaged_writer.py",
         ("datasets", "peft", "pylatexenc", "rapidfuzz", "scipy"),
         {"rendered": False, "beams": 0},
     )

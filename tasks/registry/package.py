@@ -1,44 +1,17 @@
-"""A trained classifier in one folder: all that prediction needs, and nothing else.
-
-<folder>/config.json, classifier.safetensors, head.json   the model
-<folder>/tokenizer/                                       its tokenizer
-<folder>/package.json                                     labels, thresholds, template
-"""
+"""A trained classifier in one folder, with its labels, thresholds and template."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
-from transformers import AutoTokenizer
-from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from tasks.config import DataConfig
-from tasks.ingestion.prepare import clean, parse_template, render
-from tasks.models.classifier import TextClassifier, to_probabilities
-from tasks.storage import write_text
+from tasks.models.classifier import to_probabilities
+from tasks.registry.model_folder import FolderInfo, ModelFolder, render_bare
 from tasks.training.batching import PaddingCollator, token_ids
 from tasks.training.predicting import device_of
 
 BATCH = 32
-
-
-class FolderInfo(BaseModel):
-    """What a package knows about itself besides weights and tokenizer.
-
-    `data` is the case's data configuration without its source: with it a bare text is cleaned
-    and put into the template exactly as it was for training.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    case: str
-    max_length: int
-    data: DataConfig
-    arm_key: str
-    strategy: str
 
 
 class PackageInfo(FolderInfo):
@@ -49,15 +22,6 @@ class PackageInfo(FolderInfo):
     thresholds: tuple[float, ...]
     temperature: float = 1.0
     prompt_end: str = ""
-
-
-Info = TypeVar("Info", bound=FolderInfo)
-
-
-def render_bare(text: str, data: DataConfig) -> str:
-    """A bare text as the model saw texts in training: cleaned, in the template's line for it."""
-    cleaned = clean(text, data)
-    return render(parse_template(data), {data.text_role: cleaned}) or cleaned
 
 
 def answers(
@@ -79,40 +43,6 @@ def answers(
             }
         )
     return found
-
-
-class ModelFolder(Generic[Info]):
-    """A loaded package, on the CPU: a model on a base model, with its tokenizer."""
-
-    info_type: type[Info]
-
-    def __init__(
-        self, info: Info, model: TextClassifier, tokenizer: PreTrainedTokenizerBase
-    ) -> None:
-        self.info = info
-        self.model = model.eval()
-        self.tokenizer = tokenizer
-
-    def save(self, folder: Path) -> Path:
-        """Write the package; returns `folder`."""
-        self.model.save(folder)
-        self.tokenizer.save_pretrained(folder / "tokenizer")
-        write_text(folder / "package.json", self.info.model_dump_json(indent=2))
-        return folder
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote."""
-        folder = Path(folder)
-        info = cls.info_type.model_validate_json((folder / "package.json").read_text("utf-8"))
-        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-        return cls(info, TextClassifier.load(folder), tokenizer)
-
-    @property
-    def text_length(self) -> int:
-        """Tokens of a text: a soft prompt may leave fewer than `max_length`."""
-        longest = self.model.longest_text
-        return self.info.max_length if longest is None else min(self.info.max_length, longest)
 
 
 class Package(ModelFolder[PackageInfo]):

@@ -44,13 +44,13 @@ class Packaging:
     """How models of one kind are packaged.
 
     Attributes:
-        file: beside this one; MLflow runs it to load the model.
+        file: below `tasks/`; MLflow runs it to load the model.
         extra: libraries that it needs besides those of every package.
         params: of its `predict`, with their defaults.
         examples: rows of the test part as `predict` takes them, by which a package is checked.
     """
 
-    file: str = "packaged.py"
+    file: str
     extra: tuple[str, ...] = ()
     params: dict[str, Any] = field(default_factory=lambda: {"rendered": False})
     examples: Callable[[TableRef], list[Any]] = text_examples

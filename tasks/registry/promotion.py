@@ -183,12 +183,13 @@ def log_model(
     tracker: Tracker, best: Outcome, package: Path, examples: list[Any], way: Packaging
 ) -> tuple[str, str]:
     """Log the package as a pyfunc under the arm's run; returns its URI and logged-model id."""
+    code = Path(str(tasks.__file__)).parent
     return tracker.log_pyfunc(
         best.run_id,
         name="model",
-        python_model=str(Path(__file__).with_name(way.file)),
+        python_model=str(code / way.file),
         artifacts={"package": str(package)},
-        code_paths=[str(Path(str(tasks.__file__)).parent)],
+        code_paths=[str(code)],
         pip_requirements=way.requirements,
         # With it MLflow infers the signature from the type hints of the packaged file; the values
         # given here become the parameters' defaults.

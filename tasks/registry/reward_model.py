@@ -14,7 +14,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError
 from tasks.ingestion.prepare import clean
 from tasks.models.classifier import TextClassifier
-from tasks.registry.package import FolderInfo, ModelFolder, render_bare
+from tasks.registry.model_folder import FolderInfo, ModelFolder, render_bare
 from tasks.rl.classifier_reward import ClassifierReward
 
 REWARD = "reward"

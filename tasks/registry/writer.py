@@ -31,7 +31,7 @@ from tasks.language.writing import write
 from tasks.models.anatomy import context_length
 from tasks.models.classifier import loading_options
 from tasks.models.one_at_a_time import one_at_a_time
-from tasks.registry.package import render_bare
+from tasks.registry.model_folder import render_bare
 from tasks.storage import write_text
 
 UNLIMITED = 1_000_000  # tokens, for a model whose configuration sets no limit

@@ -42,11 +42,10 @@ def saved(package: Any, task: Task, folder: Path) -> Path:
 
     import tasks
     from tasks.kinds.kind import kind_of
-    from tasks.registry import promotion
 
     mlflow.pyfunc.save_model(
         folder / "model",
-        python_model=str(Path(promotion.__file__).with_name(kind_of(task).packaging.file)),
+        python_model=str(Path(str(tasks.__file__)).parent / kind_of(task).packaging.file),
         artifacts={"package": str(package.save(folder / "package"))},
         code_paths=[str(Path(str(tasks.__file__)).parent)],
         pip_requirements=[],

@@ -13,7 +13,8 @@ from tasks.config import DataConfig
 from tasks.config.loading import load_case
 from tasks.models.base_models import load_backbone, load_tokenizer, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
-from tasks.registry.package import Package, PackageInfo, render_bare
+from tasks.registry.model_folder import render_bare
+from tasks.registry.package import Package, PackageInfo
 
 MakePackage = Callable[..., Package]
 TEXTS = [row["synopsis"] for row in sample_records()[:40]]

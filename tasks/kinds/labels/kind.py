@@ -41,7 +41,7 @@ from tasks.training.reading import Reading, reading_of
 class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     """What both have in common."""
 
-    packaging = Packaging()
+    packaging = Packaging("registry/packaged.py")
 
     def check(self, config: LabelsCase) -> LabelsCase:
         """Metrics, and what a hosted arm needs."""
@@ -108,7 +108,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
             outcome=reference,
             key=classical_key(config, spec),
             package=lambda: classical_package(reference, config, spec),
-            packaging=Packaging(file="packaged_classical.py", extra=("scikit-learn", "scipy")),
+            packaging=Packaging("registry/packaged_classical.py", extra=("scikit-learn", "scipy")),
             card=model_card(config, reference, compared.comparison, compared.run_id, sections),
             classical=True,
         )

@@ -17,9 +17,10 @@ from tasks.answering.baselines import (
 )
 from tasks.answering.building import load_trained_answerer, parts_digest, vqa_of
 from tasks.answering.checking import check_decoder, check_pictures
-from tasks.answering.report import pictures_of
+from tasks.answering.report import pictures_of, told_of_looking
 from tasks.answering.training import AnswerLearner
 from tasks.config import PicturesCase
+from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.pooling import pool_folds
 from tasks.evaluation.scored import METRICS, table_metrics
@@ -64,7 +65,9 @@ def picture_examples(test: TableRef) -> list[Any]:
 
 
 class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
-    packaging = Packaging("packaged_pictures.py", ("pillow",), {"beams": 0}, picture_examples)
+    packaging = Packaging(
+        "registry/packaged_pictures.py", ("pillow",), {"beams": 0}, picture_examples
+    )
     beams = True
 
     def check(self, config: PicturesCase) -> PicturesCase:
@@ -147,6 +150,12 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
     def floor(self, outcomes: Sequence[Outcome], start: Start[PicturesCase]) -> Outcome:
         """The most frequent answer of each question type."""
         return next(outcome for outcome in outcomes if outcome.name == MOST_FREQUENT)
+
+    def told(
+        self, comparison: Comparison, outcomes: Sequence[Outcome], best: Outcome
+    ) -> Comparison:
+        """Whether answers come from the pictures."""
+        return told_of_looking(comparison)
 
     def extras(self, compared: Compared[Start[PicturesCase], PictureRows]) -> Extras:
         """A page of test questions with their pictures."""

@@ -51,7 +51,10 @@ def reward_examples(test: TableRef) -> list[Any]:
 
 class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
     packaging = Packaging(
-        "packaged_reward.py", ("datasets",), {"rendered": False, "question": ""}, reward_examples
+        "registry/packaged_reward.py",
+        ("datasets",),
+        {"rendered": False, "question": ""},
+        reward_examples,
     )
 
     def check(self, config: RankingCase) -> RankingCase:
