@@ -6,8 +6,10 @@ not by a coin, for all seeds together, and the metric of both is taken anew; p i
 swaps, the measured pairing among them, that put the two at least as far apart as they are (Fisher
 1935, "The Design of Experiments"; Phipson and Smyth 2010, "Permutation p-values should never be
 zero"). For shares of rows that are right or wrong this is McNemar's exact test, and its p is then
-taken from the binomial distribution. Of rankings, and of how varied answers are, what each row
-bears of the figure is swapped (`Curve.contributions`).
+taken from the binomial distribution. Of rankings the ranks are swapped, since two models' scores
+may have different scales (`Crossed`). Where a ranking rests on very many rows, and of how varied
+answers are, what each row bears of the figure is swapped (`Curve.contributions`): that is quick,
+but with few rows of a class too ready with verdicts.
 
 p is corrected for all pairs of entries on the same metric by Holm's method (Holm 1979, "A simple
 sequentially rejective multiple test procedure"): the chance that a table of equal arms names any
@@ -27,10 +29,12 @@ from scipy.stats import binomtest
 
 from tasks.evaluation.aligned import Aligned, partners
 from tasks.evaluation.weighted_part import Linear
+from tasks.evaluation.weighted_rankings import Crossed, Ranked
 
 _FIRST = 200  # swaps after which a pair that is far from any difference is left alone
 _ENOUGH = 20  # swaps as far apart as measured that settle it: p is then about 0.1 or more
 _CELLS = 4_000_000  # numbers that the sums of an entry under one block of coins may hold
+_MANY = 1_000  # rows of the rarer class from which on what each row bears is as good as its rank
 _TIE = 1e-12  # equal figures, computed in another order
 
 ByRow = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -45,12 +49,14 @@ class _Swapped:
         parts: the metrics, by the names that a part gives.
         sums: of each part: (sums, units).
         by_row: see `Figures.by_row`.
+        ranked: its rankings, where ranks are swapped.
     """
 
     seed: int | None
     parts: dict[frozenset[str], Linear]
     sums: dict[frozenset[str], np.ndarray]
     by_row: ByRow
+    ranked: list[Ranked]
 
     @cached_property
     def totals(self) -> dict[frozenset[str], np.ndarray]:
@@ -67,6 +73,7 @@ class _Pair:
     """Two entries under test: who is compared, how far apart they are, and what swaps have said."""
 
     seeds: list[tuple[_Swapped, _Swapped]]
+    crossed: list[list[Crossed]]
     measured: np.ndarray
     p: np.ndarray
     further: np.ndarray
@@ -106,6 +113,7 @@ def swap_tests(
     while done < swaps and not all(test.settled for test in tests):
         size = min(step, (_FIRST if done < _FIRST else swaps) - done)
         coins = generator.integers(0, 2, (aligned.units, size)).astype(np.float64)
+        kept = aligned.of_units(coins)
         waiting = [test for test in tests if not test.settled]
         sums = {
             id(each): each.under(coins)
@@ -114,7 +122,7 @@ def swap_tests(
             }.values()
         }
         for test in waiting:
-            apart = np.abs(_apart(test.seeds, sums, metrics))
+            apart = np.abs(_apart(test.seeds, test.crossed, sums, kept, metrics))
             test.further += (apart >= test.measured[:, None] - _TIE).sum(1)
             test.swaps += size
         done += size
@@ -130,7 +138,8 @@ def _swapped(aligned: Aligned, name: str) -> list[_Swapped]:
         figures = aligned.figures(tested)
         parts = {frozenset(part.of(part.sums[:, :1])): part for part in figures.linear()}
         sums = {names: aligned.by_unit(part.sums) for names, part in parts.items()}
-        found.append(_Swapped(tested.seed, parts, sums, figures.by_row()))
+        ranked = [each for each in figures.ranked() if each.bears < _MANY]
+        found.append(_Swapped(tested.seed, parts, sums, figures.by_row(), ranked))
     return found
 
 
@@ -140,9 +149,14 @@ def _opened(
     exact = _exact(aligned, seeds)
     one = np.ones((aligned.units, 1))
     sums = {id(each): each.under(one) for both in seeds for each in both}
+    crossed = [
+        [Crossed(*both) for both in zip(one.ranked, two.ranked, strict=True)] for one, two in seeds
+    ]
+    kept = np.ones((aligned.rows, 1))
     return _Pair(
         seeds=seeds,
-        measured=np.abs(_apart(seeds, sums, metrics)[:, 0]),
+        crossed=crossed,
+        measured=np.abs(_apart(seeds, crossed, sums, kept, metrics)[:, 0]),
         p=np.array([exact.get(metric, np.nan) for metric in metrics]),
         further=np.zeros(len(metrics)),
     )
@@ -150,24 +164,30 @@ def _opened(
 
 def _apart(
     seeds: Sequence[tuple[_Swapped, _Swapped]],
+    crossed: Sequence[Sequence[Crossed]],
     sums: Mapping[int, dict[frozenset[str], np.ndarray]],
+    kept: np.ndarray,
     metrics: Sequence[str],
 ) -> np.ndarray:
     """How far two entries lie apart under each swap, averaged over seeds: (metrics, swaps).
 
     Args:
         seeds: the outcomes that are compared.
+        crossed: of each two, their rankings.
         sums: of each outcome (by `id`), over the units that are not swapped.
+        kept: (rows, swaps) of 1 for rows that are not swapped.
         metrics: names.
     """
     gaps = []
-    for first, second in seeds:
+    for (first, second), rankings in zip(seeds, crossed, strict=True):
         figures: dict[str, np.ndarray] = {}
         for names in first.parts.keys() & second.parts.keys():
             moved = sums[id(first)][names] - sums[id(second)][names]
             here = first.parts[names].of(second.totals[names] + moved)
             there = second.parts[names].of(first.totals[names] - moved)
             figures |= {name: here[name] - there[name] for name in here}
+        for ranking in rankings:
+            figures |= ranking.at(kept)
         swaps = next(iter(sums[id(first)].values())).shape[1]
         missing = np.full(swaps, np.nan)
         gaps.append([figures.get(metric, missing) for metric in metrics])

@@ -30,7 +30,7 @@ from tasks.evaluation.scored import Scored, scored_parts
 from tasks.evaluation.single_label import cross_entropy
 from tasks.evaluation.weighted_decisions import ClassDecisions, LabelDecisions
 from tasks.evaluation.weighted_part import Linear, Part, RowMeans, Support
-from tasks.evaluation.weighted_rankings import LabelRankings, PositiveRanking
+from tasks.evaluation.weighted_rankings import LabelRankings, PositiveRanking, Ranked
 
 DECISIONS = (
     "f1_micro",
@@ -117,6 +117,11 @@ class Figures:
     def linear(self) -> list[Linear]:
         """The parts as functions of sums over rows."""
         return [part.linear() for part in self._parts]
+
+    def ranked(self) -> list[Ranked]:
+        """The rankings among what is measured."""
+        kinds = (LabelRankings, PositiveRanking)
+        return [part.ranked() for part in self._parts if isinstance(part, kinds)]
 
     def by_row(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Of the metrics that are means over rows: each row's figure (n,), and which have one."""

@@ -1,7 +1,11 @@
 """The areas under rankings (ROC-AUC, average precision) under many row weightings at once."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.stats import rankdata
 
 from tasks.evaluation.weighted_part import (
     Linear,
@@ -13,6 +17,75 @@ from tasks.evaluation.weighted_part import (
 )
 
 AREAS = ("roc_auc", "average_precision")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Pairs of a row and a label in the order of their scores.
+
+    Attributes:
+        rows: int (pairs,), the row of each.
+        positive: bool (pairs,).
+        scores: (pairs,).
+        size: how many rows there are.
+    """
+
+    rows: np.ndarray
+    positive: np.ndarray
+    scores: np.ndarray
+    size: int
+
+    @property
+    def curve(self) -> "Curve":
+        """The two areas under it."""
+        return Curve(self.rows, self.positive, self.scores, self.size)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Rankings of one table whose mean areas are metrics.
+
+    Attributes:
+        names: of the two areas, as in `AREAS`.
+        rankings: one, or one a label.
+        bears: how many rows of the rarer class they rest on.
+    """
+
+    names: tuple[str, ...]
+    rankings: Sequence[Ranking]
+    bears: float
+
+
+class Crossed:
+    """The two areas of two tables that have exchanged their ranks in some of their rows.
+
+    Scores of two models have different scales, so ranks are exchanged (Venkatraman and Begg 1996,
+    "A distribution-free procedure for comparing receiver operating characteristic curves from a
+    paired experiment"). Both tables' pairs stand in one curve, and those that a table does not
+    have at the moment weigh nothing.
+    """
+
+    def __init__(self, first: Ranked, second: Ranked) -> None:
+        self.names = first.names
+        self._curves = [
+            Curve(
+                np.append(one.rows, two.rows + one.size),
+                np.append(one.positive, two.positive),
+                np.append(rankdata(one.scores), rankdata(two.scores)),
+                2 * one.size,
+            )
+            for one, two in zip(first.rankings, second.rankings, strict=True)
+        ]
+
+    def at(self, kept: np.ndarray) -> dict[str, np.ndarray]:
+        """By how much the first one's areas exceed the second's: metric -> (draws,).
+
+        Args:
+            kept: (rows, draws) of 1 where both keep their own ranks, of 0 where they exchange them.
+        """
+        here, there = np.vstack([kept, 1 - kept]), np.vstack([1 - kept, kept])
+        gaps = [np.subtract(curve.at(here), curve.at(there)) for curve in self._curves]
+        return dict(zip(self.names, np.mean(gaps, axis=0), strict=True))
 
 
 class LabelRankings(Part):
@@ -33,14 +106,15 @@ class LabelRankings(Part):
         positive = truth == 1
         if average == "micro":
             owner = np.repeat(np.arange(rows), labels)
-            self.curves = [Curve(owner, positive.ravel(), probabilities.ravel(), rows)]
+            self.rankings = [Ranking(owner, positive.ravel(), probabilities.ravel(), rows)]
         else:
             owner = np.arange(rows)
-            self.curves = [
-                Curve(owner, positive[:, label], probabilities[:, label], rows)
+            self.rankings = [
+                Ranking(owner, positive[:, label], probabilities[:, label], rows)
                 for label in range(labels)
                 if 0 < positive[:, label].sum() < rows
             ]
+        self.curves = [ranking.curve for ranking in self.rankings]
 
     def at(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Metric -> (draws,)."""
@@ -62,6 +136,11 @@ class LabelRankings(Part):
         names = [f"{area}_{self.average}" for area in AREAS]
         return RowMeans(dict(zip(names, areas, strict=True)))
 
+    def ranked(self) -> Ranked:
+        """Its rankings."""
+        names = tuple(f"{area}_{self.average}" for area in AREAS)
+        return Ranked(names, self.rankings, self.support.rows)
+
     def rests(self) -> dict[str, Support]:
         """What the two areas rest on."""
         return {f"{area}_{self.average}": self.support for area in AREAS}
@@ -73,7 +152,8 @@ class PositiveRanking(Part):
     def __init__(self, truth: np.ndarray, probabilities: np.ndarray, positive: int) -> None:
         rows = len(truth)
         scores = probabilities[:, positive]
-        self.curve = Curve(np.arange(rows), truth[:, positive] == 1, scores, rows)
+        self.ranking = Ranking(np.arange(rows), truth[:, positive] == 1, scores, rows)
+        self.curve = self.ranking.curve
         own = int(truth[:, positive].sum())
         rarer = min(own, rows - own)
         # An area under the ROC curve is the same for both classes, and so about both.
@@ -87,6 +167,10 @@ class PositiveRanking(Part):
     def linear(self) -> Linear:
         """What each row bears of the two areas, see `Curve.contributions`."""
         return RowMeans(dict(zip(AREAS, self.curve.contributions(), strict=True)))
+
+    def ranked(self) -> Ranked:
+        """Its ranking."""
+        return Ranked(AREAS, [self.ranking], self.support["roc_auc"].rows)
 
     def rests(self) -> dict[str, Support]:
         """What the two areas rest on."""

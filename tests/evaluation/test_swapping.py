@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import binom, permutation_test
+from scipy.stats import binom, permutation_test, rankdata
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from tasks.config import EvaluationConfig
@@ -69,15 +69,36 @@ def test_other_metrics_agree_with_scipys_permutation_test() -> None:
                          (2, lambda own: roc_auc_score(truth, own)),
                          (3, lambda own: average_precision_score(truth, own))):  # fmt: skip
         expected = permutation_test(
-            (one, two),
+            (one, two) if place == 1 else (rankdata(one), rankdata(two)),
             lambda a, b, score=score: score(a) - score(b),
             permutation_type="samples",
             n_resamples=500,
             vectorized=False,
             rng=np.random.default_rng(1),
         ).pvalue
-        # F1 swaps counts as scipy does; rankings swap what each row bears of them
-        assert p[place] == pytest.approx(expected, abs=0.06 if place == 1 else 0.09)
+        assert p[place] == pytest.approx(expected, abs=0.06)
+
+
+def test_ranks_are_swapped_so_that_the_scale_of_scores_says_nothing() -> None:
+    truth, one, two = world(3, 120)
+    p = [
+        swap_tests(aligned(truth, {"a": [one], "b": [other]}), [("a", "b")], 500, 0.05, 0)[0, 2:]
+        for other in (two, two**9 / 1000)
+    ]
+    assert p[0].tolist() == p[1].tolist()
+
+
+def test_rankings_of_few_positives_are_no_more_often_called_real() -> None:
+    """15 of 300: what each row bears of the area was called real in one of ten such worlds."""
+    generator, called = np.random.default_rng(0), []
+    ranked = Measures(("roc_auc", "average_precision"), "single_label", 1)
+    while len(called) < 200:
+        truth = (generator.random(300) < 0.05).astype(np.int8)
+        if truth.sum() >= 10:
+            one, two = 1 / (1 + np.exp(-(truth + generator.normal(size=(2, 300)))))
+            both = aligned(truth, {"a": [one], "b": [two]}, measures=ranked)
+            called.append(swap_tests(both, [("a", "b")], 200, 0.05, len(called))[0] <= 0.05)
+    assert (np.mean(called, axis=0) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(called))).all()
 
 
 def test_what_rows_bear_of_a_ranking_is_its_derivative() -> None:
