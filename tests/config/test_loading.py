@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.config import DataConfig
@@ -239,6 +239,7 @@ SAFE_VALUES: dict[str, Any] = {
 }
 
 
+@settings(max_examples=40)  # each reads a case's file twice
 @given(
     names=st.sets(st.sampled_from(sorted(SAFE_VALUES))),
     case_and_profile=st.sampled_from(CASES),

@@ -125,37 +125,36 @@ def test_an_arm_whose_folder_is_gone_is_a_sentence(tmp_path: Path) -> None:
 FRESH = """
 import json, sys
 from tasks.registry.package import Package
-folder, texts, answers = sys.argv[1:]
-answered = Package.load(folder).predict(json.loads(open(texts).read()))
+texts, answers, *folders = sys.argv[1:]
+asked = json.loads(open(texts).read())
+answered = [Package.load(folder).predict(asked) for folder in folders]
 open(answers, "w").write(json.dumps({"answers": answered, "peft": "peft" in sys.modules}))
 """
+ADAPTED = [("prompt_4", "bert"), ("lora_2", "llama"), ("dora_2", "bert"), ("bitfit", "gpt2")]
 
 
-@pytest.mark.parametrize(
-    ("strategy", "family"),
-    [("prompt_4", "bert"), ("lora_2", "llama"), ("dora_2", "bert"), ("bitfit", "gpt2")],
-)
-def test_a_package_answers_the_same_in_a_new_process_without_hub_or_peft(
-    strategy: str,
-    family: str,
+def test_packages_of_adapters_answer_the_same_in_a_new_process_without_hub_or_peft(
     train_one: TrainArm,
     config: CaseConfig,
     tiny: Callable[[str], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    package = build_package(train_one(strategy, model={"base": str(tiny(family))}), config)
-    wanted = package.predict(TEXTS)
-    folder = package.save(tmp_path / "package")
-    assert not list(folder.rglob("*adapter*"))
+    wanted, folders = [], []
+    for strategy, family in ADAPTED:
+        package = build_package(train_one(strategy, model={"base": str(tiny(family))}), config)
+        wanted.append(package.predict(TEXTS))
+        folders.append(package.save(tmp_path / strategy))
+        assert not list(folders[-1].rglob("*adapter*"))
     texts, answers = tmp_path / "texts.json", tmp_path / "answers.json"
     texts.write_text(json.dumps(TEXTS), encoding="utf-8")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("THAW_CONF", str(tmp_path / "no configuration"))
-    command = [sys.executable, "-c", FRESH, str(folder), str(texts), str(answers)]
+    command = [sys.executable, "-c", FRESH, str(texts), str(answers), *map(str, folders)]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[2], capture_output=True)
     found = json.loads(answers.read_text())
-    assert largest_difference(found["answers"], wanted) <= TOLERANCE
+    for given, own in zip(found["answers"], wanted, strict=True):
+        assert largest_difference(given, own) <= TOLERANCE
     assert found["peft"] is False
 
 
