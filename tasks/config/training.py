@@ -77,6 +77,9 @@ class TrainingConfig(Frozen):
     """`dynamic` pads to the longest text of a batch, `max` to `model.max_length`."""
     packing: bool = False
     """Put several examples into one row, none of which sees another (`language.trainer=trl`)."""
+    solve_head: bool = False
+    """Where nothing but a linear head trains, go on from what its epochs came to straight to the
+    optimum, with a regularisation that validation chooses (cases of labels)."""
     shuffle: bool = True
     """Train on the rows in a new random order in each epoch (false: in their stored order)."""
     trunk: Literal["auto", "on", "off"] = "auto"

@@ -1,24 +1,32 @@
 """How labels are learned: any number a row, or exactly one, by a head on a base model."""
 
 import math
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 from transformers import TrainingArguments
 
 from tasks.evaluation.calibration import calibration_error, fit_temperature
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
+from tasks.evaluation.wording import lower_is_better
+from tasks.models.anatomy import count_blocks
 from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.training.arms import ArmSpec
 from tasks.training.building import build_model, encode_part, positive_weights
+from tasks.training.callbacks import LastStep, LogMetrics
 from tasks.training.encoding import EncodedPart
 from tasks.training.on_trainer import ClassifierLearner, Trainee, untouched
-from tasks.training.run import JUDGED, Evaluation
+from tasks.training.predicting import device_of
+from tasks.training.run import JUDGED, Course, Evaluation
+from tasks.training.solving import solve, vectors_of
 from tasks.training.trainer import ArmTrainer, build_trainer
-from tasks.training.trunk import PARTS
+from tasks.training.trunk import PARTS, depth_of
 from tasks.training.trunk_pass import Depth
 
 
@@ -57,6 +65,45 @@ class LabelLearner(ClassifierLearner):
             eval_dataset=self.trainee.parts["validation"].rows,
             data_collator=self.trainee.collate,
             compute_metrics=self._measure,
+        )
+
+    def learn(
+        self,
+        model: TextClassifier,
+        log: LogMetrics,
+        logged_until: LastStep,
+        depths: Iterable[Depth],
+    ) -> Course:
+        """See `Learner`; a head alone is solved in the end (`training.solve_head`)."""
+        course = super().learn(model, log, logged_until, depths)
+        alone = depth_of(self.spec.strategy, count_blocks(model.backbone)) == "pooled"
+        if not (self.spec.training.solve_head and alone and model.head_config.kind != "dense"):
+            return course
+        started = time.perf_counter()
+        train, validation = (self._vectors(name) for name in ("train", "validation"))
+        truth, metric = self.trainee.parts["validation"].truth, self.spec.training.select_by
+        labels = torch.tensor(np.asarray(self.trainee.parts["train"].rows["labels"]))
+
+        def score() -> float:
+            with torch.inference_mode():
+                logits = model.head.classify(validation)["logits"].cpu().numpy()
+            figures = self._figures(truth, to_probabilities(logits, self.spec.task))
+            value = figures[metric.removeprefix("val/")]
+            return -value if lower_is_better(metric) else value
+
+        solved = solve(model.head, train, labels, score)
+        seconds = time.perf_counter() - started
+        return replace(
+            course,
+            seconds=course.seconds + seconds,
+            costs={**course.costs, "cost/solving_seconds": seconds},
+            note=f"The head was solved to its optimum, with C={solved.strength:g} by {metric}.",
+        )
+
+    def _vectors(self, name: str) -> Tensor:
+        trainee, size = self.trainee, self.spec.training.eval_batch_size
+        return vectors_of(trainee.module, trainee.parts[name], trainee.collate, size).to(
+            device_of(trainee.module)
         )
 
     def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:

@@ -1,0 +1,87 @@
+"""The solved head against scikit-learn, on the same vectors."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from tiny import MakeSpec
+
+from tasks.config.base import Task
+from tasks.evaluation.metrics import compute, tune_thresholds
+from tasks.evaluation.outcomes import read_predictions
+from tasks.models.classifier import Head, HeadConfig
+from tasks.training import solving
+from tasks.training.labels import LabelLearner
+from tasks.training.run import ArmRun
+from tasks.training.solving import solve
+
+
+def theirs(vectors: np.ndarray, truth: np.ndarray, task: Task, strength: float) -> list:
+    """scikit-learn's regressions: one a label, or one over the classes."""
+    model = LogisticRegression(C=strength, max_iter=2000, tol=1e-6)
+    if task == "single_label":
+        return [model.fit(vectors, truth.argmax(1))]
+    return [
+        LogisticRegression(C=strength, max_iter=2000, tol=1e-6).fit(vectors, column)
+        for column in truth.T
+    ]
+
+
+@pytest.mark.parametrize("task", ["multi_label", "single_label"])
+@pytest.mark.parametrize("strength", [0.1, 10.0])
+def test_it_comes_to_scikit_learns_weights(
+    task: Task, strength: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(200, 12)).astype(np.float32)
+    scores = vectors @ generator.normal(size=(12, 3)) + generator.normal(size=(200, 3))
+    truth = (scores > 0).astype(np.int8)
+    labels = torch.tensor(truth, dtype=torch.float32)
+    if task == "single_label":
+        truth = np.eye(3, dtype=np.int8)[scores.argmax(1)]
+        labels = torch.tensor(truth.argmax(1))
+    monkeypatch.setattr(solving, "STRENGTHS", (strength,))
+    head = Head(12, HeadConfig(task=task, labels=3, pooling="mean"))
+    head[-1].weight.data += 5.0  # what it was before says nothing
+    assert solve(head, torch.tensor(vectors), labels, lambda: 0.0).strength == strength
+    expected = np.concatenate([each.coef_ for each in theirs(vectors, truth, task, strength)])
+    if task == "single_label":  # only differences between classes are determined
+        found = head[-1].weight.detach().numpy()
+        np.testing.assert_allclose(found - found.mean(0), expected - expected.mean(0), atol=2e-3)
+    else:
+        np.testing.assert_allclose(head[-1].weight.detach().numpy(), expected, atol=2e-3)
+
+
+def test_validation_chooses_the_strength() -> None:
+    head = Head(4, HeadConfig(task="single_label", labels=2, pooling="mean"))
+    vectors, labels = torch.randn(40, 4), torch.arange(40) % 2
+    scores = iter([0.1, float("nan"), 0.7, 0.7, 0.2])
+    assert solve(head, vectors, labels, lambda: next(scores)).strength == solving.STRENGTHS[2]
+
+
+@pytest.mark.parametrize("trunk", ["on", "off"])
+def test_the_head_arm_is_no_worse_than_scikit_learn_on_its_vectors(
+    trunk: str, make_spec: MakeSpec
+) -> None:
+    spec = make_spec(
+        strategy="head",
+        training={"solve_head": True, "epochs": 1, "trunk": trunk, "select_by": "val/f1_macro"},
+    )
+    arm = ArmRun(spec, LabelLearner)
+    arm.train(lambda metrics, step: None)
+    learner = arm.learner
+    assert isinstance(learner, LabelLearner)
+    vectors = {name: learner._vectors(name).numpy() for name in ("train", "validation", "test")}
+    outcome = arm.evaluate("run")
+    assert "solved to its optimum" in outcome.note
+    truth = {name: learner.encoded[name].truth for name in vectors}
+
+    def figure(strength: float, part: str) -> float:
+        models = theirs(vectors["train"], truth["train"], "multi_label", strength)
+        found = np.stack([each.predict_proba(vectors[part])[:, 1] for each in models], 1)
+        return float(compute("multi_label", truth[part], found)["f1_macro"])
+
+    best = max(solving.STRENGTHS, key=lambda strength: figure(strength, "validation"))
+    assert outcome.metrics["test/f1_macro"] >= figure(best, "test") - 0.002
+    table = read_predictions(outcome.validation)
+    assert outcome.thresholds == tune_thresholds(table.truth, table.probabilities)
