@@ -37,8 +37,8 @@ from tasks.answering.questions import Asked, encode_texts, read_questions, train
 from tasks.config import PicturesCase
 from tasks.config.loading import load_case
 from tasks.ingestion.vqa.ingest import ingest_pictures
-from tasks.ingestion.vqa.parts import split_questions
 from tasks.ingestion.vqa.pictures import picture_to_ask
+from tasks.kinds.pictures.splitting import split_questions
 from tasks.models.multimodal.freezing import freeze_parts
 from tasks.models.multimodal.model import IGNORED, MultimodalModel
 from tasks.models.multimodal.processing import MultimodalProcessor

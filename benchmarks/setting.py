@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare as prepare_texts
 from tasks.ingestion.usable import usable_examples
 from tasks.models.base_models import LocatedModel, locate
-from tasks.splitting.parts import split_into_parts
+from tasks.splitting.parts import split_texts
+from tasks.splitting.units import text_units
 from tasks.training.arms import ArmSpec, plan_arms
 from tasks.training.building import encode_part
 from tasks.training.encoding import EncodedPart
@@ -56,7 +58,9 @@ def prepare(data: Path | None, model: str, strategy: str, epochs: int, scratch: 
     config = load_case("spam", "sample", overrides(data, model, strategy, epochs))
     raw = ingest(config.data)
     examples, usable = usable_examples(prepare_texts(raw, config.data), config.data)
-    parts, _ = split_into_parts(examples, config.split)
+    (parts,), _ = split_texts(
+        examples, partial(text_units, config=config.split, labelled=True), config.split
+    )
     located = locate(config.model.base)
     spec = plan_arms(config, located.digest, list(usable.labels), parts)[0]
     encoded = {name: encode_part(spec, name, located) for name in ("train", "validation", "test")}

@@ -15,8 +15,9 @@ from torch import Tensor
 from tasks.answering.building import vqa_of
 from tasks.answering.features import kept_images, kept_texts
 from tasks.answering.pixels import Read, from_files, from_shelf, kept_pixels
-from tasks.answering.questions import PARTS, Asked, AskedPart, EncodedTexts, encode_texts
+from tasks.answering.questions import Asked, AskedPart, EncodedTexts, encode_texts
 from tasks.answering.shelf import Shelf
+from tasks.config import PARTS
 from tasks.errors import RequestError, ThawError
 from tasks.models.multimodal.model import MultimodalModel
 from tasks.models.multimodal.processing import MultimodalProcessor

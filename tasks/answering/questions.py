@@ -16,13 +16,13 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
+from tasks.config import PARTS
 from tasks.models.multimodal.model import IGNORED
 from tasks.models.multimodal.processing import MultimodalProcessor
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
 from tasks.training.batching import token_ids
 
-PARTS = ("train", "validation", "test")
 _COLUMNS = ["id", "question", "question_type", "answer_type", "answer", "answers", "image", "path"]
 
 

@@ -1,6 +1,6 @@
 """The configuration of a case, and its sections; every field is documented where it stands."""
 
-from tasks.config.base import Frozen, Part
+from tasks.config.base import PARTS, Frozen, Part
 from tasks.config.case import CaseConfig
 from tasks.config.data import DataConfig
 from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
@@ -28,6 +28,7 @@ from tasks.config.training import ModelConfig, TrainingConfig
 from tasks.config.vqa import SmallConfig, VqaConfig
 
 __all__ = [
+    "PARTS",
     "CaseConfig",
     "DataConfig",
     "EvaluationConfig",

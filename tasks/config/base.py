@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, lt=1.0)]
 Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+"""The parts in their order: what is learned from, chosen by, and read once."""
 Task = Literal["multi_label", "single_label", "completion", "preference", "policy", "vqa"]
 """What a case learns: any number of labels a row, exactly one, to write a text, which of two
 answers is better, to earn rewards, to answer questions about pictures."""

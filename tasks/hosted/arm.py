@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import HostedConfig, LabelsCase
+from tasks.config import PARTS, HostedConfig, LabelsCase
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
 from tasks.hosted.prices import price_list
@@ -27,7 +27,6 @@ CIRCUMSTANCES = {
 }
 
 
-PARTS = {"train", "validation", "test"}
 OF_FIGURES = {"case", "positive", "scale"}  # what only says how answers are judged
 
 
@@ -72,7 +71,7 @@ class HostedArm(BaseModel):
     @property
     def key(self) -> str:
         """Digest of all that decides the job and its answers."""
-        content = self.model_dump(mode="json", exclude=OF_FIGURES | PARTS)
+        content = self.model_dump(mode="json", exclude=OF_FIGURES | set(PARTS))
         content["hosted"] = self.hosted.model_dump(mode="json", exclude=CIRCUMSTANCES)
         content["data"] = [self.train.digest, self.validation.digest, self.test.digest]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]

@@ -2,6 +2,7 @@
 
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,8 @@ from tasks.hosted.vocabulary import Vocabulary, check_labels
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
-from tasks.splitting.parts import split_into_parts
+from tasks.splitting.parts import split_texts
+from tasks.splitting.units import text_units
 from tasks.storage import TableRef, atomic_path
 from tasks.validation.validate import validate
 
@@ -50,7 +52,9 @@ def export_case(config: CaseConfig, out: Path, with_test: bool = False) -> Expor
     validate(prepared.read(), config).raise_if_blocked()
     rows, usable = usable_examples(prepared, config.data)
     check_labels(list(usable.labels), config.hosted, vocabulary)
-    parts, _ = split_into_parts(rows, config.split)
+    (parts,), _ = split_texts(
+        rows, partial(text_units, config=config.split, labelled=True), config.split
+    )
     chosen = {name: parts[name] for name in (*EXPORTED, *(["test"] if with_test else []))}
     written = write_parts(chosen, out, config, prices, model, vocabulary)
     tokens = written["train"].tokens

@@ -37,6 +37,7 @@ from tasks.kinds.values import (
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
+from tasks.splitting.units import Units
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
@@ -136,6 +137,15 @@ class Kind(ABC, Generic[C, S, R]):
         Raises:
             RequestError: too few rows, or what must not be divided is too large.
             ThawError: something is on both sides after all.
+        """
+
+    @abstractmethod
+    def units(self, examples: pd.DataFrame, config: C) -> Units:
+        """What must not be divided, and what each part should have its share of.
+
+        Args:
+            examples: all usable rows, or those of the finished parts, which are checked anew.
+            config: the case.
         """
 
     def outputs(self, rows: R) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """What kinds share whose rows are texts, with what belongs to them, on one base model."""
 
-from typing import Any, Generic
+from typing import Generic
+
+import pandas as pd
 
 from tasks.config import LanguageConfig
 from tasks.ingestion.ingest import ingest
@@ -8,8 +10,10 @@ from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.kinds.kind import Kind
 from tasks.kinds.values import C, Division, Rows, S, Start
-from tasks.language.parts import split_pairs
 from tasks.models.base_models import LocatedModel, block_count, context_of, examined
+from tasks.splitting.parts import split_texts
+from tasks.splitting.report import told
+from tasks.splitting.units import Units, text_units
 from tasks.training.arms import check_family, check_strategies
 
 
@@ -39,17 +43,13 @@ class TextKind(Kind[C, S, Rows], Generic[C, S]):
         return Rows(table, usable=usable)
 
     def split(self, rows: Rows, config: C) -> Division:
-        """By what is asked: rows of one prompt, or nearly one, stay in one part."""
-        folds, report = split_pairs(rows.table, config.split)
-        return Division(tuple(map(dict, folds)), report, tuple(_told(report.parts, report)))
+        """By text or prompt."""
+        folds, report = split_texts(rows.table, lambda some: self.units(some, config), config.split)
+        return Division(folds, report, told(report))
 
-
-def _told(parts: tuple[dict[str, int], ...], report: Any) -> list[str]:
-    lines = []
-    for number, sizes in enumerate(parts):
-        where = f"fold {number}: " if report.folds else ""
-        lines.append(where + ", ".join(f"{name} {rows:,}" for name, rows in sizes.items()))
-    return [*lines, *report.notes]
+    def units(self, examples: pd.DataFrame, config: C) -> Units:
+        """Rows of one prompt, or nearly one, stay in one part."""
+        return text_units(examples, config.split, labelled=False)
 
 
 def on_one_base(config: C, located: LocatedModel, writes: bool = False) -> Start[C]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from tasks.config import LanguageConfig
+from tasks.config import PARTS, LanguageConfig
 from tasks.errors import ThawError
 from tasks.language.encoding import CompletionPart, encode_part
 from tasks.language.tail import WholeLanguageModel
@@ -14,7 +14,6 @@ from tasks.models.base_models import LocatedModel, context_of, locate
 from tasks.models.generators import load_generator
 from tasks.training.arms import ArmSpec
 from tasks.training.building import TRAINED, read_spec, trained_state
-from tasks.training.trunk import PARTS
 
 Parts = dict[str, CompletionPart]
 

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 from transformers import TrainingArguments
 
+from tasks.config import PARTS
 from tasks.evaluation.completions import completion_metrics
 from tasks.language.answering import answer_table
 from tasks.language.building import encode_parts, language_of, load_arm_model
@@ -24,7 +25,7 @@ from tasks.training.freezing import Freezing, freeze
 from tasks.training.on_trainer import Trainee, TrainerLearner
 from tasks.training.run import JUDGED, Evaluation
 from tasks.training.trainer import ArmTrainer, build_trainer
-from tasks.training.trunk import PARTS, Trunk, use_trunk, with_places
+from tasks.training.trunk import Trunk, use_trunk, with_places
 from tasks.training.trunk_pass import Depth, stack
 
 

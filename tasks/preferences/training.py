@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from transformers import TrainingArguments
 
+from tasks.config import PARTS
 from tasks.config.preference import PreferenceConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.models.classifier import TextClassifier
 from tasks.preferences.batching import PairCollator
-from tasks.preferences.encoding import encode_pairs
+from tasks.preferences.encoding import EncodedPairs, encode_pairs
 from tasks.preferences.figures import pair_table, ranked
 from tasks.preferences.trainer import RewardTrainer
 from tasks.training.arms import ArmSpec
@@ -22,7 +23,6 @@ from tasks.training.building import text_length
 from tasks.training.on_trainer import ClassifierLearner, untouched
 from tasks.training.run import JUDGED, Evaluation
 from tasks.training.trainer import ArmTrainer, build_trainer
-from tasks.training.trunk import PARTS
 
 
 class RankingLearner(ClassifierLearner):
@@ -33,7 +33,7 @@ class RankingLearner(ClassifierLearner):
     def __init__(self, spec: ArmSpec) -> None:
         super().__init__(spec)
         length = text_length(spec, self.located)
-        self.pairs = {
+        self.pairs: dict[str, EncodedPairs] = {
             name: encode_pairs(getattr(spec, name), self.located, length) for name in PARTS
         }
         self.encoded = {name: part.responses for name, part in self.pairs.items()}

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.config import RLConfig
+from tasks.config import PARTS, RLConfig
 from tasks.evaluation.scored import table_metrics
 from tasks.language.tail import WholeLanguageModel
 from tasks.models.adapting import merge
 from tasks.rl.answering import answer_table, drawn_answers, greedy_answers
-from tasks.rl.building import load_start, policy_on, read_prompts, settings_of
+from tasks.rl.building import PromptPart, load_start, policy_on, read_prompts, settings_of
 from tasks.rl.checkpoint import Progress
 from tasks.rl.reward_models import build_rewards
 from tasks.rl.watching import Watch, curve_of
@@ -18,7 +18,6 @@ from tasks.training.callbacks import LastStep, LogMetrics
 from tasks.training.freezing import Freezing, freeze
 from tasks.training.keeping import full_disk_explained
 from tasks.training.run import JUDGED, Course, Evaluation, Learner
-from tasks.training.trunk import PARTS
 from tasks.training.trunk_pass import Depth
 
 STATE = "checkpoint-rl"
@@ -39,7 +38,7 @@ class PolicyLearner(Learner[WholeLanguageModel]):
         """See `Learner`."""
         model, self.tokenizer = load_start(self.spec)
         encoder = bool(model.config.is_encoder_decoder)
-        self.parts = {
+        self.parts: dict[str, PromptPart] = {
             name: read_prompts(getattr(self.spec, name), self.language, self.tokenizer, encoder)
             for name in PARTS
         }

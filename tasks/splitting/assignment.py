@@ -1,203 +1,197 @@
-"""Which row goes into which part: repeated texts, then groups, then stratification.
+"""Which row goes into which part: repeated texts, then what is tied, then the deal.
 
-    assignment = assign_parts(examples, config.split)
-    frames = assignment.frames(examples)  # {"train": …, "validation": …, "test": …}
+    assignment = assign(units, config)
+    assignment.positions()  # for the split or each fold: {"train": …, "validation": …, "test": …}
 
 The parts depend on what the rows hold and on `split.seed`, not on the order of the rows: all work
-is done in the order of the texts' fingerprints. One thing depends on a row's number: of the rows
-that may stand for an exactly repeated text (`repeats.py`) the first in the source is kept.
+is done in the order of the texts' fingerprints. Two things depend on a row's number: of the rows
+that may stand for an exactly repeated text (`repeats.py`) the first in the source is kept, and
+folds of rows without strata are dealt in the rows' order.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from scipy.sparse import csr_array
 
-from tasks.config import SplitConfig
+from tasks.config import PARTS, Part, SplitConfig
 from tasks.errors import RequestError
-from tasks.splitting.duplicates import fingerprints
-from tasks.splitting.given_test import rows_of_test, train_beside_test
-from tasks.splitting.limits import rows_over_limit
-from tasks.splitting.repeats import settle
+from tasks.splitting.dealing import LEAST_OF_REQUEST, Hand, deal, rows_over_limit, shares
+from tasks.splitting.repeats import Repeats, settle
 from tasks.splitting.report import LeftOut, SplitReport, notes_on, spread_labels
-from tasks.splitting.stratify import (
-    count_labels,
-    divide,
-    divide_by_size,
-    place_rare_labels,
-)
-from tasks.splitting.units import Units, find_units, largest_unit
+from tasks.splitting.stratify import count_labels
+from tasks.splitting.ties import find_ties, marks_of, number_texts
+from tasks.splitting.units import Units
 
-PARTS = ("train", "validation", "test")
 DROPPED = "dropped"
-
-_LEAST_OF_REQUEST = 0.5  # a part with less than this of the rows asked for is no such part
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """The part of every row, and what it came to."""
+    """The part of every row, and what it came to.
 
-    part: pd.Series
-    """`train`, `validation`, `test` or `dropped`, indexed as the examples."""
-    group: pd.Series
-    """Number of the group that stays together, from 0; a dropped row has its text's group, or -1
-    where no row stands for the text."""
+    Attributes:
+        folds: for the split or each fold, the part of each row or `dropped`: str (rows,).
+        group: int (rows,): number of the unit that stays together, from 0; a dropped row has its
+            text's, or -1 where no row stands for the text.
+        report: the numbers.
+    """
+
+    folds: tuple[np.ndarray, ...]
+    group: np.ndarray
     report: SplitReport
 
-    def frames(self, examples: pd.DataFrame) -> dict[str, pd.DataFrame]:
-        """The rows of each part in the order they came in, with `group`, without dropped rows."""
-        grouped = examples.assign(group=self.group)
-        return {name: grouped[self.part == name].reset_index(drop=True) for name in PARTS}
+    def positions(self) -> list[dict[str, np.ndarray]]:
+        """The rows of each part in the order they came in, without dropped rows."""
+        return [{name: np.flatnonzero(part == name) for name in PARTS} for part in self.folds]
 
 
-def assign_parts(examples: pd.DataFrame, config: SplitConfig) -> Assignment:
-    """Divide usable examples into three parts.
+def assign(units: Units, config: SplitConfig) -> Assignment:
+    """Divide rows into three parts, or into three for each fold.
 
     Rows end up in one part if their texts are equal or nearly so (`config.near_duplicates`), if
     they belong to one group (`config.group_by`), or if a chain of such ties connects them. Where
-    the data says which rows are the test part (`config.test_role`), the other rows that are tied
-    to one of them are left out.
-
-    Args:
-        examples: one usable example a row: `row` (number in the source), `text` (not empty),
-            `labels` (a list of one or more), and the roles that the configuration reads.
-        config: the shares, the seed and what counts as the same.
+    the data says which rows are the test part, the other rows that are tied to one of them are
+    left out.
 
     Raises:
-        RequestError: too few rows, a missing column, or a group so large that no three parts
-            come about.
+        RequestError: too few rows, or a group so large that no three parts come about.
     """
-    _require_rows(len(examples), 0, config)
-    labels = examples["labels"].tolist()
-    in_test = rows_of_test(examples, config)
-    marks = fingerprints(examples["text"].tolist())
-    text = np.unique(marks, return_inverse=True)[1]
-    repeats = settle(text, labels, config.conflicts, in_test)
+    rows, strata, in_test = len(units.texts), units.strata, units.in_test
+    _require_rows(rows, 0, units, config)
+    marks = marks_of(units)
+    all_texts = number_texts(marks, units.rows)
+    repeats = Repeats.none(rows)
+    if units.settled and strata is not None:
+        repeats = settle(all_texts.of_row, strata, config.conflicts, in_test)
     standing = np.flatnonzero(repeats.stands)
-    _require_rows(len(standing), len(examples) - len(standing), config)
+    _require_rows(len(standing), rows - len(standing), units, config)
 
-    chosen = examples.iloc[standing]
-    units = find_units(chosen, config, marks[standing])
-    repeated = int(len(standing) - len(units.used))
-    near_test = 0
-    if in_test is not None:
-        beside = train_beside_test(units.of_used, in_test[standing[units.used]])
-        near_test = int(beside.sum())
-        units = replace(units, used=units.used[~beside])
-    used, unit = standing[units.used], units.of_used
-    counts, _ = count_labels([labels[position] for position in used], unit)
-    given = np.zeros(len(used), dtype=bool) if in_test is None else in_test[used]
-    _require_rows(int((~given).sum()), len(examples) - len(used), config)
-    division, requested = _divide_units(chosen, units, counts, given, config)
+    texts = number_texts([mark[standing] for mark in marks], units.rows[standing])
+    ties = find_ties(units, texts, standing, config)
+    one_a_text = units.settled and config.drop_duplicates
+    used = standing[texts.first if one_a_text else texts.order]
+    of_standing = np.full(rows, -1, dtype=np.int64)
+    of_standing[standing] = ties.unit[texts.of_row]
+    repeated = len(standing) - len(used)
+    given = np.zeros(rows, dtype=bool) if in_test is None else in_test
+    tested = np.zeros(ties.unit.max() + 1, dtype=bool)
+    tested[of_standing[used[given[used]]]] = True
+    beside = tested[of_standing[used]] & ~given[used]
+    used = used[~beside]
+    unit = of_standing[used]
+    _require_rows(int((~given[used]).sum()), rows - len(used), units, config)
 
-    part = np.full(len(examples), DROPPED, dtype=object)
-    part[used] = np.array(PARTS, dtype=object)[division[unit]]
-    cut = {name: int((part == name).sum()) for name in PARTS}
-    over = rows_over_limit(
-        part[used], [labels[position] for position in used], config.rows, config.seed
+    hand = Hand(
+        unit=unit,
+        sizes=np.bincount(unit),
+        counts=None if strata is None else count_labels([strata[at] for at in used], unit)[0],
+        first=_first_row(unit, units.rows[used]),
+        in_test=tested,
+        noun=units.noun,
     )
-    part[used[over]] = DROPPED
-    kept = used[~over]
-    counts_of_kept, names = count_labels(
-        [labels[position] for position in kept], np.arange(len(kept))
-    )
-    spread = spread_labels(counts_of_kept, names, division[unit[~over]], PARTS)
-    name, largest = largest_unit(chosen, config, units)
-    left_out = LeftOut(
-        repeated=repeated,
-        of_test=repeats.of_test,
-        near_test=near_test,
-        conflicting=int((~repeats.stands).sum()) - repeats.of_test,
-        over_limit=int(over.sum()),
-    )
-    group_of_text = np.full(text.max() + 1, -1, dtype=np.int64)
-    group_of_text[text[standing]] = units.of_text[units.text]
+    divisions = deal(hand, config)
+    for division in divisions:
+        _require_parts(division, hand, units, used, config)
+    folds, over = [], np.zeros(len(used), dtype=bool)
+    for division in divisions:
+        part = np.full(rows, DROPPED, dtype=object)
+        part[used] = np.array(PARTS, dtype=object)[division[unit]]
+        chosen = None if strata is None else [strata[at] for at in used]
+        out = rows_over_limit(part[used], chosen, config.rows, config.seed)
+        part[used[out]] = DROPPED
+        over |= out
+        folds.append(part)
+
+    group_of_text = np.full(len(all_texts.starts), -1, dtype=np.int64)
+    group_of_text[all_texts.of_row[standing]] = of_standing[standing]
+    parts = [{name: int((part == name).sum()) for name in PARTS} for part in folds]
+    first = folds[0][used]
+    kept = used[first != DROPPED]
+    name, largest = largest_unit(units, used, unit)
     report = SplitReport(
-        rows=len(examples),
-        parts={name: int((part == name).sum()) for name in PARTS},
-        requested=dict(zip(PARTS, requested, strict=True)),
-        repeated=len(examples) - len(group_of_text),
-        dropped=len(examples) - len(kept),
-        left_out=left_out,
+        rows=rows,
+        noun=units.noun,
+        folds=config.folds,
+        parts=tuple(parts),
+        units=tuple(
+            dict(zip(PARTS, np.bincount(division, minlength=3).tolist(), strict=True))
+            for division in divisions
+        ),
+        requested=_requested(config, hand),
+        repeated=rows - len(group_of_text),
+        dropped=rows - len(kept),
+        left_out=LeftOut(
+            repeated=repeated,
+            of_test=repeats.of_test,
+            near_test=int(beside.sum()),
+            conflicting=int((~repeats.stands).sum()) - repeats.of_test,
+            over_limit=len(used) - len(kept),
+        ),
         conflicting=repeats.conflicting,
         conflicts=config.conflicts,
         unsettled=repeats.unsettled,
-        near_clusters=units.near_clusters,
-        near_texts=units.near_texts,
-        groups=int(unit.max()) + 1,
+        near_clusters=ties.near_clusters,
+        near_texts=ties.near_texts,
+        groups=len(hand.sizes),
         largest_group=name,
         largest_group_rows=largest,
-        labels=spread,
+        labels=spread_labels(
+            [] if strata is None else [strata[at] for at in kept], first[first != DROPPED]
+        ),
     )
+    kept_repeats = len(used) - len(np.unique(all_texts.of_row[used])) if units.alike else 0
+    cut = [
+        dict(zip(PARTS, np.bincount(division, hand.sizes, 3).astype(int).tolist(), strict=True))
+        for division in divisions
+    ]
     return Assignment(
-        part=pd.Series(part, index=examples.index, dtype="str", name="part"),
-        group=pd.Series(group_of_text[text], index=examples.index, name="group"),
-        report=report.model_copy(update={"notes": notes_on(report, cut)}),
+        folds=tuple(folds),
+        group=group_of_text[all_texts.of_row],
+        report=report.model_copy(update={"notes": notes_on(report, cut, kept_repeats)}),
     )
 
 
-def _divide_units(
-    examples: pd.DataFrame,
-    units: Units,
-    counts: csr_array,
-    given: np.ndarray,
-    config: SplitConfig,
-) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """The part of each unit, a position in `PARTS`, and the share of the rows each should have.
+def largest_unit(units: Units, used: np.ndarray, unit: np.ndarray) -> tuple[str, int]:
+    """The name of the largest unit (its shortest title, else its first row), and its rows.
 
     Args:
-        examples: the rows that `units` are of.
-        units: what stays together.
-        counts: int (units, labels) of `count_labels`.
-        given: bool (used rows,): rows that the data puts into the test part, in units of their
-            own.
-        config: the shares and the seed.
+        units: of all rows.
+        used: int (used rows,): their positions.
+        unit: int (used rows,): the unit of each.
     """
-    unit = units.of_used
-    sizes = np.bincount(unit)
-    free = np.bincount(unit, weights=given) == 0
-    shares = _shares(config)
-    division = np.full(len(sizes), PARTS.index("test"))
-    division[free] = divide(counts[free], sizes[free], shares, config.seed)
-    if _short_part(division[free], sizes[free], shares) is not None:
-        division[free] = divide_by_size(sizes[free], shares)
-    else:
-        dealt = division[free]
-        place_rare_labels(dealt, counts[free])
-        if _short_part(dealt, sizes[free], shares) is None:
-            division[free] = dealt
-    short = _short_part(division[free], sizes[free], shares)
-    if short is not None:
-        name, largest = largest_unit(examples, config, units)
-        rows = int(sizes[free].sum())
-        raise RequestError(
-            f"The group {name!r} holds {largest} of the {len(unit)} usable rows and stays whole, "
-            f"so {PARTS[short]} would get {sizes[division == short].sum()} rows where "
-            f"{shares[short] * rows:.0f} were asked for: add rows of other groups, set "
-            "split.group_by=none, or raise split.near_duplicates."
-        )
-    tested = float(given.mean())
-    train, validation, *test = (share * (1 - tested) for share in shares)
-    return division, (train, validation, test[0] if test else tested)
+    members = used[unit == np.bincount(unit).argmax()]
+    name = f"row {units.rows[members].min()}"
+    if units.names is not None:
+        titles = [title for at in members if isinstance(title := units.names[at], str)]
+        name = min(titles, key=lambda title: (len(title), title), default=name)
+    return name, len(members)
 
 
-def _shares(config: SplitConfig) -> tuple[float, ...]:
-    """What each part that has to be cut should have of the rows; test last, where it is cut."""
-    if config.test_role is not None:
-        return (1 - config.validation, config.validation)
-    return (1 - config.validation - config.test, config.validation, config.test)
+def _first_row(unit: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    first = np.full(unit.max() + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, unit, rows)
+    return first
 
 
-def _require_rows(usable: int, left_out: int, config: SplitConfig) -> None:
+def _requested(config: SplitConfig, hand: Hand) -> dict[Part, float]:
+    """Part -> the share of the rows that it should have."""
+    test = float(hand.sizes[hand.in_test].sum() / hand.sizes.sum())
+    if config.folds is not None:
+        test = 1 / config.folds
+    train, validation, *cut = (share * (1 - test) for share in shares(config, hand.given))
+    return dict(zip(PARTS, (train, validation, cut[0] if cut else test), strict=True))
+
+
+def _require_rows(usable: int, left_out: int, units: Units, config: SplitConfig) -> None:
     """Refuse data in which some part would not even be owed a row."""
-    least = math.ceil(1 / min(_shares(config)) - 1e-9)
+    if not units.settled:
+        return
+    wanted = shares(config, units.in_test is not None)
+    least = math.ceil(1 / min(wanted) - 1e-9)
     if usable < least:
         repeats = f" ({left_out} more repeat a text)" if left_out else ""
-        cut = config.test_role is None
+        cut = len(wanted) == len(PARTS)
         raise RequestError(
             f"{usable} usable rows{repeats}{'' if cut else ' outside the test part'} are too few "
             f"for {'three' if cut else 'two'} parts: with split.validation={config.validation:g}"
@@ -206,8 +200,21 @@ def _require_rows(usable: int, left_out: int, config: SplitConfig) -> None:
         )
 
 
-def _short_part(division: np.ndarray, sizes: np.ndarray, shares: Sequence[float]) -> int | None:
-    """The part that has least of the rows asked for, if that is too little of them."""
-    rows = np.bincount(division, weights=sizes, minlength=len(shares))
-    reached = rows / (np.array(shares) * sizes.sum())
-    return int(reached.argmin()) if reached.min() < _LEAST_OF_REQUEST else None
+def _require_parts(
+    division: np.ndarray, hand: Hand, units: Units, used: np.ndarray, config: SplitConfig
+) -> None:
+    """Refuse a deal that leaves a part empty, or with strata far below what was asked for."""
+    requested = tuple(_requested(config, hand).values())
+    rows = np.bincount(division, hand.sizes, len(PARTS))
+    owed = np.array(requested) * hand.sizes.sum()
+    least = LEAST_OF_REQUEST if hand.counts is not None and config.folds is None else 0.0
+    short = int((rows / owed).argmin())
+    if rows[short] and rows[short] >= least * owed[short]:
+        return
+    name, largest = largest_unit(units, used, hand.unit)
+    raise RequestError(
+        f"The group {name!r} holds {largest} of the {len(used)} usable rows and stays whole, so "
+        f"{PARTS[short]} would get {rows[short]:.0f} rows where {owed[short]:.0f} were asked for: "
+        f"give more different {units.noun}s, set split.group_by=none, or raise "
+        "split.near_duplicates."
+    )

@@ -1,6 +1,6 @@
 """Repeated and nearly repeated texts, in time linear in the rows.
 
-**Exact** duplicates have the same normalised text (`shingles.normalise`).
+**Exact** duplicates are equal but for the Unicode form and line ends (`tasks.texts.identity`).
 
 **Near** duplicates have a Jaccard similarity (shared shingles / all shingles of the two) of at
 least the threshold. Comparing every pair is quadratic, so MinHash signatures choose which pairs
@@ -24,6 +24,7 @@ from scipy.sparse import csr_array
 
 from tasks.splitting.components import connected_pairs
 from tasks.splitting.shingles import normalise, shingle, stable_hash
+from tasks.texts import identity
 
 _NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 Bucketed = tuple[np.ndarray, np.ndarray]  # texts in bucket order, where each bucket starts
@@ -38,8 +39,16 @@ _ALL_PAIRS_UP_TO = 32  # texts in a bucket; in a larger one each meets its neigh
 
 
 def fingerprints(texts: Sequence[str]) -> np.ndarray:
-    """uint64 (texts,): equal where the normalised texts are (two others: once in 10^19)."""
+    """uint64 (texts,): equal where the normalised texts are (two others: once in 10^19).
+
+    They order texts; what tells repeats is `told_by`.
+    """
     return np.array([stable_hash(normalise(text)) for text in texts], dtype=np.uint64)
+
+
+def told_by(texts: Sequence[str]) -> np.ndarray:
+    """uint64 (texts,): equal where the texts are the same (`tasks.texts.identity`)."""
+    return np.array([stable_hash(identity(text)) for text in texts], dtype=np.uint64)
 
 
 def find_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:

@@ -1,23 +1,72 @@
-"""The three parts as stored tables, checked for leakage before anything is trained on them."""
+"""Parts as stored tables, checked for leakage before anything is trained on them."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 
-from tasks.config import SplitConfig
-from tasks.splitting.assignment import assign_parts
+from tasks.config import PARTS, SplitConfig
+from tasks.splitting.assignment import assign
 from tasks.splitting.leakage import check_leakage
 from tasks.splitting.report import SplitReport
+from tasks.splitting.units import Units
 from tasks.storage import TableRef, put_table
 
+UnitsOf = Callable[[pd.DataFrame], Units]
 
-def split_into_parts(
-    examples: TableRef, config: SplitConfig
-) -> tuple[dict[str, TableRef], SplitReport]:
-    """Divide usable examples, prove that nothing leaks, and store the parts.
+
+@dataclass(frozen=True)
+class Cut:
+    """Rows divided, proved to be apart.
+
+    Attributes:
+        folds: for the split or each fold, part -> positions of its rows.
+        group: int (rows,): the unit of each row.
+        report: the numbers.
+    """
+
+    folds: list[dict[str, np.ndarray]]
+    group: np.ndarray
+    report: SplitReport
+
+
+def cut(rows: pd.DataFrame, units_of: UnitsOf, config: SplitConfig) -> Cut:
+    """Divide rows and prove that nothing leaks.
+
+    Args:
+        rows: all of them.
+        units_of: a kind's units of any rows: of all, and of those in the finished parts.
+        config: shares, folds and seed.
+
+    Raises:
+        RequestError: too few rows, or a group that is too large.
+        ThawError: the leakage check found something on both sides.
+    """
+    assignment = assign(units_of(rows), config)
+    folds = assignment.positions()
+    for parts in folds:
+        taken = np.concatenate([parts[name] for name in PARTS])
+        part = np.repeat(PARTS, [len(parts[name]) for name in PARTS])
+        check_leakage(units_of(rows.iloc[taken]), part, config)
+    return Cut(folds, assignment.group, assignment.report)
+
+
+def split_texts(
+    examples: TableRef, units_of: UnitsOf, config: SplitConfig
+) -> tuple[tuple[dict[str, TableRef], ...], SplitReport]:
+    """Divide usable rows of texts and store the parts, with the `group` of each row.
 
     Predictions are kept by id, so an id that several rows share gets the row's number behind it.
 
+    Args:
+        examples: one usable example a row: `id`, `row` (number in the source), `text` (not
+            empty), `labels` (a list of one or more), and the roles that the configuration reads.
+        units_of: as in `cut`.
+        config: shares, folds and seed.
+
     Returns:
-        `train`, `validation` and `test`, and the report.
+        `train`, `validation` and `test` of the one split or of each fold, and the report.
 
     Raises:
         RequestError: too few rows, or a group that is too large.
@@ -25,14 +74,21 @@ def split_into_parts(
     """
     rows = examples.read()
     rows["id"] = unique_ids(rows)
-    assignment = assign_parts(rows, config)
-    frames = assignment.frames(rows)
-    check_leakage(frames, config)
-    parts = {
-        name: put_table(frame, f"{name} part of {examples.origin}")
-        for name, frame in frames.items()
-    }
-    return parts, assignment.report
+    made = cut(rows, units_of, config)
+    grouped = rows.assign(group=made.group)
+    return tuple(
+        {
+            name: put_table(grouped.iloc[at].reset_index(drop=True), f"{name} part of {where}")
+            for name, at in parts.items()
+        }
+        for where, parts in zip(_origins(examples, config), made.folds, strict=True)
+    ), made.report
+
+
+def _origins(examples: TableRef, config: SplitConfig) -> Iterable[str]:
+    if config.folds is None:
+        return [examples.origin]
+    return [f"fold {fold} of {examples.origin}" for fold in range(config.folds)]
 
 
 def unique_ids(rows: pd.DataFrame) -> pd.Series:

@@ -1,6 +1,6 @@
 """Repeated texts: which of their rows stand for them, and which labels that leaves.
 
-Two texts are the same where they are equal after `shingles.normalise`. Rows that repeat a text
+Two texts are the same where `tasks.texts.identity` is. Rows that repeat a text
 with another label contradict each other, and what becomes of them is a rule that a user chooses
 (`split.conflicts`):
 
@@ -38,6 +38,11 @@ class Repeats:
     conflicting: int
     unsettled: int
     of_test: int
+
+    @classmethod
+    def none(cls, rows: int) -> "Repeats":
+        """All rows stand."""
+        return cls(np.ones(rows, dtype=bool), 0, 0, 0)
 
 
 def settle(

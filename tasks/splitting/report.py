@@ -1,11 +1,10 @@
 """What a split came to, in numbers and sentences: logged with the run and shown in its report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from tasks.config import Frozen
+from tasks.config import PARTS, Frozen, Part
 
 _OFF_BY = 0.02  # of all rows: parts further from the request than this are mentioned
 
@@ -39,14 +38,20 @@ class SplitReport(Frozen):
 
     rows: int
     """Usable rows that came in."""
-    parts: dict[str, int]
-    """Part -> rows."""
-    requested: dict[str, float]
+    noun: str
+    """What rows are told by: text, prompt, picture."""
+    folds: int | None
+    """How many folds there are (none: one split)."""
+    parts: tuple[dict[Part, int], ...]
+    """Part -> rows, for the split or for each fold."""
+    units: tuple[dict[Part, int], ...]
+    """Part -> units, for the split or for each fold."""
+    requested: dict[Part, float]
     """Part -> share of the rows that was asked for."""
     repeated: int
     """Rows whose text another row has, less one a text."""
     dropped: int
-    """Rows that are in no part."""
+    """Rows that are in no part (of the first fold)."""
     left_out: LeftOut
     """Why."""
     conflicting: int
@@ -66,38 +71,53 @@ class SplitReport(Frozen):
     largest_group_rows: int
     """Rows of the largest group."""
     labels: dict[str, LabelSpread]
-    """Label -> where its rows went."""
+    """Label -> where its rows went (in the first fold); none where rows have none."""
     notes: tuple[str, ...] = ()
     """What a reader should know of it, a sentence each."""
 
 
-def spread_labels(
-    counts: csr_array, names: tuple[str, ...], division: np.ndarray, parts: tuple[str, ...]
-) -> dict[str, LabelSpread]:
+def spread_labels(labels: Sequence[Sequence[str]], part: np.ndarray) -> dict[str, LabelSpread]:
     """Where each label's rows went.
 
     Args:
-        counts: int (groups, labels), from `stratify.count_labels`, as are the `names`.
-        division: int (groups,): the part of each group, a position in `parts`.
-        parts: the parts' names.
+        labels: of each row.
+        part: the part of each row.
     """
-    found = np.array([counts[division == part].sum(axis=0) for part in range(len(parts))])
-    totals = found.sum(axis=0)
+    found: dict[str, dict[str, int]] = {}
+    for names, where in zip(labels, part, strict=False):
+        for name in set(names):
+            found.setdefault(name, dict.fromkeys(PARTS, 0))[where] += 1
     return {
         name: LabelSpread(
-            rows=dict(zip(parts, found[:, label].tolist(), strict=True)),
-            share=dict(zip(parts, (found[:, label] / totals[label]).tolist(), strict=True)),
+            rows=rows, share={part: count / sum(rows.values()) for part, count in rows.items()}
         )
-        for label, name in enumerate(names)
+        for name, rows in sorted(found.items())
     }
 
 
-def notes_on(report: SplitReport, cut: Mapping[str, int]) -> tuple[str, ...]:
+def told(report: SplitReport) -> tuple[str, ...]:
+    """The report in lines: the parts' sizes, and what there is to know of them."""
+    lines = []
+    for number, rows in enumerate(report.parts):
+        units, about = report.units[number], report.groups < report.rows - report.dropped
+        each = (
+            f"{name} {count:,} rows" + (f" in {units[name]:,} groups" if about else "")
+            for name, count in rows.items()
+        )
+        lines.append((f"fold {number}: " if report.folds else "") + ", ".join(each))
+    return (*lines, *report.notes)
+
+
+def notes_on(
+    report: SplitReport, cut: Sequence[Mapping[Part, int]], repeats: int
+) -> tuple[str, ...]:
     """The sentences of a report.
 
     Args:
         report: all the rest of it.
-        cut: part -> rows before any were left out to keep within `split.rows`.
+        cut: for the split or each fold, part -> rows before any were left out to keep within
+            `split.rows`.
+        repeats: rows that were kept beside another of the same text.
     """
     left, notes = report.left_out, []
     if left.repeated:
@@ -111,7 +131,29 @@ def notes_on(report: SplitReport, cut: Mapping[str, int]) -> tuple[str, ...]:
         )
     if report.conflicting:
         notes.append(_conflicts(report))
-    total = sum(cut.values())
+    if repeats:
+        notes.append(
+            f"Rows that repeat another's {report.noun}, kept with it in one part: {repeats}."
+        )
+    if near := report.near_texts - report.near_clusters:
+        notes.append(
+            f"{report.noun.capitalize()}s that are nearly another's, kept with it in one part: "
+            f"{near:,}."
+        )
+    notes += dict.fromkeys(
+        note for number, rows in enumerate(cut) for note in _sizes(report, number, rows)
+    )
+    for label, spread in report.labels.items():
+        absent = [part for part, rows in spread.rows.items() if not rows]
+        if absent:
+            having = _rows(sum(spread.rows.values()))
+            notes.append(f"Label {label!r} ({having}) is absent from {' and '.join(absent)}.")
+    return tuple(notes)
+
+
+def _sizes(report: SplitReport, number: int, cut: Mapping[Part, int]) -> list[str]:
+    """What became of the sizes that were asked for."""
+    total, notes = sum(cut.values()), []
     for part, rows in cut.items():
         if abs(rows / total - report.requested[part]) > _OFF_BY:
             notes.append(
@@ -119,14 +161,10 @@ def notes_on(report: SplitReport, cut: Mapping[str, int]) -> tuple[str, ...]:
                 f"where {report.requested[part]:.1%} were asked for."
             )
     for part, rows in cut.items():
-        if report.parts[part] < rows:
-            notes.append(f"Of {_rows(rows)} in {part}, split.rows keeps {report.parts[part]:,}.")
-    for label, spread in report.labels.items():
-        absent = [part for part, rows in spread.rows.items() if not rows]
-        if absent:
-            having = _rows(sum(spread.rows.values()))
-            notes.append(f"Label {label!r} ({having}) is absent from {' and '.join(absent)}.")
-    return tuple(notes)
+        if report.parts[number][part] < rows:
+            kept = report.parts[number][part]
+            notes.append(f"Of {_rows(rows)} in {part}, split.rows keeps {kept:,}.")
+    return notes
 
 
 def _conflicts(report: SplitReport) -> str:

@@ -1,5 +1,11 @@
-"""Which rows must not be divided: equal texts, near duplicates, groups, and chains of them."""
+"""What a kind says of its rows before they are divided: its units, which the shared splitter deals.
 
+A kind gives what its rows are told by (a text, a prompt, a picture), what else holds them together
+(a franchise, a column's value), what each part should have its share of, and which rows the data
+itself puts into the test part. All else is the same for every kind.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,85 +13,100 @@ import pandas as pd
 
 from tasks.config import SplitConfig
 from tasks.errors import RequestError
-from tasks.splitting.components import connected, connected_pairs
-from tasks.splitting.duplicates import find_near_duplicates
-from tasks.splitting.groups import find_groups
+
+MOST_VALUES = 10
+CUT_IT = "set split.test_role=null to cut the test part from all rows"
 
 
 @dataclass(frozen=True)
 class Units:
-    """The rows in use and the units they form, all in the order of the texts' fingerprints."""
+    """One value a row in all of its sequences.
 
-    used: np.ndarray
-    """int (used rows,): their positions in the examples."""
-    text: np.ndarray
-    """int (examples,): the number of each row's text, in use or not."""
-    of_text: np.ndarray
-    """int (texts,): the unit of each text, from 0 without gaps."""
-    near_clusters: int
-    """Clusters of two or more texts that are nearly the same."""
-    near_texts: int
-    """Texts in these clusters."""
+    Attributes:
+        texts: what the rows are told by; rows with one text stay together.
+        rows: numbers of the rows in their source.
+        noun: what such a text is called.
+        alike: whether texts that are nearly the same stay together as well.
+        names: titles, or names of groups, by which `split.group_by` joins rows; None without.
+        strata: labels, of which each part gets its share; None where parts differ by size alone.
+        settled: whether a text has one answer, so that `split.conflicts` and
+            `split.drop_duplicates` say which of its rows stand; otherwise all do.
+        in_test: bool: rows that the data puts into the test part; None where it is cut.
+    """
 
-    @property
-    def of_used(self) -> np.ndarray:
-        """int (used rows,): the unit of each."""
-        return self.of_text[self.text[self.used]]
+    texts: Sequence[str]
+    rows: np.ndarray
+    noun: str = "text"
+    alike: bool = True
+    names: Sequence[str | None] | None = None
+    strata: Sequence[Sequence[str]] | None = None
+    settled: bool = False
+    in_test: np.ndarray | None = None
 
 
-def find_units(examples: pd.DataFrame, config: SplitConfig, marks: np.ndarray) -> Units:
-    """Find the units of `examples`; columns and config as `assignment.assign_parts` has them.
+def text_units(examples: pd.DataFrame, config: SplitConfig, labelled: bool) -> Units:
+    """The units of rows of texts.
 
     Args:
-        examples: the rows.
-        config: what counts as the same.
-        marks: uint64 (rows,): `duplicates.fingerprints` of the texts.
+        examples: `row`, `text`, `labels` (a list), and the roles that the configuration reads.
+        config: what counts as the same, and what names the test part.
+        labelled: rows have labels to be dealt evenly and one label a text; otherwise a text is a
+            prompt, which may be answered in several ways.
 
     Raises:
-        RequestError: groups are asked for, and their column is missing.
+        RequestError: a role that is not there, or a test part of none or of all rows.
     """
-    if config.group_by != "none" and config.group_role not in examples.columns:
+    if config.test_role is not None and config.folds is not None:
+        raise RequestError(
+            f"split.test_role={config.test_role} names the test part, and with split.folds every "
+            "row is tested once: set one of the two to null."
+        )
+    return Units(
+        texts=examples["text"].tolist(),
+        rows=examples["row"].to_numpy(),
+        noun="text" if labelled else "prompt",
+        names=_names(examples, config),
+        strata=examples["labels"].tolist() if labelled else None,
+        settled=labelled,
+        in_test=rows_of_test(examples, config),
+    )
+
+
+def _names(examples: pd.DataFrame, config: SplitConfig) -> list[str | None] | None:
+    if config.group_by == "none":
+        return None
+    if config.group_role not in examples.columns:
         raise RequestError(
             f"split.group_by={config.group_by} reads the role {config.group_role!r}, and the "
             f"examples have only {', '.join(map(str, examples.columns))}: list the role in "
             "data.required or data.optional, or set split.group_by=none."
         )
-    texts = examples["text"].tolist()
-    order = np.lexsort((examples["row"].to_numpy(), marks))
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = marks[order[1:]] != marks[order[:-1]]
-    text = np.empty(len(order), dtype=np.int64)
-    text[order] = np.cumsum(is_first) - 1
-    distinct = order[is_first]
-    used = distinct if config.drop_duplicates else order
-
-    pairs = np.empty((0, 2), dtype=np.int64)
-    if config.near_duplicates is not None:
-        different = [texts[position] for position in distinct]
-        pairs = find_near_duplicates(different, config.near_duplicates, config.seed)
-    cluster_sizes = np.bincount(connected_pairs(len(distinct), pairs))
-    # A text is tied to its near duplicates (a hub a pair) and to its rows' groups (a hub a group).
-    items, hubs = pairs.ravel(), np.repeat(np.arange(len(pairs)), 2)
-    if config.group_by != "none":
-        names = examples[config.group_role].tolist()
-        group = find_groups(config.group_by, [names[at] for at in used], [texts[at] for at in used])
-        items = np.concatenate([items, text[used]])
-        hubs = np.concatenate([hubs, group + len(pairs)])
-    return Units(
-        used=used,
-        text=text,
-        of_text=connected(len(distinct), items, hubs),
-        near_clusters=int((cluster_sizes > 1).sum()),
-        near_texts=int(cluster_sizes[cluster_sizes > 1].sum()),
-    )
+    return list(examples[config.group_role])
 
 
-def largest_unit(examples: pd.DataFrame, config: SplitConfig, units: Units) -> tuple[str, int]:
-    """The name of the largest unit (its shortest title, else its first row), and its rows."""
-    unit = units.of_used
-    members = examples.iloc[units.used[unit == np.bincount(unit).argmax()]]
-    name = f"row {members['row'].min()}"
-    if config.group_by != "none":
-        titles = [title for title in members[config.group_role] if isinstance(title, str)]
-        name = min(titles, key=lambda title: (len(title), title), default=name)
-    return name, len(members)
+def rows_of_test(examples: pd.DataFrame, config: SplitConfig) -> np.ndarray | None:
+    """bool (rows,): what the data puts into the test part; None where the split is to cut one.
+
+    Raises:
+        RequestError: there is no such column, none of its rows is a test row, or all are.
+    """
+    role = config.test_role
+    if role is None:
+        return None
+    if role not in examples.columns:
+        raise RequestError(
+            f"split.test_role reads the role {role!r}, and the examples have only "
+            f"{', '.join(map(str, examples.columns))}: name its column with data.columns.{role} "
+            f"(the role has to be in data.optional or data.required), or {CUT_IT}."
+        )
+    values = examples[role].astype("str").str.strip()
+    in_test = values.isin(config.test_values).to_numpy()
+    if not in_test.any() or in_test.all():
+        counts = values.fillna("(empty)").value_counts().head(MOST_VALUES)
+        found = ", ".join(f"{value} ({count:,} rows)" for value, count in counts.items())
+        raise RequestError(
+            f"{'Every' if in_test.any() else 'No'} row has one of the values "
+            f"{', '.join(config.test_values)} in {role}, whose values are {found}: choose with "
+            f"split.test_values which rows are the test part, or {CUT_IT}."
+        )
+    return in_test

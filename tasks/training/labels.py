@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import TrainingArguments
 
+from tasks.config import PARTS
 from tasks.evaluation.calibration import calibration_error, fit_temperature
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
@@ -26,7 +27,7 @@ from tasks.training.predicting import device_of
 from tasks.training.run import JUDGED, Course, Evaluation
 from tasks.training.solving import solve, vectors_of
 from tasks.training.trainer import ArmTrainer, build_trainer
-from tasks.training.trunk import PARTS, depth_of
+from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
 
 

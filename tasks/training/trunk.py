@@ -18,6 +18,7 @@ import transformers
 from datasets import Dataset
 from torch import Tensor, nn
 
+from tasks.config import PARTS
 from tasks.config.strategies import Strategy
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked
@@ -31,8 +32,6 @@ from tasks.training.device import wants_bf16
 from tasks.training.encoding import EncodedPart
 from tasks.training.hidden_store import HiddenStates, make_room, open_states, trunk_dir
 from tasks.training.trunk_pass import Depth, Pass, rank, run_pass, stack
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,9 @@ def _stored(
     collator: PaddingCollator,
 ) -> Trunk:
     pooling = model.head_config.pooling if isinstance(model, TextClassifier) else None
-    keys = {part: {each: trunk_key(spec, part, each, pooling) for each in wanted} for part in PARTS}
+    keys: dict[str, dict[Depth, str]] = {
+        part: {each: trunk_key(spec, part, each, pooling) for each in wanted} for part in PARTS
+    }
     states = {part: open_states(keys[part][depth]) for part in PARTS}
     if any(found is None for found in states.values()):
         # One lock for all entries: a second flow that needs the same states waits for them,

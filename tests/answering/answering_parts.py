@@ -36,7 +36,7 @@ def build_spec(text_encoder: Path, *overrides: str) -> "ArmSpec":
     from tasks.answering.building import parts_digest
     from tasks.config.loading import load_case
     from tasks.ingestion.vqa.ingest import ingest_pictures
-    from tasks.ingestion.vqa.parts import split_questions
+    from tasks.kinds.pictures.splitting import split_questions
     from tasks.training.arms import plan_arms
 
     given = [*OVERRIDES, f"vqa.text_encoder={text_encoder}", *overrides]

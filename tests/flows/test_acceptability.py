@@ -8,7 +8,8 @@ from tasks.config.loading import load_case
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
-from tasks.splitting.parts import split_into_parts
+from tasks.kinds.kind import kind_of
+from tasks.kinds.values import Rows
 
 
 def test_the_sample_runs_end_to_end(tiny_bert: Path) -> None:
@@ -35,7 +36,7 @@ def test_a_corrupted_sentence_stays_with_the_clean_one() -> None:
     config = load_case("acceptability")
     examples, usable = usable_examples(prepare(ingest(config.data), config.data), config.data)
     assert usable.labels == {"acceptable": 243, "unacceptable": 177}
-    parts, _ = split_into_parts(examples, config.split)
+    (parts,) = kind_of(config.task).split(Rows(examples), config).folds
     where: dict[str, set[str]] = {}
     for name, part in parts.items():
         for pair in part.read()["pair"].dropna():

@@ -24,7 +24,7 @@ def test_the_sample_runs_end_to_end(quick: tuple[str, ...]) -> None:
     (sweep,) = store.sweeps()
     assert sweep.info.status == "FINISHED"
     assert sweep.info.run_id in answer.out.replace("\n", "")
-    parts = json.loads(store.text(sweep.info.run_id, "split/report.json"))["parts"]
+    parts = json.loads(store.text(sweep.info.run_id, "split/report.json"))["parts"][0]
     assert sum(parts.values()) > 400
     assert set(parts) == {"train", "validation", "test"}
     assert set(store.children(sweep.info.run_id)) == ARMS

@@ -63,7 +63,7 @@ def test_a_given_test_part_and_limits_by_overrides_alone(
     assert answer.code == 0, answer.err
     (sweep,) = Store().sweeps()
     report = json.loads(Store().text(sweep.info.run_id, "split/report.json"))
-    assert report["parts"] == {"train": 20, "validation": 10, "test": 30}
+    assert report["parts"][0] == {"train": 20, "validation": 10, "test": 30}
     assert set(report["labels"]) == {"negative", "positive"}
 
 
@@ -130,7 +130,7 @@ def test_the_real_file_is_split_as_it_says(real_data: Path, profile: str) -> Non
     from tasks.config.loading import load_case
     from tasks.ingestion.ingest import ingest
     from tasks.ingestion.prepare import prepare
-    from tasks.splitting.given_test import rows_of_test
+    from tasks.splitting.units import rows_of_test
 
     overrides = [f"data.path={real_data}/imdb.parquet", "data.limit=400"]
     if profile == "sample":

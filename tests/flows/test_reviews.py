@@ -133,12 +133,13 @@ def test_sorted_rows_stay_sorted_in_every_part(tmp_path: Path) -> None:
     from tasks.ingestion.ingest import ingest
     from tasks.ingestion.prepare import prepare
     from tasks.ingestion.usable import usable_examples
-    from tasks.splitting.parts import split_into_parts
+    from tasks.kinds.kind import kind_of
+    from tasks.kinds.values import Rows
 
     file = reviews(tmp_path / "reviews.jsonl")
     config = load_case("reviews", "sample", [f"data.path={file}", "data.sort_by=stars"])
     examples, _ = usable_examples(prepare(ingest(config.data), config.data), config.data)
-    parts, _ = split_into_parts(examples, config.split)
+    (parts,) = kind_of(config.task).split(Rows(examples), config).folds
     for part in parts.values():
         stars = part.read()["stars"]
         assert stars.is_monotonic_increasing
@@ -147,15 +148,17 @@ def test_sorted_rows_stay_sorted_in_every_part(tmp_path: Path) -> None:
 
 def test_the_real_reviews_run_up_to_their_parts(real_data: Path) -> None:
     from tasks.config.loading import load_case
-    from tasks.splitting.assignment import assign_parts
+    from tasks.splitting.assignment import assign
+    from tasks.splitting.units import text_units
 
     columns = "data.columns={title: review_title, body: review_body}"
     rows = prepared(real_data / "reviews.parquet", columns, "data.limit=3000").reset_index()
     assert len(rows) == 3000
     assert set(rows["labels"].str[0]) == {"1", "2", "3", "4", "5"}
     examples = rows[rows["text"].notna()].reset_index(drop=True)
-    report = assign_parts(examples, load_case("reviews").split).report
-    assert sum(report.parts.values()) + report.dropped == len(examples)
+    config = load_case("reviews").split
+    report = assign(text_units(examples, config, labelled=True), config).report
+    assert sum(report.parts[0].values()) + report.dropped == len(examples)
 
 
 def test_sorted_against_shuffled_are_two_lines_in_one_plot(

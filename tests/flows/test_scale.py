@@ -18,14 +18,15 @@ from tasks.config.loading import load_case
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
-from tasks.splitting.parts import split_into_parts
+from tasks.kinds.kind import kind_of
+from tasks.kinds.values import Rows
 from tasks.validation.validate import validate
 
 config = load_case("genre", "sample", [f"data.path={sys.argv[1]}"])
 prepared = prepare(ingest(config.data), config.data)
 validate(prepared.read(), config).raise_if_blocked()
 examples, _ = usable_examples(prepared, config.data)
-parts, report = split_into_parts(examples, config.split)
+(parts,) = kind_of(config.task).split(Rows(examples), config).folds
 print(sum(part.rows for part in parts.values()))
 """
 

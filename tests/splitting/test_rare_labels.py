@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from splitting.assigned import assign_parts
 
-from tasks.config import SplitConfig
-from tasks.splitting.assignment import PARTS, assign_parts
+from tasks.config import PARTS, SplitConfig
 from tasks.splitting.stratify import count_labels, divide, place_rare_labels
 
 

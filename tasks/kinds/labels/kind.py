@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tasks.config import LabelsCase
 from tasks.evaluation.calibration_plot import calibration
@@ -21,14 +22,14 @@ from tasks.kinds.labels.classical import classical_card, classical_key, classica
 from tasks.kinds.labels.prompts import build_package
 from tasks.kinds.labels.references import MAJORITY, TFIDF, baseline_names, measure_reference
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
-from tasks.kinds.values import Arms, Compared, Division, Extras, Measuring, Rows, Start
+from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.models.base_models import locate
 from tasks.registry.card import data_line, model_card, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.package import Package
 from tasks.registry.packaging import Packaging
-from tasks.splitting.parts import split_into_parts
+from tasks.splitting.units import Units, text_units
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
@@ -62,11 +63,9 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         """Every text is read as it stands."""
         return reading_of(table, locate(config.model.base), config.model)
 
-    def split(self, rows: Rows, config: LabelsCase) -> Division:
-        """Stratified by label."""
-        parts, report = split_into_parts(rows.table, config.split)
-        told = ", ".join(f"{name} {count:,} rows" for name, count in report.parts.items())
-        return Division((parts,), report, (told, *report.notes))
+    def units(self, examples: pd.DataFrame, config: LabelsCase) -> Units:
+        """Texts, each with its labels."""
+        return text_units(examples, config.split, labelled=True)
 
     def outputs(self, rows: Rows) -> tuple[str, ...]:
         """The labels."""

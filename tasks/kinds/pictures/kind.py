@@ -26,16 +26,18 @@ from tasks.evaluation.pooling import pool_folds
 from tasks.evaluation.scored import METRICS, table_metrics
 from tasks.evaluation.vqa import MOST_FREQUENT
 from tasks.ingestion.vqa.ingest import IngestedPictures, ingest_pictures
-from tasks.ingestion.vqa.parts import split_questions
 from tasks.ingestion.vqa.question_table import question_table
 from tasks.kinds.kind import Kind, folder_of
 from tasks.kinds.pictures.asking import picture_questions
+from tasks.kinds.pictures.splitting import question_units, split_questions
 from tasks.kinds.values import Arms, Compared, Division, Extras, Measuring, Records, Rows, Start
 from tasks.locks import locked
 from tasks.registry.card import sizes
 from tasks.registry.fresh import FreshModel
 from tasks.registry.packaging import Packaging, spread
 from tasks.registry.picture_package import PictureInfo, PicturePackage
+from tasks.splitting.report import told
+from tasks.splitting.units import Units
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
@@ -114,16 +116,11 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
     def split(self, rows: PictureRows, config: PicturesCase) -> Division:
         """By picture, each with all its questions."""
         folds, report = split_questions(rows.table, config, rows.found.left_out)
-        told = []
-        for number, questions in enumerate(report.questions):
-            images = report.images[number]
-            each = (
-                f"{name} {count:,} questions about {images[name]:,} pictures"
-                for name, count in questions.items()
-            )
-            where = f"fold {number}: " if config.split.folds else ""
-            told.append(where + ", ".join(each))
-        return Division(tuple(folds), report, (*told, *report.notes), report.left_out)
+        return Division(tuple(folds), report, told(report), report.unused)
+
+    def units(self, examples: pd.DataFrame, config: PicturesCase) -> Units:
+        """Pictures."""
+        return question_units(examples)
 
     def sections(self, made: PicturesCase, start: Start[PicturesCase]) -> dict[str, Any]:
         """How questions about pictures are answered."""

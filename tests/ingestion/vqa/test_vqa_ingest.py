@@ -14,8 +14,8 @@ from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.ingestion.vqa.folders import data_folder, drawn_scenes
 from tasks.ingestion.vqa.ingest import IngestedPictures, ingest_pictures
-from tasks.ingestion.vqa.parts import PictureSplitReport, split_questions
 from tasks.ingestion.vqa.question_table import question_table
+from tasks.kinds.pictures.splitting import PictureSplitReport, split_questions
 from tasks.storage import TableRef
 from tasks.validation.validate import validate
 
@@ -37,8 +37,8 @@ def images(part: TableRef) -> set[str]:
 def test_a_picture_is_in_one_part_with_all_its_questions(tmp_path: Path) -> None:
     simple_part(tmp_path / "data", dict.fromkeys(range(40), 3))
     parts, report = split(case(tmp_path / "data"))
-    assert sum(report.questions[0].values()) == 120 == sum(part.rows for part in parts.values())
-    assert sum(report.images[0].values()) == 40
+    assert sum(report.parts[0].values()) == 120 == sum(part.rows for part in parts.values())
+    assert sum(report.units[0].values()) == 40
     for part in parts.values():
         assert (part.read()["image"].value_counts() == 3).all()
     assert not images(parts["train"]) & images(parts["test"])
@@ -101,7 +101,7 @@ def test_agreement_filters_training_alone(tmp_path: Path) -> None:
     assert parts["train"].rows == everything["train"].rows / 2
     for name in ("validation", "test"):
         assert parts[name].digest == everything[name].digest
-    assert any("fewer than 90% agree" in line for line in report.left_out)
+    assert any("fewer than 90% agree" in line for line in report.unused)
 
 
 def test_limits_keep_fewer_pictures_and_questions(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_damaged_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
     assert found.questions.rows == 80
     (parts,), report = split_questions(found.questions, case(tmp_path), found.left_out)
     assert sum(part.rows for part in parts.values()) == 76
-    assert any("4 questions about pictures" in line for line in report.left_out)
+    assert any("4 questions about pictures" in line for line in report.unused)
     (line,) = found.audit.sentences()
     assert line.startswith("2 ")
     assert "COCO_train2014_000000000000.jpg" in line
@@ -208,7 +208,7 @@ def test_200000_questions_become_parts_in_30_seconds_and_1500_megabytes(tmp_path
     code = (
         "import resource, sys, time\n"
         "from tasks.ingestion.vqa.ingest import ingest_pictures\n"
-        "from tasks.ingestion.vqa.parts import split_questions\n"
+        "from tasks.kinds.pictures.splitting import split_questions\n"
         "from tasks.config.loading import load_case\n"
         "config = load_case('vqa', 'sample', ['data.path=' + sys.argv[1]])\n"
         "start = time.process_time()\n"

@@ -1,5 +1,6 @@
 """Parts without a picture in common, fewer questions, and the answers there are."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingestion.vqa.vqa_files import simple_part
 
+from tasks.config import PARTS
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.ingestion.vqa.audit import audit_pictures, with_image_ids
 from tasks.ingestion.vqa.layout import find_parts
 from tasks.ingestion.vqa.reading import SCHEMA, LeftOut, read_part
 from tasks.ingestion.vqa.selecting import agreement, keep_agreed, limit_rows, vocabulary
-from tasks.ingestion.vqa.splitting import PARTS, fold_by_image, split_by_image
+from tasks.kinds.pictures.splitting import given_test, question_units
+from tasks.splitting.parts import cut
 
 
 def table_of(images: list[int], part: str = "train2014", **columns: list) -> pa.Table:
@@ -29,6 +33,52 @@ def table_of(images: list[int], part: str = "train2014", **columns: list) -> pa.
         "answers": [["cat"]] * len(images),
     }
     return with_image_ids(pa.table(rows | columns, schema=SCHEMA))
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split or fold."""
+
+    tables: dict[str, pa.Table]
+    images: dict[str, int]
+    shared: int
+    notes: tuple[str, ...]
+
+
+def splits(table: pa.Table, *overrides: str) -> list[Split]:
+    config = load_case("vqa", "sample", list(overrides))
+    table = table.append_column("row", pa.array(range(len(table))))
+    rows = table.to_pandas()
+    in_test, shared, notes = given_test(rows, config)
+    rows = rows if in_test is None else rows.assign(**{"in test": in_test})
+    made = cut(rows, question_units, config.split)
+    return [
+        Split(
+            {name: table.take(pa.array(at)) for name, at in parts.items()},
+            made.report.units[fold],
+            shared,
+            notes,
+        )
+        for fold, parts in enumerate(made.folds)
+    ]
+
+
+def split_by_image(
+    table: pa.Table,
+    validation: float,
+    test: float,
+    seed: int,
+    shared: str = "resplit",
+    test_part: str = "null",
+) -> Split:
+    shares = (f"split.validation={validation}", f"split.test={test}", f"split.seed={seed}")
+    (found,) = splits(table, *shares, f"vqa.shared_images={shared}", f"vqa.test_part={test_part}")
+    return found
+
+
+def fold_by_image(table: pa.Table, folds: int, validation: float, seed: int) -> list[Split]:
+    shares = (f"split.validation={validation}", f"split.folds={folds}", f"split.seed={seed}")
+    return splits(table, *shares)
 
 
 @given(st.lists(st.integers(1, 40), min_size=60, max_size=200), st.integers(0, 9))
@@ -109,7 +159,9 @@ def test_folds_have_equal_shares_and_too_many_are_a_sentence() -> None:
     for split in fold_by_image(table_of(random.integers(0, 300, 3000).tolist()), 5, 0.1, 1):
         sizes = [len(split.tables[name]) for name in PARTS]
         assert sizes == pytest.approx([2160, 240, 600], abs=30)
-    with pytest.raises(RequestError, match=r"2 pictures are too few for split.folds=3"):
+    with pytest.raises(
+        RequestError, match=r"3 folds need as many different pictures, and the data has 2"
+    ):
         fold_by_image(table_of([1, 2, 2]), 3, 0.2, 0)
 
 

@@ -7,10 +7,33 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from tasks.config import SplitConfig
 from tasks.errors import RequestError
-from tasks.language.folds import fold_numbers, folds
+from tasks.splitting.assignment import assign
+from tasks.splitting.dealing import Hand, deal_folds
 from tasks.splitting.shingles import normalise
+from tasks.splitting.units import Units
+
+
+def fold_numbers(prompts: list[str], count: int, seed: int) -> np.ndarray:
+    """The fold of each row."""
+    _, first, unit, sizes = np.unique(
+        prompts, return_index=True, return_inverse=True, return_counts=True
+    )
+    hand = Hand(unit, sizes, None, first, np.zeros(len(sizes), dtype=bool), "prompt")
+    return deal_folds(hand, count, seed)[unit]
+
+
+def tested_in(prompts: list[str], count: int, seed: int) -> np.ndarray:
+    """The fold of each row: the one whose test part has it."""
+    units = Units(prompts, np.arange(len(prompts)), noun="prompt")
+    folds = assign(units, SplitConfig(folds=count, seed=seed)).folds
+    tested = np.array(folds) == "test"
+    assert (tested.sum(axis=0) == 1).all()
+    return tested.argmax(axis=0)
+
 
 PROMPTS = st.lists(st.sampled_from([f"p {i}" for i in range(25)]), min_size=2, max_size=60)
 
@@ -20,13 +43,12 @@ def test_folds_partition_the_rows_and_share_no_prompt(
     prompts: list[str], count: int, seed: int
 ) -> None:
     assume(len(set(prompts)) >= count)
-    made = list(folds(prompts, count, seed))
-    assert sorted(np.concatenate([fold.held_out for fold in made])) == list(range(len(prompts)))
-    for fold in made:
-        assert sorted([*fold.train, *fold.held_out]) == list(range(len(prompts)))
-        assert not {prompts[i] for i in fold.train} & {prompts[i] for i in fold.held_out}
-        assert len(fold.held_out)
-    sizes = [len(fold.held_out) for fold in made]
+    number = fold_numbers(prompts, count, seed)
+    for fold in range(count):
+        tested = {prompts[i] for i in np.flatnonzero(number == fold)}
+        assert tested
+        assert not tested & {prompts[i] for i in np.flatnonzero(number != fold)}
+    sizes = np.bincount(number)
     assert max(sizes) - min(sizes) <= max(Counter(prompts).values())
 
 
@@ -49,21 +71,21 @@ def test_another_seed_makes_other_folds() -> None:
     assert len(made) == 5
 
 
-def test_case_and_spacing_make_no_other_prompt() -> None:
-    numbers = fold_numbers(["X squared", "x  squared", "y", "z"], 2, 0)
+def test_case_and_spacing_make_a_near_duplicate() -> None:
+    numbers = tested_in(["X squared", "x  squared", "y", "z", "w", "v", "u"], 2, 0)
     assert numbers[0] == numbers[1]
 
 
 def test_more_folds_than_prompts_are_refused() -> None:
     with pytest.raises(RequestError, match="the data has 2"):
-        fold_numbers(["a", "a", "b"], 3, 0)
-    with pytest.raises(RequestError, match="at least 2"):
-        fold_numbers(["a", "b"], 1, 0)
+        tested_in(["a", "a", "b"], 3, 0)
+    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+        SplitConfig(folds=1)
 
 
 def test_the_real_pairs_make_five_folds_of_ten(real_data) -> None:
     prompts = pd.read_csv(real_data / "english_to_latex.csv")["English"].tolist()
-    numbers = fold_numbers(prompts, 5, 42)
+    numbers = tested_in(prompts, 5, 42)
     assert np.bincount(numbers).tolist() == [10] * 5
     twice = [i for i, p in enumerate(prompts) if normalise(p) == "f of x equals x squared"]
     assert len(twice) == 2

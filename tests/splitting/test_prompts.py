@@ -1,5 +1,7 @@
 """Pairs cut into parts or folds: every row once, like prompts together, nothing leaks."""
 
+from functools import partial
+
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,13 +9,21 @@ from hypothesis import strategies as st
 
 from tasks.config import SplitConfig
 from tasks.errors import RequestError
-from tasks.language.parts import split_pairs
+from tasks.splitting.parts import split_texts
+from tasks.splitting.report import SplitReport
+from tasks.splitting.units import text_units
 from tasks.storage import TableRef, put_table
 
 QUICK = settings(
     deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 NUMBERS = st.lists(st.integers(0, 30), min_size=24, max_size=60).filter(lambda n: len(set(n)) > 12)
+
+
+def split_pairs(
+    examples: TableRef, config: SplitConfig
+) -> tuple[tuple[dict[str, TableRef], ...], SplitReport]:
+    return split_texts(examples, partial(text_units, config=config, labelled=False), config)
 
 
 def table(prompts: list[str]) -> TableRef:
@@ -83,13 +93,16 @@ def test_near_duplicates_stay_together_and_are_told() -> None:
     holding = [n for n, part in parts.items() if part.read()["text"].str.startswith(base).any()]
     assert len(holding) == 1
     assert report.groups == 31
-    assert len(report.notes) == 2
+    assert report.notes[:2] == (
+        "Rows that repeat another's prompt, kept with it in one part: 4.",
+        "Prompts that are nearly another's, kept with it in one part: 1.",
+    )
 
 
 def test_too_few_prompts_are_a_sentence() -> None:
     with pytest.raises(RequestError, match="5 folds need as many different prompts"):
         split_pairs(table(["a b c", "d e f", "a b c"]), SplitConfig(folds=5))
-    with pytest.raises(RequestError, match="part would be empty"):
+    with pytest.raises(RequestError, match="1 prompts are too few for 3 parts"):
         split_pairs(table(["a b c", "a b c"]), SplitConfig())
 
 

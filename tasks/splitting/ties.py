@@ -1,0 +1,124 @@
+"""Which rows must not be divided: equal texts, near duplicates, groups, and chains of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from tasks.config import SplitConfig
+from tasks.splitting.components import connected, connected_pairs
+from tasks.splitting.duplicates import find_near_duplicates, fingerprints, told_by
+from tasks.splitting.franchises import find_franchises
+from tasks.splitting.units import Units
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The different texts of rows, numbered in an order that is theirs, not the rows'.
+
+    Attributes:
+        of_row: int (rows,): the number of each row's text.
+        order: int (rows,): the rows in order of their texts' numbers, then of their own.
+        starts: int (texts,): where in `order` each text begins.
+    """
+
+    of_row: np.ndarray
+    order: np.ndarray
+    starts: np.ndarray
+
+    @property
+    def first(self) -> np.ndarray:
+        """int (texts,): the row of each text that comes first in the source."""
+        return self.order[self.starts]
+
+
+@dataclass(frozen=True)
+class Ties:
+    """What ties rows together.
+
+    Attributes:
+        unit: int (texts,): the unit of each text, from 0 without gaps.
+        near_clusters: clusters of two or more texts that are nearly the same.
+        near_texts: texts in these clusters.
+    """
+
+    unit: np.ndarray
+    near_clusters: int
+    near_texts: int
+
+
+def marks_of(units: Units) -> tuple[np.ndarray, ...]:
+    """What tells the rows' texts apart, arrays of (rows,) of which the last orders them first."""
+    if units.alike:
+        return told_by(units.texts), fingerprints(units.texts)
+    return (np.unique(np.array(units.texts), return_inverse=True)[1],)
+
+
+def number_texts(marks: Sequence[np.ndarray], rows: np.ndarray) -> Texts:
+    """Number different texts.
+
+    Args:
+        marks: of `marks_of`.
+        rows: int (rows,): the rows' numbers in their source.
+    """
+    order = np.lexsort((rows, *marks))
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = np.any([mark[order[1:]] != mark[order[:-1]] for mark in marks], axis=0)
+    of_row = np.empty(len(order), dtype=np.int64)
+    of_row[order] = np.cumsum(is_first) - 1
+    return Texts(of_row, order, np.flatnonzero(is_first))
+
+
+def find_ties(units: Units, texts: Texts, among: np.ndarray, config: SplitConfig) -> Ties:
+    """Find which texts belong together.
+
+    Args:
+        units: of all rows.
+        texts: of the rows in question.
+        among: int (rows,): their positions; where one row stands for a text, that one alone
+            says its name.
+        config: what counts as the same.
+    """
+    first = texts.first
+    used = first if units.settled and config.drop_duplicates else texts.order
+    pairs = np.empty((0, 2), dtype=np.int64)
+    if units.alike and config.near_duplicates is not None:
+        different = [units.texts[at] for at in among[first]]
+        pairs = find_near_duplicates(different, config.near_duplicates, config.seed)
+    cluster_sizes = np.bincount(connected_pairs(len(first), pairs))
+    # A text is tied to its near duplicates (a hub a pair) and to its rows' groups (a hub a group).
+    items, hubs = pairs.ravel(), np.repeat(np.arange(len(pairs)), 2)
+    if units.names is not None and config.group_by != "none":
+        group = find_groups(
+            config.group_by,
+            [units.names[at] for at in among[used]],
+            [units.texts[at] for at in among[used]],
+        )
+        items = np.concatenate([items, texts.of_row[used]])
+        hubs = np.concatenate([hubs, group + len(pairs)])
+    return Ties(
+        unit=connected(len(first), items, hubs),
+        near_clusters=int((cluster_sizes > 1).sum()),
+        near_texts=int(cluster_sizes[cluster_sizes > 1].sum()),
+    )
+
+
+def find_groups(
+    kind: Literal["franchise", "column"], values: Sequence[str | None], texts: Sequence[str]
+) -> np.ndarray:
+    """int (rows,): the number of each row's group, from 0.
+
+    Args:
+        kind: `split.group_by`.
+        values: of `split.group_role`: titles, or names of groups. Under `column` a row without a
+            value is a group of its own.
+        texts: the rows' texts, which tell franchises apart.
+    """
+    if kind == "franchise":
+        return find_franchises(values, texts)
+    numbers, names = pd.Series(pd.array(list(values), dtype="str")).factorize()
+    alone = numbers < 0
+    numbers[alone] = len(names) + np.arange(alone.sum())
+    return np.asarray(numbers, dtype=np.int64)
