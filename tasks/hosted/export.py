@@ -16,6 +16,7 @@ from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
 from tasks.splitting.parts import split_texts
+from tasks.splitting.recorded import lineage_of
 from tasks.splitting.units import text_units
 from tasks.storage import TableRef, atomic_path
 from tasks.validation.validate import validate
@@ -52,9 +53,8 @@ def export_case(config: CaseConfig, out: Path, with_test: bool = False) -> Expor
     validate(prepared.read(), config).raise_if_blocked()
     rows, usable = usable_examples(prepared, config.data)
     check_labels(list(usable.labels), config.hosted, vocabulary)
-    (parts,), _ = split_texts(
-        rows, partial(text_units, config=config.split, labelled=True), config.split
-    )
+    units_of = partial(text_units, config=config.split, labelled=True)
+    (parts,), _ = split_texts(rows, units_of, config.split, lineage_of(config))
     chosen = {name: parts[name] for name in (*EXPORTED, *(["test"] if with_test else []))}
     written = write_parts(chosen, out, config, prices, model, vocabulary)
     tokens = written["train"].tokens

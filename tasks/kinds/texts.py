@@ -12,6 +12,7 @@ from tasks.kinds.kind import Kind
 from tasks.kinds.values import C, Division, Rows, S, Start
 from tasks.models.base_models import LocatedModel, block_count, context_of, examined
 from tasks.splitting.parts import split_texts
+from tasks.splitting.recorded import lineage_of
 from tasks.splitting.report import told
 from tasks.splitting.units import Units, text_units
 from tasks.training.arms import check_family, check_strategies
@@ -44,7 +45,9 @@ class TextKind(Kind[C, S, Rows], Generic[C, S]):
 
     def split(self, rows: Rows, config: C) -> Division:
         """By text or prompt."""
-        folds, report = split_texts(rows.table, lambda some: self.units(some, config), config.split)
+        folds, report = split_texts(
+            rows.table, lambda some: self.units(some, config), config.split, lineage_of(config)
+        )
         return Division(folds, report, told(report))
 
     def units(self, examples: pd.DataFrame, config: C) -> Units:

@@ -17,10 +17,12 @@ import numpy as np
 from tasks.config import PARTS, Part, SplitConfig
 from tasks.errors import RequestError
 from tasks.splitting.dealing import LEAST_OF_REQUEST, Hand, deal, rows_over_limit, shares
+from tasks.splitting.duplicates import told_by
+from tasks.splitting.recorded import Record
 from tasks.splitting.repeats import Repeats, settle
 from tasks.splitting.report import LeftOut, SplitReport, notes_on, spread_labels
 from tasks.splitting.stratify import count_labels
-from tasks.splitting.ties import find_ties, marks_of, number_texts
+from tasks.splitting.ties import marks_of, number_texts, ties_around
 from tasks.splitting.units import Units
 
 DROPPED = "dropped"
@@ -31,12 +33,16 @@ class Assignment:
     """The part of every row, and what it came to.
 
     Attributes:
+        texts: uint64 (used rows,): the marks of the texts that were dealt (`duplicates.told_by`).
+        dealt: int (used rows,): their parts, positions in `PARTS`; of the first fold.
         folds: for the split or each fold, the part of each row or `dropped`: str (rows,).
         group: int (rows,): number of the unit that stays together, from 0; a dropped row has its
             text's, or -1 where no row stands for the text.
         report: the numbers.
     """
 
+    texts: np.ndarray
+    dealt: np.ndarray
     folds: tuple[np.ndarray, ...]
     group: np.ndarray
     report: SplitReport
@@ -46,13 +52,18 @@ class Assignment:
         return [{name: np.flatnonzero(part == name) for name in PARTS} for part in self.folds]
 
 
-def assign(units: Units, config: SplitConfig) -> Assignment:
+def assign(units: Units, config: SplitConfig, record: Record | None = None) -> Assignment:
     """Divide rows into three parts, or into three for each fold.
 
     Rows end up in one part if their texts are equal or nearly so (`config.near_duplicates`), if
     they belong to one group (`config.group_by`), or if a chain of such ties connects them. Where
     the data says which rows are the test part, the other rows that are tied to one of them are
-    left out.
+    left out. Rows whose part is recorded keep it, and the others are dealt around them.
+
+    Args:
+        units: of all rows.
+        config: the shares, the seed and what counts as the same.
+        record: the lineage's; nothing is recorded without.
 
     Raises:
         RequestError: too few rows, or a group so large that no three parts come about.
@@ -67,14 +78,17 @@ def assign(units: Units, config: SplitConfig) -> Assignment:
     standing = np.flatnonzero(repeats.stands)
     _require_rows(len(standing), rows - len(standing), units, config)
 
-    texts = number_texts([mark[standing] for mark in marks], units.rows[standing])
-    ties = find_ties(units, texts, standing, config)
+    record = record or Record()
+    told = marks[0] if units.alike else told_by(units.texts)
+    known = record.parts_of(told)
+    around = ties_around(units, marks, standing, known, config)
+    standing, texts, ties = around.standing, around.texts, around.ties
     one_a_text = units.settled and config.drop_duplicates
     used = standing[texts.first if one_a_text else texts.order]
     of_standing = np.full(rows, -1, dtype=np.int64)
     of_standing[standing] = ties.unit[texts.of_row]
     repeated = len(standing) - len(used)
-    given = np.zeros(rows, dtype=bool) if in_test is None else in_test
+    given = units.given
     tested = np.zeros(ties.unit.max() + 1, dtype=bool)
     tested[of_standing[used[given[used]]]] = True
     beside = tested[of_standing[used]] & ~given[used]
@@ -89,6 +103,7 @@ def assign(units: Units, config: SplitConfig) -> Assignment:
         first=_first_row(unit, units.rows[used]),
         in_test=tested,
         noun=units.noun,
+        fixed=around.fixed,
     )
     divisions = deal(hand, config)
     for division in divisions:
@@ -121,12 +136,17 @@ def assign(units: Units, config: SplitConfig) -> Assignment:
         requested=_requested(config, hand),
         repeated=rows - len(group_of_text),
         dropped=rows - len(kept),
+        lineage=record.note,
+        recorded=None if record.is_new else int((known[used] >= 0).sum()),
+        new=int((known[used] < 0).sum()),
         left_out=LeftOut(
             repeated=repeated,
             of_test=repeats.of_test,
             near_test=int(beside.sum()),
             conflicting=int((~repeats.stands).sum()) - repeats.of_test,
             over_limit=len(used) - len(kept),
+            tying=around.tying,
+            parted=around.parted,
         ),
         conflicting=repeats.conflicting,
         conflicts=config.conflicts,
@@ -146,6 +166,8 @@ def assign(units: Units, config: SplitConfig) -> Assignment:
         for division in divisions
     ]
     return Assignment(
+        texts=told[used],
+        dealt=divisions[0][unit],
         folds=tuple(folds),
         group=group_of_text[all_texts.of_row],
         report=report.model_copy(update={"notes": notes_on(report, cut, kept_repeats)}),
@@ -207,7 +229,8 @@ def _require_parts(
     requested = tuple(_requested(config, hand).values())
     rows = np.bincount(division, hand.sizes, len(PARTS))
     owed = np.array(requested) * hand.sizes.sum()
-    least = LEAST_OF_REQUEST if hand.counts is not None and config.folds is None else 0.0
+    dealt_anew = hand.counts is not None and config.folds is None and (hand.fixed < 0).all()
+    least = LEAST_OF_REQUEST if dealt_anew else 0.0
     short = int((rows / owed).argmin())
     if rows[short] and rows[short] >= least * owed[short]:
         return

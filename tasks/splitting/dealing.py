@@ -29,6 +29,7 @@ class Hand:
         first: int (units,): the position of each unit's first row.
         in_test: bool (units,): the data puts them into the test part.
         noun: what rows are told by.
+        fixed: int (units,): the part that each had when the split was recorded, or -1.
     """
 
     unit: np.ndarray
@@ -37,6 +38,7 @@ class Hand:
     first: np.ndarray
     in_test: np.ndarray
     noun: str
+    fixed: np.ndarray
 
     @property
     def given(self) -> bool:
@@ -58,11 +60,13 @@ def deal(hand: Hand, config: SplitConfig) -> tuple[np.ndarray, ...]:
         return tuple(_beside(hand, fold == number, config) for number in range(config.folds))
     if hand.counts is not None:
         division = np.full(len(free), _TEST)
-        division[free] = _by_strata(hand.counts[free], hand.sizes[free], wanted, config.seed)
+        division[free] = _by_strata(
+            hand.counts[free], hand.sizes[free], wanted, config.seed, hand.fixed[free]
+        )
         return (division,)
     tested = hand.in_test
     if not hand.given:
-        tested = in_order(hand.sizes, free, config.test, config.seed)
+        tested = in_order(hand.sizes, free, config.test, config.seed, hand.fixed, "test")
     return (_beside(hand, tested, config),)
 
 
@@ -78,7 +82,14 @@ def shares(config: SplitConfig, given: bool) -> tuple[float, ...]:
     return (1 - config.validation - config.test, config.validation, config.test)
 
 
-def in_order(sizes: np.ndarray, among: np.ndarray, share: float, seed: int) -> np.ndarray:
+def in_order(
+    sizes: np.ndarray,
+    among: np.ndarray,
+    share: float,
+    seed: int,
+    fixed: np.ndarray,
+    part: Part,
+) -> np.ndarray:
     """A seeded choice of units that come to a share of the rows.
 
     Args:
@@ -86,14 +97,16 @@ def in_order(sizes: np.ndarray, among: np.ndarray, share: float, seed: int) -> n
         among: bool (units,): those to choose from.
         share: of their rows; at least one row.
         seed: of the order in which they are taken.
+        fixed: int (units,): the part that a unit has already, or -1.
+        part: that is chosen.
 
     Returns:
         bool (units,). A unit that would overshoot is passed over.
     """
     wanted = max(1, round(share * int(sizes[among].sum())))
-    chosen = np.zeros(len(sizes), dtype=bool)
-    taken = 0
-    for unit in np.random.default_rng(seed).permutation(np.flatnonzero(among)):
+    chosen = among & (fixed == PARTS.index(part))
+    taken = int(sizes[chosen].sum())
+    for unit in np.random.default_rng(seed).permutation(np.flatnonzero(among & (fixed < 0))):
         if taken + sizes[unit] <= wanted:
             chosen[unit] = True
             taken += int(sizes[unit])
@@ -101,14 +114,14 @@ def in_order(sizes: np.ndarray, among: np.ndarray, share: float, seed: int) -> n
 
 
 def _by_strata(
-    counts: csr_array, sizes: np.ndarray, wanted: tuple[float, ...], seed: int
+    counts: csr_array, sizes: np.ndarray, wanted: tuple[float, ...], seed: int, fixed: np.ndarray
 ) -> np.ndarray:
     """By labels where that leaves each part its rows, else by size alone."""
-    division = divide(counts, sizes, wanted, seed)
+    division = divide(counts, sizes, wanted, seed, fixed)
     if _is_short(division, sizes, wanted):
-        return divide_by_size(sizes, wanted)
+        return divide_by_size(sizes, wanted, fixed)
     placed = division.copy()
-    place_rare_labels(placed, counts)
+    place_rare_labels(placed, counts, fixed)
     return division if _is_short(placed, sizes, wanted) else placed
 
 
@@ -131,7 +144,7 @@ def _beside(hand: Hand, tested: np.ndarray, config: SplitConfig) -> np.ndarray:
     if not hand.given and config.folds is None:  # a share of all rows
         share /= 1 - config.test
     # The seed that cut the test part would take the same places of the rest again.
-    chosen = in_order(hand.sizes, rest, share, config.seed + 1)
+    chosen = in_order(hand.sizes, rest, share, config.seed + 1, hand.fixed, "validation")
     division[rest] = PARTS.index("train")
     division[chosen] = PARTS.index("validation")
     return division

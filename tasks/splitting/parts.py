@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from tasks.config import PARTS, SplitConfig
 from tasks.splitting.assignment import assign
 from tasks.splitting.leakage import check_leakage
+from tasks.splitting.recorded import recorded_split
 from tasks.splitting.report import SplitReport
 from tasks.splitting.units import Units
 from tasks.storage import TableRef, put_table
@@ -31,29 +33,34 @@ class Cut:
     report: SplitReport
 
 
-def cut(rows: pd.DataFrame, units_of: UnitsOf, config: SplitConfig) -> Cut:
+def cut(
+    rows: pd.DataFrame, units_of: UnitsOf, config: SplitConfig, lineage: Path | None = None
+) -> Cut:
     """Divide rows and prove that nothing leaks.
 
     Args:
         rows: all of them.
         units_of: a kind's units of any rows: of all, and of those in the finished parts.
         config: shares, folds and seed.
+        lineage: where the split is recorded (`recorded.lineage_of`); None for one that is not.
 
     Raises:
         RequestError: too few rows, or a group that is too large.
         ThawError: the leakage check found something on both sides.
     """
-    assignment = assign(units_of(rows), config)
-    folds = assignment.positions()
-    for parts in folds:
-        taken = np.concatenate([parts[name] for name in PARTS])
-        part = np.repeat(PARTS, [len(parts[name]) for name in PARTS])
-        check_leakage(units_of(rows.iloc[taken]), part, config)
+    with recorded_split(lineage) as record:
+        assignment = assign(units_of(rows), config, record)
+        folds = assignment.positions()
+        for parts in folds:
+            taken = np.concatenate([parts[name] for name in PARTS])
+            part = np.repeat(PARTS, [len(parts[name]) for name in PARTS])
+            check_leakage(units_of(rows.iloc[taken]), part, config)
+        record.add(assignment.texts, assignment.dealt)
     return Cut(folds, assignment.group, assignment.report)
 
 
 def split_texts(
-    examples: TableRef, units_of: UnitsOf, config: SplitConfig
+    examples: TableRef, units_of: UnitsOf, config: SplitConfig, lineage: Path | None = None
 ) -> tuple[tuple[dict[str, TableRef], ...], SplitReport]:
     """Divide usable rows of texts and store the parts, with the `group` of each row.
 
@@ -62,8 +69,7 @@ def split_texts(
     Args:
         examples: one usable example a row: `id`, `row` (number in the source), `text` (not
             empty), `labels` (a list of one or more), and the roles that the configuration reads.
-        units_of: as in `cut`.
-        config: shares, folds and seed.
+        units_of, config, lineage: as in `cut`.
 
     Returns:
         `train`, `validation` and `test` of the one split or of each fold, and the report.
@@ -74,7 +80,7 @@ def split_texts(
     """
     rows = examples.read()
     rows["id"] = unique_ids(rows)
-    made = cut(rows, units_of, config)
+    made = cut(rows, units_of, config, lineage)
     grouped = rows.assign(group=made.group)
     return tuple(
         {

@@ -31,6 +31,10 @@ class LeftOut(Frozen):
     """The text's rows differ in labels, and these are not the ones that stand."""
     over_limit: int = 0
     """The part has as many rows as `split.rows` allows."""
+    tying: int = 0
+    """A new row that would tie rows recorded in different parts."""
+    parted: int = 0
+    """A recorded row that is known by now to belong to rows of another part."""
 
 
 class SplitReport(Frozen):
@@ -54,6 +58,12 @@ class SplitReport(Frozen):
     """Rows that are in no part (of the first fold)."""
     left_out: LeftOut
     """Why."""
+    lineage: str
+    """What is to be known of the record of earlier splits; empty where there is nothing."""
+    recorded: int | None
+    """Rows in use whose part was recorded by an earlier split; None where there was none."""
+    new: int
+    """Rows in use that were dealt anew."""
     conflicting: int
     """Repeated texts whose rows have different labels."""
     conflicts: str
@@ -119,7 +129,8 @@ def notes_on(
             `split.rows`.
         repeats: rows that were kept beside another of the same text.
     """
-    left, notes = report.left_out, []
+    left = report.left_out
+    notes = [report.lineage] if report.lineage else []
     if left.repeated:
         notes.append(f"Left out because an earlier row has the same text: {_rows(left.repeated)}.")
     if left.of_test:
@@ -128,6 +139,21 @@ def notes_on(
         notes.append(
             "Left out because a test row has nearly the same text or is of the same group: "
             f"{_rows(left.near_test)}."
+        )
+    if report.recorded:
+        notes.append(
+            f"{_rows(report.recorded)} kept the part that an earlier split recorded, "
+            f"{_rows(report.new)} dealt around them."
+        )
+    if left.tying:
+        notes.append(
+            "Left out because they would tie recorded rows of different parts: "
+            f"{_rows(left.tying)}."
+        )
+    if left.parted:
+        notes.append(
+            "Recorded rows left out because they are known by now to belong to rows of another "
+            f"part: {_rows(left.parted)}."
         )
     if report.conflicting:
         notes.append(_conflicts(report))

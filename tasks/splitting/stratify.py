@@ -52,7 +52,13 @@ def count_labels(
     return counts, names
 
 
-def divide(counts: csr_array, sizes: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
+def divide(
+    counts: csr_array,
+    sizes: np.ndarray,
+    shares: Sequence[float],
+    seed: int,
+    fixed: np.ndarray | None = None,
+) -> np.ndarray:
     """Assign every group to a part.
 
     Args:
@@ -60,12 +66,18 @@ def divide(counts: csr_array, sizes: np.ndarray, shares: Sequence[float], seed: 
         sizes: int (groups,): rows of each group.
         shares: the share of the rows that each part should have; they add up to 1.
         seed: decides between groups and parts that are equal in all else.
+        fixed: int (groups,): the part that a group has already, or -1; the others are dealt
+            around them.
 
     Returns:
         int64 (groups,): the number of each group's part.
     """
     division = _Division(counts, sizes, shares, seed)
     remaining = np.asarray(counts.sum(axis=0)).ravel()
+    held = np.flatnonzero(fixed >= 0) if fixed is not None else np.empty(0, dtype=np.int64)
+    for group in held.tolist():
+        division.give(group, int(fixed[group]))  # type: ignore[index]
+    remaining -= np.asarray(counts[held].sum(axis=0)).ravel()
     by_label = counts.tocsc()
     open_labels = set(range(counts.shape[1]))
     while open_labels:
@@ -79,22 +91,27 @@ def divide(counts: csr_array, sizes: np.ndarray, shares: Sequence[float], seed: 
     return division.part
 
 
-def divide_by_size(sizes: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+def divide_by_size(
+    sizes: np.ndarray, shares: Sequence[float], fixed: np.ndarray | None = None
+) -> np.ndarray:
     """Assign groups to parts by size alone: the largest first, each to the part that lacks most.
 
     For data of so few groups that labels must not have a say: it leaves a part empty only where
     there are fewer groups than parts. Arguments and result as in `divide`.
     """
-    part = np.empty(len(sizes), dtype=np.int64)
+    part = np.full(len(sizes), -1) if fixed is None else fixed.copy()
     wanted = np.array(shares) * sizes.sum()
-    room = wanted.copy()
-    for group in np.argsort(-sizes, kind="stable"):
+    room = wanted - np.bincount(part[part >= 0], sizes[part >= 0], len(shares))
+    largest_first = np.argsort(-sizes, kind="stable")
+    for group in largest_first[part[largest_first] < 0]:
         part[group] = np.lexsort((-wanted, -(room / wanted).round(_DIGITS)))[0]
         room[part[group]] -= sizes[group]
     return part
 
 
-def place_rare_labels(division: np.ndarray, counts: csr_array) -> None:
+def place_rare_labels(
+    division: np.ndarray, counts: csr_array, fixed: np.ndarray | None = None
+) -> None:
     """See to it that a label of few groups is where it is needed; changes `division`.
 
     A label of one group is learned from: it goes to the first part (train). One of two groups
@@ -104,6 +121,7 @@ def place_rare_labels(division: np.ndarray, counts: csr_array) -> None:
     Args:
         division: int (groups,): the part of each group, by need: train, validation, test.
         counts: int (groups, labels) of `count_labels`.
+        fixed: as in `divide`: such groups stay.
     """
     parts = int(division.max()) + 1
     by_label, by_group = counts.tocsc(), counts.tocsr()
@@ -115,6 +133,8 @@ def place_rare_labels(division: np.ndarray, counts: csr_array) -> None:
                 continue
             movable = []
             for group in having.tolist():
+                if fixed is not None and fixed[group] >= 0:
+                    continue
                 mine = by_group.indices[by_group.indptr[group] : by_group.indptr[group + 1]]
                 others = mine[mine != label]
                 donor = division[group]
@@ -171,11 +191,15 @@ class _Division:
         _, _, _, chosen = max(
             (round(score, _DIGITS), self._room[part], lots[part], part) for score, part in scores
         )
-        self.part[group] = chosen
-        self._room[chosen] -= size
-        lacking = self._lacking[chosen]
-        for label, count in labels:
-            lacking[label] -= count
+        self.give(group, chosen)
+
+    def give(self, group: int, part: int) -> None:
+        """Put `group` into `part`."""
+        self.part[group] = part
+        self._room[part] -= self._sizes[group]
+        lacking = self._lacking[part]
+        for at in range(self._starts[group], self._starts[group + 1]):
+            lacking[self._labels[at]] -= self._counts[at]
 
     def _gain(self, part: int, size: int, labels: list[tuple[int, int]]) -> float:
         """Half the fall of the chi-square distance if `part` got a group of these counts."""

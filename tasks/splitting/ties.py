@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from tasks.config import SplitConfig
+from tasks.config import PARTS, SplitConfig
 from tasks.splitting.components import connected, connected_pairs
 from tasks.splitting.duplicates import find_near_duplicates, fingerprints, told_by
 from tasks.splitting.franchises import find_franchises
@@ -103,6 +103,70 @@ def find_ties(units: Units, texts: Texts, among: np.ndarray, config: SplitConfig
         near_clusters=int((cluster_sizes > 1).sum()),
         near_texts=int(cluster_sizes[cluster_sizes > 1].sum()),
     )
+
+
+@dataclass(frozen=True)
+class Around:
+    """Ties between the rows that are left when none ties rows of two recorded parts.
+
+    Attributes:
+        standing: int (rows,): positions of these rows.
+        texts, ties: theirs.
+        fixed: int (units,): the recorded part of each unit, a position in `PARTS`, or -1.
+        tying: new rows that were left out because they tie such rows.
+        parted: recorded rows that were left out because they are known by now to belong to rows
+            of another part: those of train before those of test.
+    """
+
+    standing: np.ndarray
+    texts: Texts
+    ties: Ties
+    fixed: np.ndarray
+    tying: int
+    parted: int
+
+
+def ties_around(
+    units: Units,
+    marks: Sequence[np.ndarray],
+    standing: np.ndarray,
+    known: np.ndarray,
+    config: SplitConfig,
+) -> Around:
+    """Find what belongs together, and leave out what would tie a recorded part to another.
+
+    Args:
+        units: of all rows.
+        marks: of `marks_of`.
+        standing: int (rows,): positions of the rows in question.
+        known: int (all rows,): the recorded part of each row's text, or -1.
+        config: what counts as the same.
+    """
+    tying = parted = 0
+    while True:
+        texts = number_texts([mark[standing] for mark in marks], units.rows[standing])
+        ties = find_ties(units, texts, standing, config)
+        part = known[standing[texts.first]]
+        count = int(ties.unit.max()) + 1
+        given = np.zeros(count, dtype=bool)  # what is tied to a given test part goes in any case
+        given[ties.unit[texts.of_row[units.given[standing]]]] = True
+        part = np.where(given[ties.unit], -1, part)
+        highest = np.full(count, -1)
+        np.maximum.at(highest, ties.unit, part)
+        lowest = np.full(count, len(PARTS))
+        np.minimum.at(lowest, ties.unit, np.where(part < 0, len(PARTS), part))
+        torn = (highest >= 0) & (lowest < highest)
+        out = torn[ties.unit] & (part < 0)
+        settled = torn & (np.bincount(ties.unit, out, count) == 0)
+        out |= settled[ties.unit] & (part < highest[ties.unit])
+        if units.in_test is not None:  # recorded as test rows, and named so no longer
+            out |= part == PARTS.index("test")
+        if not out.any():
+            return Around(standing, texts, ties, highest, tying, parted)
+        leaving = out[texts.of_row]
+        tying += int((known[standing[leaving]] < 0).sum())
+        parted += int((known[standing[leaving]] >= 0).sum())
+        standing = standing[~leaving]
 
 
 def find_groups(

@@ -43,6 +43,11 @@ class Units:
     settled: bool = False
     in_test: np.ndarray | None = None
 
+    @property
+    def given(self) -> np.ndarray:
+        """bool (rows,): those that the data puts into the test part; none where it says nothing."""
+        return np.zeros(len(self.texts), dtype=bool) if self.in_test is None else self.in_test
+
 
 def text_units(examples: pd.DataFrame, config: SplitConfig, labelled: bool) -> Units:
     """The units of rows of texts.

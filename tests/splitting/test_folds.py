@@ -22,11 +22,11 @@ def fold_numbers(prompts: list[str], count: int, seed: int) -> np.ndarray:
     _, first, unit, sizes = np.unique(
         prompts, return_index=True, return_inverse=True, return_counts=True
     )
-    hand = Hand(unit, sizes, None, first, np.zeros(len(sizes), dtype=bool), "prompt")
+    hand = Hand(unit, sizes, None, first, np.zeros(len(sizes), dtype=bool), "prompt", -sizes)
     return deal_folds(hand, count, seed)[unit]
 
 
-def tested_in(prompts: list[str], count: int, seed: int) -> np.ndarray:
+def folds_of(prompts: list[str], count: int, seed: int) -> np.ndarray:
     """The fold of each row: the one whose test part has it."""
     units = Units(prompts, np.arange(len(prompts)), noun="prompt")
     folds = assign(units, SplitConfig(folds=count, seed=seed)).folds
@@ -72,20 +72,20 @@ def test_another_seed_makes_other_folds() -> None:
 
 
 def test_case_and_spacing_make_a_near_duplicate() -> None:
-    numbers = tested_in(["X squared", "x  squared", "y", "z", "w", "v", "u"], 2, 0)
+    numbers = folds_of(["X squared", "x  squared", "y", "z", "w", "v", "u"], 2, 0)
     assert numbers[0] == numbers[1]
 
 
 def test_more_folds_than_prompts_are_refused() -> None:
     with pytest.raises(RequestError, match="the data has 2"):
-        tested_in(["a", "a", "b"], 3, 0)
+        folds_of(["a", "a", "b"], 3, 0)
     with pytest.raises(ValidationError, match="greater than or equal to 2"):
         SplitConfig(folds=1)
 
 
 def test_the_real_pairs_make_five_folds_of_ten(real_data) -> None:
     prompts = pd.read_csv(real_data / "english_to_latex.csv")["English"].tolist()
-    numbers = tested_in(prompts, 5, 42)
+    numbers = folds_of(prompts, 5, 42)
     assert np.bincount(numbers).tolist() == [10] * 5
     twice = [i for i, p in enumerate(prompts) if normalise(p) == "f of x equals x squared"]
     assert len(twice) == 2

@@ -19,6 +19,7 @@ from tasks.ingestion.vqa.ingest import QUESTION_COLUMNS, put_questions
 from tasks.ingestion.vqa.reading import LeftOut
 from tasks.ingestion.vqa.selecting import keep_agreed, vocabulary
 from tasks.splitting.parts import cut
+from tasks.splitting.recorded import lineage_of
 from tasks.splitting.report import SplitReport
 from tasks.splitting.units import Units
 from tasks.storage import TableRef
@@ -83,6 +84,7 @@ def split_questions(
         rows if in_test is None else rows.assign(**{_IN_TEST: in_test}),
         question_units,
         config.split,
+        lineage_of(config, config.vqa.test_part, config.vqa.shared_images),
     )
     table = pa.Table.from_pandas(rows, preserve_index=False)
     divided = []
