@@ -172,6 +172,16 @@ class Kind(ABC, Generic[C, S, R]):
     def learner(self, spec: ArmSpec) -> Learner[Any]:
         """How an arm learns and is judged, for `tasks.training.run.train_arm`."""
 
+    def figure(self, outcome: Outcome, best: Outcome, config: C) -> float:
+        """The primary figure of an outcome's predictions, which may be of some test rows alone.
+
+        Args:
+            outcome: of an arm or a reference.
+            best: the arm beside it, which names the labels.
+            config: the case.
+        """
+        return self.figures(outcome.test)[config.evaluation.primary.removeprefix("test/")]
+
     def figures(self, table: TableRef) -> dict[str, float]:
         """The metrics of a stored test table, for those of several folds taken together.
 

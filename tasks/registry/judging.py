@@ -10,6 +10,7 @@ from tasks.evaluation.findings import Verdict
 from tasks.evaluation.outcomes import Outcome
 from tasks.registry.fresh import load_fresh
 from tasks.registry.packaging import Packager, Packaging
+from tasks.registry.unseen import LEAST, on, only, unseen_rows
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.trainer import higher_is_better
@@ -97,7 +98,8 @@ def outdoes(
 ) -> tuple[bool, str]:
     """Whether a candidate's figure is better than the standing champion's, and in words.
 
-    A better figure is never worse by a verdict, so no more is asked.
+    A better figure is never worse by a verdict, so no more is asked. Both are taken on test rows
+    that neither model learned from or was chosen by, as far as that is known.
 
     Args:
         tracker: the registry.
@@ -112,10 +114,23 @@ def outdoes(
     mine = candidate.metrics[metric]
     if standing is None:
         return True, f"{metric} {mine:.4f}; no champion stood"
+    where, new = "", unseen_rows(standing, test)
+    if new is not None and not new.all():
+        count = int(new.sum())
+        if count < LEAST:
+            return False, (
+                f"champion {standing.version} learned from or was chosen by {test.rows - count} "
+                f"of the {test.rows} test rows, and the {count} that neither saw are too few to "
+                f"compare ({LEAST} at least): it keeps its place"
+            )
+        where = f" on the {count} of {test.rows} test rows that neither saw"
+        test = only(test, new)
+        candidate, best = on(candidate, test), on(best, test)
+        mine = kind.figure(candidate, best, config)
     theirs = champion_figure(tracker, kind, config, best, test, str(standing.version), name)
     wins = against(mine, theirs, metric) == "better"
     verb = "beats" if wins else "does not beat"
-    return wins, f"{metric} {mine:.4f} {verb} champion {standing.version}'s {theirs:.4f}"
+    return wins, f"{metric} {mine:.4f} {verb} champion {standing.version}'s {theirs:.4f}{where}"
 
 
 def champion_figure(

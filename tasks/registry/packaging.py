@@ -74,5 +74,8 @@ class Packager(Protocol):
     ) -> float:
         """The primary figure of a standing champion on the test rows of the best arm."""
 
+    def figure(self, outcome: Outcome, best: Outcome, config: CaseConfig) -> float:
+        """The primary figure of an outcome's predictions, anew."""
+
     def floor_title(self, floor: Outcome) -> str:
         """How a verdict calls the outcome that a champion has to beat."""

@@ -20,6 +20,7 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.registry.judging import Bar, Candidate, judge, outdoes
 from tasks.registry.packaging import Packager, Packaging
 from tasks.registry.stages import CLASSICAL
+from tasks.registry.unseen import seen_by
 from tasks.registry.verify import verify_in_fresh_process
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -90,6 +91,7 @@ def _promote(
     # A challenger may win now where it lost then: the champion is another, or gone.
     version = before["challenger"] if judged_before else register(tracker, config, arm, test, name)
     made, instead = [] if judged_before else [version], None
+    seen = seen_by(arm.outcome)
     try:
         tracker.set_alias(name, "challenger", version)
         wins, reason = judge(tracker, kind, config, arm.outcome, bar, test, name)
@@ -99,10 +101,10 @@ def _promote(
             if enters:
                 instead = register(tracker, config, bar.candidate, test, name)
                 made.append(instead)
-                verdict = {"thaw.verdict": reason}
+                verdict = {"thaw.verdict": reason, **seen}
                 tracker.describe_version(name, instead, bar.candidate.card, verdict)
                 tracker.set_alias(name, "champion", instead)
-        tracker.describe_version(name, version, arm.card, {"thaw.verdict": reason})
+        tracker.describe_version(name, version, arm.card, {"thaw.verdict": reason, **seen})
         if wins:
             tracker.set_alias(name, "champion", version)
             tracker.delete_alias(name, "challenger")

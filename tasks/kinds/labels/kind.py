@@ -159,6 +159,15 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         """A classifier."""
         return build_package(best, config)
 
+    def figure(self, outcome: Outcome, best: Outcome, config: LabelsCase) -> float:
+        """At the outcome's own thresholds."""
+        spec, metric = read_spec(folder_of(best)), config.evaluation.primary
+        found, tuned = read_predictions(outcome.test), outcome.thresholds or None
+        figures = compute(
+            config.task, found.truth, found.probabilities, tuned, spec.positive, spec.scale
+        )
+        return figures[metric.removeprefix("test/")]
+
     def champion_figure(
         self, champion: FreshModel, best: Outcome, config: LabelsCase, test: TableRef
     ) -> float:

@@ -198,7 +198,8 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
     ) -> float:
         """Of the champion's own answers to the best arm's test questions."""
         metric = config.evaluation.primary.removeprefix("test/")
-        return standing_figure(champion.predict, read_spec(folder_of(best)), metric)
+        spec = read_spec(folder_of(best)).model_copy(update={"test": test})
+        return standing_figure(champion.predict, spec, metric)
 
     def asked(
         self, config: PicturesCase, texts: Sequence[str], file: Path | None, images: Sequence[Path]

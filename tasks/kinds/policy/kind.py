@@ -9,7 +9,7 @@ from tasks.config.loading import grid_points
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.policy_report import paired_sheet, texts_markdown, texts_sheet, with_findings
-from tasks.evaluation.scored import METRICS
+from tasks.evaluation.scored import METRICS, table_metrics
 from tasks.kinds.kind import folder_of
 from tasks.kinds.texts import usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
@@ -155,12 +155,17 @@ class _Policy(WriterKind[PolicyCase, PolicyStart]):
         spec, model, tokenizer = load_trained_policy(folder_of(best))
         return writer_of(best, config, model, tokenizer, settings_of(spec)[1])
 
+    def figures(self, table: TableRef) -> dict[str, float]:
+        """Of all answers together."""
+        return table_metrics(table)
+
     def champion_figure(
         self, champion: FreshModel, best: Outcome, config: PolicyCase, test: TableRef
     ) -> float:
         """Under the rewards and with the draws of the best arm; the weights are the champion's."""
         metric = config.evaluation.primary.removeprefix("test/")
-        return writer_figure(Writer.load(champion.package), read_spec(folder_of(best)), metric)
+        spec = read_spec(folder_of(best)).model_copy(update={"test": test})
+        return writer_figure(Writer.load(champion.package), spec, metric)
 
 
 policy = _Policy()

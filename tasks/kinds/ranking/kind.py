@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.config import RankingCase
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.scored import METRICS
+from tasks.evaluation.scored import METRICS, table_metrics
 from tasks.kinds.kind import folder_of
 from tasks.kinds.ranking.asking import answer_records, ranked
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
@@ -150,6 +150,10 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
             strategy=str(best.strategy),
         )
         return RewardModel(info, model, load_tokenizer(locate(spec.model.base)))
+
+    def figures(self, table: TableRef) -> dict[str, float]:
+        """Of all answers together."""
+        return table_metrics(table)
 
     def champion_figure(
         self, champion: FreshModel, best: Outcome, config: RankingCase, test: TableRef

@@ -1,0 +1,62 @@
+"""Which test rows are new to a standing champion: those that it neither learned from nor was
+chosen by.
+
+A recorded split keeps them apart (`splitting/recorded.py`). Where a lineage ends, by another seed,
+say, the new test part holds rows that the champion was trained on, and it would be judged by what
+it remembers.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from mlflow.entities.model_registry import ModelVersion
+
+from tasks.evaluation.outcomes import Outcome
+from tasks.paths import store_dir
+from tasks.splitting.duplicates import told_by
+from tasks.storage import TableRef, put_table
+from tasks.training.building import read_spec
+
+LEAST = 30
+"""With fewer rows that neither saw, the standard error of a share is up to 9 points: nothing of
+interest could be told."""
+SEEN = "thaw.seen"
+
+
+def seen_by(arm: Outcome) -> dict[str, str]:
+    """The tag of a version that says which stored tables its sweep learned from and chose by."""
+    if arm.folder is None:
+        return {}
+    spec = read_spec(Path(arm.folder))
+    return {SEEN: " ".join(part.path.stem for part in (spec.train, spec.validation))}
+
+
+def unseen_rows(standing: ModelVersion, test: TableRef) -> np.ndarray | None:
+    """bool (rows,): the test rows that are new to the champion; None where that is not known.
+
+    It is not for versions of earlier releases, or where another store holds their tables.
+    """
+    column = "image" if "image" in test.columns else "text"
+    tables = [
+        store_dir() / "tables" / f"{stem}.parquet" for stem in standing.tags.get(SEEN, "").split()
+    ]
+    if not tables or not all(path.exists() for path in tables):
+        return None
+    seen = [told_by(_table(path).read([column])[column].tolist()) for path in tables]
+    return ~np.isin(told_by(test.read([column])[column].tolist()), np.concatenate(seen))
+
+
+def only(test: TableRef, rows: np.ndarray) -> TableRef:
+    """Some rows of the test part."""
+    return put_table(test.read()[rows].reset_index(drop=True), f"rows of {test.origin}")
+
+
+def on(outcome: Outcome, test: TableRef) -> Outcome:
+    """An outcome whose predictions are of these test rows alone; its figures are not."""
+    frame = outcome.test.read()
+    kept = frame[frame["id"].isin(test.read(["id"])["id"])].reset_index(drop=True)
+    return outcome.model_copy(update={"test": put_table(kept, f"rows of {outcome.test.origin}")})
+
+
+def _table(path: Path) -> TableRef:
+    return TableRef(path=path, digest=path.stem, rows=0, columns=(), origin=path.stem)

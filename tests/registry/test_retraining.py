@@ -1,0 +1,185 @@
+"""A case retrained on growing data: the champion falls when it should, and not by its memory.
+
+The models are stand-ins that remember what they were trained on and follow the truth of their own
+day otherwise, so that a champion asked about its own training rows is always right.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.config import CaseConfig
+from tasks.config.loading import load_case
+from tasks.evaluation.outcomes import Outcome, put_predictions, read_predictions
+from tasks.kinds.kind import kind_of
+from tasks.kinds.labels import kind as labels
+from tasks.registry import judging, promotion
+from tasks.registry.judging import Bar, Candidate
+from tasks.registry.packaging import Packaging
+from tasks.registry.promotion import Promotion
+from tasks.registry.unseen import SEEN
+from tasks.splitting.parts import split_texts
+from tasks.splitting.recorded import lineage_of
+from tasks.splitting.units import text_units
+from tasks.storage import TableRef, put_table
+from tasks.tracking import Tracker
+
+METRIC = "test/accuracy"
+ROWS = [200, 600, 1_500, 3_800, 9_500]  # on each day: most are of the newest truth
+
+
+def truth(rows: pd.DataFrame, day: int | np.ndarray) -> np.ndarray:
+    """What a model of that day takes for spam: the bound drifts."""
+    return rows["number"].to_numpy() % 100 >= 20 * day
+
+
+def grown(day: int) -> pd.DataFrame:
+    """All rows up to that day; those of the day follow its truth, in another order every day."""
+    numbers = np.random.default_rng(0).permutation(20_000)[: ROWS[day]]
+    rows, born = (
+        pd.DataFrame({"number": numbers}),
+        np.searchsorted(ROWS, np.arange(ROWS[day]), "right"),
+    )
+    spam = truth(rows, born)
+    made = rows.assign(
+        text=[f"message {n} of {n * 7919} and {n * 104729}" for n in rows["number"]],
+        labels=[["spam"] if each else ["ham"] for each in spam],
+    )
+    made = made.sample(frac=1, random_state=day).reset_index(drop=True)
+    return made.assign(row=range(len(made)), id=[f"row {n}" for n in range(len(made))])
+
+
+class Memory:
+    """The stand-in."""
+
+    def __init__(self, parts: dict[str, TableRef], day: int) -> None:
+        seen = pd.concat([parts["train"].read(), parts["validation"].read()])
+        self.known = dict(zip(seen["text"], seen["labels"].str[0] == "spam", strict=True))
+        self.day = day
+
+    def spam(self, rows: pd.DataFrame) -> np.ndarray:
+        guesses = truth(rows, self.day)
+        pairs = zip(rows["text"], guesses, strict=True)
+        return np.array([self.known.get(text, guess) for text, guess in pairs])
+
+
+class Retraining:
+    """Splits, trains and judges as the chain does, with stand-ins for models."""
+
+    def __init__(self, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tracker, self.models = tracker, dict[str, Memory]()
+        self.run = tracker.start_run(tracker.experiment("spam"), "made for a test", {}, {})
+        monkeypatch.setattr(promotion, "register", self._register)
+        monkeypatch.setattr(promotion, "seen_by", lambda outcome: self.seen)
+        monkeypatch.setattr(judging, "champion_figure", self._figure)
+        spec = type("Spec", (), {"positive": None, "scale": None})
+        monkeypatch.setattr(labels, "read_spec", lambda folder: spec)
+
+    def on(self, day: int, *overrides: str) -> Promotion:
+        config = load_case(
+            "spam",
+            "sample",
+            [f"evaluation.primary={METRIC}", "split.near_duplicates=null", *overrides],
+        )
+        table = put_table(grown(day), f"day {day}")
+        (parts,), self.report = split_texts(
+            table,
+            lambda some: text_units(some, config.split, labelled=True),
+            config.split,
+            lineage_of(config),
+        )
+        model, test = Memory(parts, day), parts["test"]
+        self.models[f"day {day} {overrides}"] = model
+        self.seen = {SEEN: f"{parts['train'].path.stem} {parts['validation'].path.stem}"}
+        rows = test.read()
+        spam = rows["labels"].str[0].to_numpy() == "spam"
+        predicted = np.column_stack([~model.spam(rows), model.spam(rows)]).astype(float)
+        outcome = Outcome(
+            name="full",
+            kind="arm",
+            key=f"day {day} {overrides}",
+            run_id=self.run,
+            folder="nowhere",
+            metrics={METRIC: float((model.spam(rows) == spam).mean())},
+            validation=test,
+            test=put_predictions(
+                rows["id"].tolist(),
+                np.column_stack([~spam, spam]).astype(int),
+                predicted,
+                "by hand",
+            ),
+        )
+        candidate = Candidate(outcome, outcome.key, lambda: None, Packaging(), "# a stand-in")
+        bar = Bar(outcome.model_copy(update={"metrics": {METRIC: 0.5}}), "TF-IDF", "better")
+        return promotion.promote(self.tracker, kind_of(config.task), config, candidate, bar, test)
+
+    def _register(
+        self, _: Any, config: CaseConfig, candidate: Candidate, test: TableRef, name: str
+    ) -> str:
+        source = self.tracker.client.get_run(self.run).info.artifact_uri
+        return self.tracker.create_version(name, source, self.run, "", {"thaw.arm": candidate.key})
+
+    def _figure(
+        self, _: Any, kind: Any, config: Any, best: Outcome, test: TableRef, *at: str
+    ) -> float:
+        version = self.tracker.version(at[1], at[0])
+        assert version is not None
+        rows = test.read()
+        right = self.models[version.tags["thaw.arm"]].spam(rows) == (
+            rows["labels"].str[0].to_numpy() == "spam"
+        )
+        assert read_predictions(best.test).ids == rows["id"].tolist()
+        return float(right.mean())
+
+
+@pytest.fixture
+def retraining(migrated_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Retraining:
+    monkeypatch.setenv("THAW_STORE", str(tmp_path / "store"))
+    shutil.copy(migrated_store, tmp_path / "mlflow.db")
+    return Retraining(Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}"), monkeypatch)
+
+
+def test_a_case_retrained_on_growing_data_promotes_when_the_truth_has_moved(
+    retraining: Retraining,
+) -> None:
+    found = [retraining.on(day) for day in range(5)]
+    assert [each.status for each in found] == ["champion"] * 5
+    assert retraining.report.recorded == 3_800
+    assert "rows that neither saw" not in found[-1].reason  # no champion has seen any
+
+
+def test_a_model_that_is_no_better_leaves_the_champion_standing(retraining: Retraining) -> None:
+    retraining.on(1)
+    again = retraining.on(1, "training.epochs=9")
+    assert again.status == "challenger"
+    assert "does not beat champion 1's" in again.reason
+
+
+def test_where_the_lineage_ends_only_rows_that_neither_saw_count(retraining: Retraining) -> None:
+    retraining.on(0)
+    found = retraining.on(4, "split.seed=7")
+    assert found.status == "champion"
+    assert "test rows that neither saw" in found.reason
+
+
+def test_too_few_rows_that_neither_saw_are_said_and_the_champion_keeps_its_place(
+    retraining: Retraining,
+) -> None:
+    retraining.on(0)
+    found = retraining.on(0, "split.seed=7")
+    assert found.status == "challenger"
+    assert "that neither saw are too few to compare (30 at least)" in found.reason
+
+
+def test_a_champion_whose_training_rows_are_not_known_is_judged_on_all(
+    retraining: Retraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promotion, "seen_by", lambda outcome: {})
+    retraining.on(2)
+    found = retraining.on(3, "split.seed=7")
+    assert found.status == "challenger"
+    assert "neither saw" not in found.reason
