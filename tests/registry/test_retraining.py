@@ -28,25 +28,22 @@ from tasks.splitting.units import text_units
 from tasks.storage import TableRef, put_table
 from tasks.tracking import Tracker
 
-METRIC = "test/accuracy"
-ROWS = [200, 600, 1_500, 3_800, 9_500]  # on each day: most are of the newest truth
+METRIC, PACKAGING = "test/accuracy", Packaging("packaged.py")
+A_DAY = 500
 
 
-def truth(rows: pd.DataFrame, day: int | np.ndarray) -> np.ndarray:
-    """What a model of that day takes for spam: the bound drifts."""
-    return rows["number"].to_numpy() % 100 >= 20 * day
+def truth(rows: pd.DataFrame, day: int) -> np.ndarray:
+    """What a model of that day takes for spam: the bound drifts, and it knows that of its days."""
+    return rows["number"].to_numpy() % 100 >= 20 * rows["born"].clip(upper=day).to_numpy()
 
 
 def grown(day: int) -> pd.DataFrame:
-    """All rows up to that day; those of the day follow its truth, in another order every day."""
-    numbers = np.random.default_rng(0).permutation(20_000)[: ROWS[day]]
-    rows, born = (
-        pd.DataFrame({"number": numbers}),
-        np.searchsorted(ROWS, np.arange(ROWS[day]), "right"),
-    )
-    spam = truth(rows, born)
+    """All rows up to that day, in another order every day; the labels of a tenth are chance."""
+    numbers = np.random.default_rng(0).permutation(20_000)[: A_DAY * (day + 1)]
+    rows = pd.DataFrame({"number": numbers, "born": np.arange(len(numbers)) // A_DAY})
+    spam = truth(rows, day) ^ (numbers // 100 % 10 == 3)
     made = rows.assign(
-        text=[f"message {n} of {n * 7919} and {n * 104729}" for n in rows["number"]],
+        text=[f"message {n} of {n * 7919} and {n * 104729}" for n in numbers],
         labels=[["spam"] if each else ["ham"] for each in spam],
     )
     made = made.sample(frac=1, random_state=day).reset_index(drop=True)
@@ -113,7 +110,7 @@ class Retraining:
                 "by hand",
             ),
         )
-        candidate = Candidate(outcome, outcome.key, lambda: None, Packaging(), "# a stand-in")
+        candidate = Candidate(outcome, outcome.key, lambda: None, PACKAGING, "# a stand-in")
         bar = Bar(outcome.model_copy(update={"metrics": {METRIC: 0.5}}), "TF-IDF", "better")
         return promotion.promote(self.tracker, kind_of(config.task), config, candidate, bar, test)
 
@@ -148,8 +145,17 @@ def test_a_case_retrained_on_growing_data_promotes_when_the_truth_has_moved(
 ) -> None:
     found = [retraining.on(day) for day in range(5)]
     assert [each.status for each in found] == ["champion"] * 5
-    assert retraining.report.recorded == 3_800
+    assert retraining.report.recorded == 4 * A_DAY
     assert "rows that neither saw" not in found[-1].reason  # no champion has seen any
+
+
+def test_without_the_record_it_would_not(
+    retraining: Retraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What recording is for: dealt anew, the test part is the champion's own training rows."""
+    monkeypatch.setattr(promotion, "seen_by", lambda outcome: {})
+    found = [retraining.on(day, f"split.seed={day}") for day in range(5)]
+    assert {each.status for each in found} == {"champion", "challenger"}
 
 
 def test_a_model_that_is_no_better_leaves_the_champion_standing(retraining: Retraining) -> None:
@@ -169,8 +175,9 @@ def test_where_the_lineage_ends_only_rows_that_neither_saw_count(retraining: Ret
 def test_too_few_rows_that_neither_saw_are_said_and_the_champion_keeps_its_place(
     retraining: Retraining,
 ) -> None:
-    retraining.on(0)
-    found = retraining.on(0, "split.seed=7")
+    few = ("split.test=0.1", "split.validation=0.1")
+    retraining.on(0, *few)
+    found = retraining.on(0, *few, "split.seed=7")
     assert found.status == "challenger"
     assert "that neither saw are too few to compare (30 at least)" in found.reason
 
@@ -180,6 +187,6 @@ def test_a_champion_whose_training_rows_are_not_known_is_judged_on_all(
 ) -> None:
     monkeypatch.setattr(promotion, "seen_by", lambda outcome: {})
     retraining.on(2)
-    found = retraining.on(3, "split.seed=7")
+    found = retraining.on(2, "split.seed=7")
     assert found.status == "challenger"
     assert "neither saw" not in found.reason
