@@ -23,6 +23,11 @@ def check_pictures(config: PicturesCase) -> None:
     Raises:
         RequestError: the first of them.
     """
+    if config.training.layer_decay != 1.0:
+        raise RequestError(
+            f"training.layer_decay has no effect in {config.case}, whose three models have no "
+            "single order of blocks: use 1."
+        )
     for field, (value, instead, reason) in _NO_EFFECT.items():
         if getattr(config.training, field.partition(".")[2]) == value:
             raise RequestError(

@@ -46,9 +46,9 @@ class CaseConfig(Frozen):
     profile: str = "sample"
     """The profile that was applied."""
     strategies: tuple[Strategy, ...]
-    """What trains: `full`, `freeze_<n>`, `last_<n>`, `head`, `prompt_<n>`, `lora_<r>`, `dora_<r>`,
-    `bitfit`; in cases about pictures (`vqa`) which parts are frozen: `nothing`, `text_encoder`,
-    `image_encoder`, `encoders`, `decoder`, `all`."""
+    """What trains: `full`, `freeze_<n>`, `last_<n>`, `unfreeze_<n>`, `head`, `prompt_<n>`,
+    `lora_<r>`, `dora_<r>`, `ia3`, `bitfit`; in cases about pictures (`vqa`) which parts are frozen:
+    `nothing`, `text_encoder`, `image_encoder`, `encoders`, `decoder`, `all`."""
     seeds: tuple[int, ...] = (42,)
     """One arm for each strategy and seed."""
     data: DataConfig

@@ -49,8 +49,11 @@ class TrainingConfig(Frozen):
     """Peak learning rate of a soft prompt (`prompt_<n>`), which starts as words and has to move
     far; no weight decay pulls at it."""
     lora_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    """Peak learning rate of LoRA's and DoRA's matrices and of BitFit's biases (`lora_<r>`,
-    `dora_<r>`, `bitfit`), about ten times what suits `full`."""
+    """Peak learning rate of LoRA's and DoRA's matrices, of (IA)3's factors and of BitFit's biases
+    (`lora_<r>`, `dora_<r>`, `ia3`, `bitfit`), about ten times what suits `full`."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Each block learns at so many times the rate of the one above it, and what lies below the
+    blocks at that of one more (ULMFiT took 1/2.6, others .8 to .95). 1: all at one rate."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """AdamW's decoupled decay, on matrices only."""
     warmup: Fraction = 0.1

@@ -70,7 +70,7 @@ def on_one_base(config: C, located: LocatedModel, writes: bool = False) -> Start
     blocks = block_count(located, writes)
     check_strategies(config.strategies, blocks, context_of(located), config.training.trunk)
     found = None if writes else examined(located)
-    check_family(found, config.strategies)
+    check_family(found, config.strategies, config.training.layer_decay)
     params = {"base model examined": found.sentence} if found else {}
     return Start(config, located.digest, blocks, params=params)
 

@@ -170,16 +170,24 @@ def check_strategies(
         depths[depth] = strategy.name
 
 
-def check_family(found: Examination | None, strategies: tuple[Strategy, ...]) -> None:
-    """Refuse strategies that a base model's family cannot be trained with.
+def check_family(
+    found: Examination | None, strategies: tuple[Strategy, ...], layer_decay: float = 1.0
+) -> None:
+    """Refuse strategies and rates that a base model's family cannot be trained with.
 
     Args:
         found: its examination; None for a base model that takes them all.
         strategies: those of the sweep.
+        layer_decay: `training.layer_decay`.
 
     Raises:
         RequestError: the first of them, and why.
     """
+    if found and found.undivided and layer_decay != 1.0:
+        raise RequestError(
+            f"training.layer_decay does not go with base models of the family {found.family!r}: "
+            f"{found.undivided}; use 1."
+        )
     for strategy in strategies if found else ():
         assert found is not None  # noqa: S101 - the loop is empty otherwise
         reason = found.undivided if strategy.divides else None

@@ -55,7 +55,7 @@ def build_model(
     rows = label_rows(located, spec.labels) if spec.model.head == "tokens" else None
     model = TextClassifier(backbone, head, spec.seed, weights, rows)
     model.head.smoothing = float(spec.training.extra.get("label_smoothing_factor", 0.0))
-    check_family(examined(located), (spec.strategy,))
+    check_family(examined(located), (spec.strategy,), spec.training.layer_decay)
     if tokens := spec.strategy.prompt_tokens:
         model.prompt = soft_prompt(backbone, load_tokenizer(located), tokens, spec.seed)
     adapt(backbone, spec.strategy, spec.seed, spec.model.backbone_dropout)

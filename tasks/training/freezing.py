@@ -51,8 +51,8 @@ def freeze(model: OnBackbone, strategy: Strategy) -> Freezing:
             f"{model.backbone.config.model_type!r} has none: use lora_<r> or last_<n>."
         )
     frozen_blocks = strategy.frozen_blocks(count_blocks(model.backbone))
-    if strategy.divides:
-        for parameter in frozen_parameters(model.backbone, frozen_blocks or 0):
+    if strategy.divides and frozen_blocks is not None:
+        for parameter in frozen_parameters(model.backbone, frozen_blocks):
             parameter.requires_grad_(False)
     for parameter in unused_parameters(model.backbone):
         parameter.requires_grad_(False)

@@ -22,6 +22,7 @@ from tasks.training.device import uses_gpu, wants_bf16
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import Freezing, freeze
 from tasks.training.keeping import full_disk_explained, last_complete_checkpoint
+from tasks.training.layers import Thawing, decay_by_layer, layers_of
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.run import Course, Learner, M, outcome_of
 from tasks.training.trainer import ArmTrainer, training_arguments
@@ -88,6 +89,10 @@ class TrainerLearner(Learner[M], Generic[M]):
             training_arguments(spec.training, spec.folder, spec.seed, self.examples, spec.task),
             arm_callbacks(spec.title, log, logged_until),
         )
+        if spec.training.layer_decay != 1.0:
+            decay_by_layer(trainer.optimizer, layers_of(model.backbone), spec.training.layer_decay)
+        if spec.strategy.thawed(0, 1) is not None:
+            trainer.add_callback(Thawing(spec.strategy, layers_of(model.backbone)))
         with full_disk_explained(spec):
             train_or_resume(trainer, spec)
         seconds, epochs = train_seconds(trainer), float(trainer.state.epoch or 0.0)

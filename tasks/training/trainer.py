@@ -90,9 +90,13 @@ class ArmTrainer(Trainer):
     of the model an arm.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # As training begins: with gradual unfreezing less of it trains in the first epochs.
+        self._kept = {name for name, value in self.model.named_parameters() if value.requires_grad}
+
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        trainable = {name for name, value in self.model.named_parameters() if value.requires_grad}
-        state = {name: v for name, v in self.model.state_dict().items() if name in trainable}
+        state = {name: v for name, v in self.model.state_dict().items() if name in self._kept}
         super()._save(output_dir, state)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:

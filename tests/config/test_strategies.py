@@ -20,7 +20,19 @@ class Holder(BaseModel):
 
 @pytest.mark.parametrize(
     "name",
-    ["full", "head", "freeze_1", "freeze_12", "last_3", "prompt_20", "lora_8", "dora_16", "bitfit"],
+    [
+        "full",
+        "head",
+        "freeze_1",
+        "freeze_12",
+        "last_3",
+        "prompt_20",
+        "lora_8",
+        "dora_16",
+        "ia3",
+        "bitfit",
+        "unfreeze_2",
+    ],
 )
 def test_a_strategy_is_written_and_read_as_its_name(name: str) -> None:
     held = Holder(strategy=name)  # type: ignore[arg-type]
@@ -34,7 +46,7 @@ def test_a_strategy_is_written_and_read_as_its_name(name: str) -> None:
     ["", "Full", "freeze", "freeze_", "freeze_0", "freeze_01", "freeze_-1", "last_0", "last_x",
      "head_1", "full_2", "freeze_2,3", " full", "freeze_2\n", "top_2", "prompt", "prompt_0",
      "prompt_-1", "lora_0", "lora_r", "lora_08", "lora_8_16", "dora", "dora_0",
-     "bitfit_2", "BitFit"],
+     "bitfit_2", "BitFit", "ia3_2", "IA3", "unfreeze", "unfreeze_0"],
 )  # fmt: skip
 def test_what_is_no_strategy_is_refused_with_the_forms_that_are(name: str) -> None:
     with pytest.raises(ValueError, match=r"is no strategy: use full, freeze_<n>, last_<n>"):
@@ -102,7 +114,9 @@ def test_a_prompt_and_lora_are_known_by_their_numbers() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["full", "freeze_2", "dora_4", "bitfit", "text_encoder"])
+@pytest.mark.parametrize(
+    "name", ["full", "freeze_2", "unfreeze_2", "dora_4", "ia3", "bitfit", "text_encoder"]
+)
 def test_a_strategy_travels_to_another_process(name: str) -> None:
     assert pickle.loads(pickle.dumps(strategy(name))) == strategy(name)  # noqa: S301 - our own
 
@@ -147,6 +161,8 @@ def test_a_prompt_leaves_room_for_a_text() -> None:
     [("prompt_20", "a soft prompt changes the input of every block"),
      ("lora_8", "LoRA changes every block"),
      ("dora_8", "DoRA changes every block"),
+     ("ia3", "\\(IA\\)3 changes every block"),
+     ("unfreeze_1", "what is frozen changes with every epoch"),
      ("bitfit", "BitFit trains biases in every block")],
 )  # fmt: skip
 def test_a_trunk_that_is_asked_for_needs_blocks_that_stay_as_they_are(

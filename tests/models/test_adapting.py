@@ -169,8 +169,8 @@ def test_lora_stands_around_every_linear_layer_of_a_block(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", ["lora_2", "dora_2"])
-def test_lora_and_dora_start_as_nothing_and_merge_into_the_same_answers(
+@pytest.mark.parametrize("name", ["lora_2", "dora_2", "ia3"])
+def test_adapters_start_as_nothing_and_merge_into_the_same_answers(
     family: str, name: str, tiny: Callable[[str], Path], tmp_path: Path
 ) -> None:
     backbone = load_backbone(locate(str(tiny(family))))
@@ -181,7 +181,7 @@ def test_lora_and_dora_start_as_nothing_and_merge_into_the_same_answers(
     torch.testing.assert_close(model(*padded(left=False))["logits"], untouched)
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
-            if "magnitude" in parameter_name:  # DoRA's lengths, which are never negative
+            if "magnitude" in parameter_name or ".ia3_" in parameter_name:  # never negative
                 parameter.mul_(1 + 2 * torch.rand_like(parameter))
             elif strategy(name).trains(parameter_name):
                 parameter.normal_(std=0.3)

@@ -130,7 +130,13 @@ asked = json.loads(open(texts).read())
 answered = [Package.load(folder).predict(asked) for folder in folders]
 open(answers, "w").write(json.dumps({"answers": answered, "peft": "peft" in sys.modules}))
 """
-ADAPTED = [("prompt_4", "bert"), ("lora_2", "llama"), ("dora_2", "bert"), ("bitfit", "gpt2")]
+ADAPTED = [
+    ("prompt_4", "bert"),
+    ("lora_2", "llama"),
+    ("dora_2", "bert"),
+    ("ia3", "gpt2"),
+    ("bitfit", "gpt2"),
+]
 
 
 def test_packages_of_adapters_answer_the_same_in_a_new_process_without_hub_or_peft(

@@ -135,7 +135,7 @@ def test_the_head_has_its_own_rate_and_only_matrices_decay(
         assert rates[id(parameter)] == (rate, decay), name
 
 
-@pytest.mark.parametrize("name", ["prompt_4", "lora_2", "dora_2", "bitfit"])
+@pytest.mark.parametrize("name", ["prompt_4", "lora_2", "dora_2", "ia3", "bitfit"])
 def test_a_prompt_and_adapters_have_rates_of_their_own_and_a_prompt_no_decay(
     model: TextClassifier, tmp_path: Path, name: str
 ) -> None:
@@ -151,7 +151,7 @@ def test_a_prompt_and_adapters_have_rates_of_their_own_and_a_prompt_no_decay(
     )
     groups = optimizer(model, config, arguments(tmp_path), strategy(name)).param_groups
     rates = {id(p): (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]}
-    below = (3e-2, 0.0) if name == "prompt_4" else (2e-3, 0.1)
+    below = (3e-2 if name == "prompt_4" else 2e-3, 0.0 if name in ("prompt_4", "ia3") else 0.1)
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     assert all(is_head(each) or strategy(name).trains(each) for each in trained)
     assert rates.keys() == {id(p) for p in trained.values()}

@@ -16,9 +16,11 @@ from tasks.config.strategies import base
 from tasks.config.strategies.base import Depth
 from tasks.config.strategies.bitfit import BitFit
 from tasks.config.strategies.blocks import Freeze, Full, Head, Last
+from tasks.config.strategies.ia3 import IA3
 from tasks.config.strategies.lora import Dora, Lora
 from tasks.config.strategies.parts import FROZEN_PARTS, Parts
 from tasks.config.strategies.prompt import Prompt
+from tasks.config.strategies.unfreezing import Unfreeze
 
 __all__ = [
     "FROZEN_PARTS",
@@ -34,7 +36,18 @@ __all__ = [
 
 Family = type[base.Strategy]
 
-OF_TEXT: tuple[Family, ...] = (Full, Freeze, Last, Head, Prompt, Lora, Dora, BitFit)
+OF_TEXT: tuple[Family, ...] = (
+    Full,
+    Freeze,
+    Last,
+    Unfreeze,
+    Head,
+    Prompt,
+    Lora,
+    Dora,
+    IA3,
+    BitFit,
+)
 """Of one model that reads texts."""
 OF_PARTS: tuple[Family, ...] = (Parts,)
 """Of models that are joined by cross-attention."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from peft import LoraConfig
+    from peft import PeftConfig
 
 Depth = int | Literal["pooled"]
 """Where an arm begins to train: above so many blocks, or above the pooled vectors."""
@@ -75,12 +75,21 @@ class Strategy:
         """Whether a parameter below the head trains, by its name; blocks are divided besides."""
         return True
 
+    def thawed(self, epoch: int, blocks: int) -> int | None:
+        """How many top blocks train in an epoch, from 0; None where that is the same in all.
+
+        Args:
+            epoch: the number of whole epochs behind.
+            blocks: of the base model.
+        """
+        return None
+
     @property
     def prompt_tokens(self) -> int:
         """Virtual tokens that it puts before a text."""
         return 0
 
-    def adapter(self, dropout: float, transposed: bool) -> "LoraConfig | None":
+    def adapter(self, dropout: float, transposed: bool) -> "PeftConfig | None":
         """PEFT's configuration of the adapter that it puts into a base model, if it does.
 
         Args:
