@@ -42,15 +42,19 @@ class WordModel:
     constants: np.ndarray
     exclusive: bool
 
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """(texts, outputs)."""
+        found = np.tile(self.intercepts, (len(texts), 1))
+        if texts and self.words and len(self.weights):
+            vectoriser = TfidfVectorizer(**READING, vocabulary=self.words)
+            vectoriser.idf_ = self.idf
+            found += vectoriser.transform(texts) @ self.weights.T
+        return np.asarray(found)
+
     def probabilities(self, texts: list[str]) -> np.ndarray:
         """(texts, labels), float32."""
-        found = np.tile(self.constants, (len(texts), 1))
-        if texts and len(self.columns):
-            logits = np.tile(self.intercepts, (len(texts), 1))
-            if self.words:
-                vectoriser = TfidfVectorizer(**READING, vocabulary=self.words)
-                vectoriser.idf_ = self.idf
-                logits += vectoriser.transform(texts) @ self.weights.T
+        found, logits = np.tile(self.constants, (len(texts), 1)), self.logits(texts)
+        if logits.size:
             found[:, self.columns] = softmax(logits, axis=1) if self.exclusive else expit(logits)
         return found.astype(np.float32)
 

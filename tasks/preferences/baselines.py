@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.word_model import READING, WordModel
 from tasks.evaluation.wording import lower_is_better
 from tasks.preferences.figures import pair_table
 from tasks.preferences.training import untrained_reward
@@ -41,7 +42,7 @@ def baseline_outcome(name: str, spec: ArmSpec, strengths: Sequence[float], run_i
     if name == UNTRAINED:
         return untrained_reward(spec, run_id)
     started = time.perf_counter()
-    rewards, parameters = _rule(name) if name in RULES else _fit(spec, strengths)
+    rewards, parameters = _rule(name) if name in RULES else _of_words(spec, strengths)
     metrics = {
         "cost/train_seconds": time.perf_counter() - started,
         "cost/trainable_parameters": float(parameters),
@@ -75,13 +76,18 @@ def _rule(name: str) -> tuple[Rewards, int]:
     return lambda answers: np.array([RULES[name](answer) for answer in answers]), 0
 
 
-def _fit(spec: ArmSpec, strengths: Sequence[float]) -> tuple[Rewards, int]:
+def _of_words(spec: ArmSpec, strengths: Sequence[float]) -> tuple[Rewards, int]:
+    model = fit_words(spec, strengths)
+    return lambda answers: model.logits(list(answers))[:, 0], model.weights.size
+
+
+def fit_words(spec: ArmSpec, strengths: Sequence[float]) -> WordModel:
     """Bradley-Terry on bags of words: logistic regression on the difference of two answers' TF-IDF.
 
     Of a pair and its mirror image one is right and one wrong, so that there is nothing to learn
     from the order, and no intercept. The strength is chosen by the loss on validation.
     """
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    vectorizer = TfidfVectorizer(**READING)
     train = spec.train.read(["chosen", "rejected"])
     vectorizer.fit([*train["chosen"], *train["rejected"]])
 
@@ -98,5 +104,12 @@ def _fit(spec: ArmSpec, strengths: Sequence[float]) -> tuple[Rewards, int]:
         for strength in strengths
     ]
     best = min(models, key=lambda model: np.logaddexp(0, -model.decision_function(held_out)).mean())
-    weights = best.coef_[0]
-    return lambda answers: np.asarray(vectorizer.transform(answers) @ weights), len(weights)
+    return WordModel(
+        words=tuple(vectorizer.get_feature_names_out().tolist()),
+        idf=vectorizer.idf_,
+        weights=best.coef_,
+        intercepts=np.zeros(1),
+        columns=np.zeros(1, dtype=int),
+        constants=np.zeros(1),
+        exclusive=False,
+    )

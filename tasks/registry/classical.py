@@ -1,23 +1,27 @@
-"""A classifier of words in one folder, as `package.py` has one of a transformer.
+"""A model of words in one folder, as `package.py` and `reward_model.py` have transformers.
 
 <folder>/package.json          labels, thresholds, template
 <folder>/words.json, words.safetensors      the model, see `evaluation/word_model.py`
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config import DataConfig
 from tasks.evaluation.word_model import WordModel
-from tasks.registry.package import answers, render_bare
+from tasks.ingestion.prepare import clean
+from tasks.registry.model_folder import render_bare
+from tasks.registry.package import answers
+from tasks.registry.reward_model import Rewarding
 from tasks.storage import write_text
 
 
-class ClassicalInfo(BaseModel):
-    """What the package knows about itself besides the model; `data` as in `package.FolderInfo`."""
+class WordsInfo(BaseModel):
+    """What a package knows about itself besides the model; `data` as in `FolderInfo`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,15 +29,25 @@ class ClassicalInfo(BaseModel):
     name: str
     data: DataConfig
     arm_key: str
+
+
+class ClassicalInfo(WordsInfo):
+    """The same of a classifier."""
+
     task: Literal["multi_label", "single_label"]
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
 
 
-class ClassicalPackage:
-    """A loaded classifier of words."""
+Info = TypeVar("Info", bound=WordsInfo)
 
-    def __init__(self, info: ClassicalInfo, words: WordModel) -> None:
+
+class WordsFolder(Generic[Info]):
+    """A loaded model of words."""
+
+    info_type: type[Info]
+
+    def __init__(self, info: Info, words: WordModel) -> None:
         self.info = info
         self.words = words
 
@@ -48,7 +62,13 @@ class ClassicalPackage:
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote."""
         told = (Path(folder) / "package.json").read_text("utf-8")
-        return cls(ClassicalInfo.model_validate_json(told), WordModel.load(Path(folder)))
+        return cls(cls.info_type.model_validate_json(told), WordModel.load(Path(folder)))
+
+
+class ClassicalPackage(WordsFolder[ClassicalInfo]):
+    """A classifier."""
+
+    info_type = ClassicalInfo
 
     def probabilities(self, texts: list[str], rendered: bool = False) -> np.ndarray:
         """(n, labels); arguments as `Package.probabilities` has them."""
@@ -59,3 +79,16 @@ class ClassicalPackage:
         """What `Package.predict` says, by this model."""
         found = self.probabilities(texts, rendered)
         return answers(found, self.info.task, self.info.labels, self.info.thresholds)
+
+
+class ClassicalReward(WordsFolder[WordsInfo], Rewarding):
+    """A reward model: it reads the answer alone."""
+
+    info_type = WordsInfo
+
+    def rewards(
+        self, questions: Sequence[str], answers: Sequence[str], rendered: bool = False
+    ) -> list[float]:
+        """See `RewardModel.rewards`."""
+        read = answers if rendered else [clean(answer, self.info.data) for answer in answers]
+        return self.words.logits(list(read))[:, 0].tolist()

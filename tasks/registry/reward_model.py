@@ -5,6 +5,7 @@
 <folder>/package.json                                     how a question becomes its text
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,37 @@ class RewardModelInfo(FolderInfo):
     """What a reward model knows about itself; a bare question and answer are cleaned by `data`."""
 
 
-class RewardModel(ModelFolder[RewardModelInfo]):
+class Rewarding(ABC):
+    """What gives rewards, whatever it is made of."""
+
+    @abstractmethod
+    def rewards(
+        self, questions: Sequence[str], answers: Sequence[str], rendered: bool = False
+    ) -> list[float]:
+        """See `RewardModel.rewards`."""
+
+    def predict(
+        self, records: Sequence[Any], params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """The `reward` of each record, in their order.
+
+        Args:
+            records: `{"question": ..., "answer": ...}`, or answers as plain texts.
+            params: `question`, which the plain texts answer; `{"rendered": true}` for texts that
+                went through the data template already.
+
+        Raises:
+            RequestError: a record lacks one of the two, or a text comes without a question.
+        """
+        given = params or {}
+        asked = given.get("question") or None
+        pairs = [_pair(record, number, asked) for number, record in enumerate(records, 1)]
+        questions, answers = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        found = self.rewards(questions, answers, bool(given.get("rendered", False)))
+        return [{REWARD: reward} for reward in found]
+
+
+class RewardModel(ModelFolder[RewardModelInfo], Rewarding):
     """A loaded package that gives rewards."""
 
     info_type = RewardModelInfo
@@ -53,26 +84,6 @@ class RewardModel(ModelFolder[RewardModelInfo]):
             max_length=self.text_length,
         )
         return scorer.score(questions, answers)
-
-    def predict(
-        self, records: Sequence[Any], params: dict[str, Any] | None = None
-    ) -> list[dict[str, Any]]:
-        """The `reward` of each record, in their order.
-
-        Args:
-            records: `{"question": ..., "answer": ...}`, or answers as plain texts.
-            params: `question`, which the plain texts answer; `{"rendered": true}` for texts that
-                went through the data template already.
-
-        Raises:
-            RequestError: a record lacks one of the two, or a text comes without a question.
-        """
-        given = params or {}
-        asked = given.get("question") or None
-        pairs = [_pair(record, number, asked) for number, record in enumerate(records, 1)]
-        questions, answers = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        found = self.rewards(questions, answers, bool(given.get("rendered", False)))
-        return [{REWARD: reward} for reward in found]
 
 
 def load_reward_model(folder: str | Path) -> tuple[TextClassifier, PreTrainedTokenizerBase, int]:

@@ -1,14 +1,19 @@
 """TF-IDF with logistic regression as a package: the same answers as scikit-learn's, no pickle."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tasks.config import DataConfig
 from tasks.config.base import Task
+from tasks.errors import RequestError
 from tasks.evaluation.baselines import Baseline, tfidf_logistic
-from tasks.registry.classical import ClassicalInfo, ClassicalPackage
+from tasks.preferences.baselines import fit_words
+from tasks.registry.classical import ClassicalInfo, ClassicalPackage, ClassicalReward, WordsInfo
+from tasks.storage import put_table
 
 WORDS = ("war", "ship", "ghost", "team", "the", "runs", "slowly", "again")
 LABELS = ("a", "b", "c")
@@ -72,3 +77,22 @@ def test_texts_without_words_and_labels_without_rows_are_kept_too(tmp_path: Path
     made.words.save(tmp_path)
     read = type(made.words).load(tmp_path)
     np.testing.assert_allclose(read.probabilities(["1", "5"]), made.test[:2], atol=1e-6)
+
+
+def test_rewards_of_words_are_read_back_and_asked_as_a_reward_models(tmp_path: Path) -> None:
+    good, bad = ["warm clear answer", "clear and kind"], ["cold cold noise", "noise again"]
+    frame = pd.DataFrame({"chosen": good * 20, "rejected": bad * 20, "text": ["why?"] * 40})
+    part = put_table(frame, "by hand")
+    spec = SimpleNamespace(train=part, validation=part, test=part)
+    words = fit_words(spec, [0.1, 1.0])  # type: ignore[arg-type]
+    data = DataConfig(required=("query",), text_role="query", text=("{query}",))
+    info = WordsInfo(case="sawyer_reward", name="TF-IDF", data=data, arm_key="words-1")
+    folder = ClassicalReward(info, words).save(tmp_path / "package")
+    read = ClassicalReward.load(folder)
+    said = [{"question": "why?", "answer": answer} for answer in (*good, *bad)]
+    rewards = [each["reward"] for each in read.predict(said)]
+    assert min(rewards[:2]) > max(rewards[2:])
+    assert rewards == pytest.approx(words.logits([*good, *bad])[:, 0])
+    assert [each["reward"] for each in read.predict(good, {"question": "why?"})] == rewards[:2]
+    with pytest.raises(RequestError, match="without a question"):
+        read.predict(good)

@@ -78,7 +78,9 @@ def promoted(
 
     def candidate(name: str, score: float, classical: bool = False) -> Candidate:
         made = outcome(name, score)
-        return Candidate(made, name, lambda: None, Packaging(), f"# {name}", classical)
+        return Candidate(
+            made, name, lambda: None, Packaging("registry/packaged.py"), f"# {name}", classical
+        )
 
     def promote(
         arm: str, score: float, bar: str, least: float, verdict: Verdict, stands: bool = False

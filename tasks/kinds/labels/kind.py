@@ -18,13 +18,14 @@ from tasks.evaluation.prediction_plots import confusion_matrix, precision_recall
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.hosted.run import check_hosted
 from tasks.kinds.kind import folder_of
-from tasks.kinds.labels.classical import classical_card, classical_key, classical_package
+from tasks.kinds.labels.classical import classical_package
 from tasks.kinds.labels.prompts import build_package
 from tasks.kinds.labels.references import MAJORITY, TFIDF, baseline_names, measure_reference
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
+from tasks.kinds.words import words_candidate
 from tasks.models.base_models import locate
-from tasks.registry.card import data_line, model_card, model_line
+from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.package import Package
@@ -102,14 +103,16 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         if reference.name != TFIDF:
             return None
         config, spec = compared.start.config, compared.arms.specs[0]
-        sections = classical_card(reference, compared) | {"Labels": self._labels(compared)}
-        return Candidate(
-            outcome=reference,
-            key=classical_key(config, spec),
-            package=lambda: classical_package(reference, config, spec),
-            packaging=Packaging("registry/packaged_classical.py", extra=("scikit-learn", "scipy")),
-            card=model_card(config, reference, compared.comparison, compared.run_id, sections),
-            classical=True,
+        return words_candidate(
+            reference,
+            compared,
+            Packaging("registry/packaged_classical.py", extra=("scikit-learn", "scipy")),
+            lambda: classical_package(reference, config, spec),
+            {
+                "Labels": self._labels(compared),
+                "Limits": "Probabilities are not calibrated. The figures hold for texts like those "
+                "of the data above; nothing was measured on others.",
+            },
         )
 
     def classes(self, spec: ArmSpec) -> list[str]:

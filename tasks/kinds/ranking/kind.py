@@ -1,6 +1,7 @@
 """Ranking: pairs of answers in, a reward out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from tasks.kinds.kind import folder_of
 from tasks.kinds.ranking.asking import answer_records, ranked
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Records, Rows, Start
+from tasks.kinds.words import words_candidate, words_key
 from tasks.models.base_models import load_tokenizer, locate
-from tasks.preferences.baselines import NAMES, baseline_outcome, strongest_rule
+from tasks.preferences.baselines import NAMES, TFIDF, baseline_outcome, fit_words, strongest_rule
 from tasks.preferences.breakdown import (
     by_gap,
     by_length,
@@ -29,7 +31,9 @@ from tasks.preferences.figures import pair_table
 from tasks.preferences.plots import draw_pairs
 from tasks.preferences.training import RankingLearner
 from tasks.registry.card import data_line, model_line
+from tasks.registry.classical import ClassicalReward, WordsInfo
 from tasks.registry.fresh import FreshModel
+from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging, spread
 from tasks.registry.reward_model import REWARD, RewardModel, RewardModelInfo
 from tasks.storage import TableRef
@@ -97,6 +101,40 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
     def floor(self, outcomes: Sequence[Outcome], start: Start[RankingCase]) -> Outcome:
         """The strongest rule that does not read the answers."""
         return strongest_rule(list(outcomes), start.config.evaluation.primary)
+
+    def classical(
+        self, reference: Outcome, compared: Compared[Start[RankingCase], Rows]
+    ) -> Candidate | None:
+        """TF-IDF with logistic regression, the one reference that is a model of its own."""
+        if reference.name != TFIDF:
+            return None
+        config, spec = compared.start.config, compared.arms.specs[0]
+
+        def package() -> ClassicalReward:
+            info = WordsInfo(
+                case=config.case,
+                name=reference.name,
+                data=config.data.without_source(),
+                arm_key=words_key(config, spec),
+            )
+            return ClassicalReward(info, fit_words(spec, config.evaluation.baseline_c))
+
+        return words_candidate(
+            reference,
+            compared,
+            replace(
+                self.packaging,
+                file="registry/packaged_classical_reward.py",
+                extra=("datasets", "scikit-learn", "scipy"),
+            ),
+            package,
+            {
+                "Rewards": "One number an answer, higher is better, whatever the question. Only "
+                "differences between answers to one question mean something.",
+                "Limits": "The preferences are those of whoever scored the data. The figures hold "
+                "for answers like those of the data above.",
+            },
+        )
 
     def extras(self, compared: Compared[Start[RankingCase], Rows]) -> Extras:
         """Where the chosen arm ranks wrongly."""

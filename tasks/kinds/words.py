@@ -1,0 +1,60 @@
+"""TF-IDF with logistic regression as a champion, where no arm is better: labels and rankings."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tasks.config import CaseConfig
+from tasks.evaluation.outcomes import Outcome
+from tasks.kinds.texts import usable_of
+from tasks.kinds.values import Compared
+from tasks.registry.card import data_line, model_card
+from tasks.registry.judging import Candidate
+from tasks.registry.packaging import Packaging
+from tasks.training.arms import ArmSpec
+
+
+def words_key(config: CaseConfig, spec: ArmSpec) -> str:
+    """What it was fitted to and chosen by: the same of the same comes to the same model."""
+    made = [
+        spec.train.digest,
+        spec.validation.digest,
+        spec.labels,
+        config.task,
+        config.evaluation.baseline_c,
+        config.training.select_by,
+        config.data.without_source().model_dump(mode="json"),
+    ]
+    return "words-" + hashlib.sha256(json.dumps(made).encode()).hexdigest()[:24]
+
+
+def words_candidate(
+    reference: Outcome,
+    compared: Compared[Any, Any],
+    packaging: Packaging,
+    package: Callable[[], Any],
+    sections: Mapping[str, str],
+) -> Candidate:
+    """It as something that can stand for champion.
+
+    Args:
+        reference: its figures.
+        compared: the sweep.
+        packaging: how MLflow runs it.
+        package: fits it once more: it has no random order, and of its run figures were kept.
+        sections: what its card says besides, the `Limits` among them.
+    """
+    config, spec, best = compared.config, compared.arms.specs[0], compared.arms.best
+    metric = config.training.select_by
+    told = {
+        "Model": f"{reference.name}, no transformer: words and pairs of words, with "
+        f"{reference.metrics['cost/trainable_parameters']:,.0f} numbers fitted in "
+        f"{reference.metrics['cost/train_seconds']:.1f} seconds. It knows no word that the "
+        "training part lacks, and is no start for further training.",
+        "Data": data_line(config, spec, usable_of(compared.rows)),
+        "Selection": f"The strongest reference by `{metric}` = {reference.metrics[metric]:.4f}. It "
+        f"stands here because {best.name}, the best trained arm, was not shown to be better.",
+    }
+    card = model_card(config, reference, compared.comparison, compared.run_id, told | {**sections})
+    return Candidate(reference, words_key(config, spec), package, packaging, card, classical=True)
