@@ -112,7 +112,7 @@ def _minimise(
         optimiser.zero_grad()
         fit = terms * head.classify(vectors, labels)["loss"]
         loss: Tensor = fit + (last.weight**2).sum() / (2 * strength * len(vectors))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     optimiser.step(closure)
