@@ -15,12 +15,16 @@ WAIT = 10.0
 AWAY = (502, 503, 504)
 """What a gateway says whose server is away."""
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+HELLOS = {"postgresql": bytes.fromhex("0000000804d2162f"), "mysql": b""}
+"""What a database has to hear before it says its first byte: PostgreSQL whether it encrypts
+(SSLRequest in its protocol, 55.2.10), MySQL nothing."""
 
 
 def check_somebody_answers(address: str, wait: float = WAIT) -> None:
-    """Return if an HTTP server answers there, whatever it says, or a database takes a connection.
+    """Return if a server of HTTP or a database answers there, whatever it says.
 
-    Addresses without a host (files), and those whose port is not known, are not asked. No
+    Addresses without a host (files), and those whose port is not known, are not asked; of a
+    database whose first words are not known it is enough that it takes the connection. No
     credentials are sent.
 
     Args:
@@ -38,7 +42,17 @@ def check_somebody_answers(address: str, wait: float = WAIT) -> None:
         bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
         _check_http(f"{bare}/health", wait)
     elif port := parts.port or PORTS.get(scheme):
-        socket.create_connection((parts.hostname, port), wait).close()
+        _check_database(parts.hostname, port, HELLOS.get(scheme), wait)
+
+
+def _check_database(host: str, port: int, hello: bytes | None, wait: float) -> None:
+    try:
+        with socket.create_connection((host, port), wait) as line:
+            if hello is not None:
+                line.sendall(hello)
+                line.recv(1)
+    except TimeoutError as error:
+        raise OSError(f"no answer within {wait:.0f} seconds") from error
 
 
 def _check_http(url: str, wait: float) -> None:

@@ -1,8 +1,10 @@
 """Whether anybody answers, asked of real sockets on loopback."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from loopback import Site, answers, goes_silent
@@ -46,8 +48,11 @@ def test_a_server_that_says_nothing_does_not(site: Site, silent: str) -> None:
             check_somebody_answers(address, wait=1)
 
 
-def test_a_database_needs_only_to_take_the_connection(silent: str) -> None:
-    check_somebody_answers(f"postgresql+psycopg://user:secret@{silent}/mlflow")
+def test_a_database_that_takes_the_connection_and_says_nothing_does_not(silent: str) -> None:
+    for scheme in ("postgresql", "postgresql+psycopg", "mysql+pymysql"):
+        with pytest.raises(OSError, match="no answer within 1 seconds"):
+            check_somebody_answers(f"{scheme}://user:secret@{silent}/mlflow", wait=1)
+    check_somebody_answers(f"mssql+pyodbc://user:secret@{silent}/mlflow", wait=1)  # not known
     with pytest.raises(OSError, match="refused"):
         check_somebody_answers(f"postgresql://user:secret@{closed()}/mlflow")
 
@@ -57,6 +62,31 @@ def test_a_database_needs_only_to_take_the_connection(silent: str) -> None:
 )
 def test_what_has_no_host_is_not_asked(address: str) -> None:
     check_somebody_answers(address)
+
+
+def test_a_real_database_answers(postgres: str) -> None:
+    """The session's listens on a socket of the file system: a byte is carried each way."""
+    folder = parse_qs(urlsplit(postgres).query)["host"][0]
+
+    def carry(listening: socket.socket) -> None:
+        asked, _ = listening.accept()
+        with asked, socket.socket(socket.AF_UNIX) as database:
+            database.connect(f"{folder}/.s.PGSQL.5432")
+            database.sendall(asked.recv(8))
+            asked.sendall(database.recv(1))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        carrying = threading.Thread(target=carry, args=(listening,))
+        carrying.start()
+        check_somebody_answers(f"postgresql://127.0.0.1:{listening.getsockname()[1]}/mlflow")
+        carrying.join(timeout=10)
+
+
+def test_a_store_whose_database_says_nothing_is_a_sentence(silent: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(ThawError, match=r"cannot be reached .no answer within 10 seconds"):
+        Tracker(f"postgresql://user:secret@{silent}/mlflow")
+    assert time.monotonic() - begun < 15
 
 
 @pytest.mark.parametrize("scheme", ["http", "postgresql"])
