@@ -1,5 +1,6 @@
 """Arms as Prefect tasks: each opens its own child run, trains (or reuses), and closes it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow, task
@@ -7,20 +8,27 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.endings import ending
-from flows.fanning import alone_in_process, collect, stop_pool, task_runner
+from flows.fanning import alone_in_process, collect, or_divergence, stop_pool, task_runner
 from flows.quiet import install
 from flows.recording import record_outcome
 from flows.sharing import Common, shared_with_workers
 from flows.sweep import Sweep
 from tasks.address import Address
 from tasks.config import ExecutionConfig
+from tasks.errors import DivergedError
+from tasks.evaluation.findings import LeftOut
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.kind import kind_of
 from tasks.locks import locked
 from tasks.tracking import FINISHED, Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.device import return_freed_memory
-from tasks.training.keeping import finished_outcome, forget_checkpoints, standing_outcome
+from tasks.training.keeping import (
+    divergence_kept,
+    finished_outcome,
+    forget_checkpoints,
+    standing_outcome,
+)
 from tasks.training.run import ArmRun
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
@@ -48,7 +56,7 @@ def run_arm(
 
     Raises:
         RequestError: it does not share that.
-        ThawError: as `tasks.training.run.train_arm`.
+        DivergedError, ThawError: as `tasks.training.run.train_arm`.
     """
     if common is not None:
         install()
@@ -65,7 +73,7 @@ def run_arm(
             if tracker.status(run_id) == FINISHED:
                 return reused.model_copy(update={"run_id": run_id})
         tracker.reopen(run_id)
-        with ending(tracker, run_id):
+        with ending(tracker, run_id), divergence_kept(spec):
             if reused is not None:
                 if reused.run_id != run_id:
                     tracker.set_tags(run_id, {"thaw.reused_from": reused.run_id})
@@ -142,7 +150,7 @@ def arm_params(spec: ArmSpec) -> dict[str, Any]:
 
 def run_arms(
     specs: list[ArmSpec], sweep: Sweep, execution: ExecutionConfig, force: bool, blocks: int
-) -> list[Outcome]:
+) -> list[Outcome | DivergedError]:
     """All arms, one after another or over the task runner that the configuration names.
 
     In sequence they run in the main thread, where Ctrl-C reaches the training loop. The first
@@ -152,13 +160,13 @@ def run_arms(
     depths = tuple(depth for depth in found if depth is not None)
     where = (sweep.tracker.address, sweep.experiment_id, sweep.run_id)
     if execution.runner == "sequential":
-        return [run_arm(spec, *where, force, depths) for spec in specs]
+        return [or_divergence(run_arm, spec, *where, force, depths) for spec in specs]
 
     with shared_with_workers(sweep) as common:
         # A flow of its own, because a flow's task runner is fixed when it starts; without
         # parameters, because Prefect keeps those of a flow run and refuses more than 512 kB.
         @flow(name="arms", task_runner=task_runner(execution))
-        def fanned_arms() -> list[Outcome]:
+        def fanned_arms() -> list[Outcome | DivergedError]:
             try:
                 futures = [run_arm.submit(spec, *where, force, depths, common) for spec in specs]
                 return collect(futures, specs)
@@ -168,3 +176,33 @@ def run_arms(
                 raise
 
         return fanned_arms()
+
+
+def without_diverged(
+    specs: Sequence[ArmSpec], found: Sequence[Outcome | DivergedError]
+) -> tuple[list[ArmSpec], list[Outcome], tuple[LeftOut, ...]]:
+    """The arms that can be compared, what they came to, and the others.
+
+    An arm that diverged in one fold has no figure over all of them.
+
+    Raises:
+        DivergedError: no arm is left.
+    """
+    lost: dict[tuple[str, int], DivergedError] = {}
+    for spec, each in zip(specs, found, strict=True):
+        if isinstance(each, DivergedError):
+            get_run_logger().warning("%s is left out: %s", spec.title, each)
+            lost.setdefault((spec.name, spec.seed), each)
+    kept = [
+        (spec, each)
+        for spec, each in zip(specs, found, strict=True)
+        if not isinstance(each, DivergedError) and (spec.name, spec.seed) not in lost
+    ]
+    if not kept:
+        reasons = [str(error) for error in lost.values()]
+        none = ["No arm is left to compare."] if len(reasons) > 1 else []
+        raise DivergedError(" ".join([*none, *reasons]))
+    left_out = [
+        LeftOut(name=name, seed=seed, reason=str(error)) for (name, seed), error in lost.items()
+    ]
+    return [spec for spec, _ in kept], [each for _, each in kept], tuple(left_out)

@@ -9,16 +9,17 @@ A task is a few lines around plain functions that tests call directly.
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from prefect import Flow, flow, task
+from prefect import Flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from pydantic import BaseModel, ConfigDict
 
-from flows.arms import run_arms
+from flows.arms import run_arms, without_diverged
 from flows.hosted import local_part, run_hosted, start_hosted
 from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
 from flows.overrides import as_mapping, case_overrides
 from flows.recording import in_own_run
+from flows.server import ServedFlow
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
@@ -74,12 +75,13 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
         specs = plan(rows, division, start)
         kind_of(config.task).check_parts(specs[0], start.config)
         hosted = start_hosted(start.config, list(specs[0].labels), division.folds[0], anew)
-        arms = run_arms(specs, sweep, start.config.execution, anew, start.blocks)
+        trained = run_arms(specs, sweep, start.config.execution, anew, start.blocks)
+        specs, arms, left_out = without_diverged(specs, trained)
         outcomes = pooled(arms, start, sweep)
         if hosted is not None:
             outcomes.append(run_hosted(hosted, sweep))
         best = best_outcome(outcomes, start.config)
-        made = Arms(tuple(specs), tuple(arms), best)
+        made = Arms(tuple(specs), tuple(arms), best, left_out)
         for name in kind_of(config.task).references(start):
             outcomes.append(run_reference(name, made, start, anew, sweep))
         compared = compare_arms(outcomes, made, rows, division, start, sweep)
@@ -239,7 +241,7 @@ def compare_arms(
         sweep: the open sweep.
     """
     kind, config = kind_of(start.config.task), start.config
-    found = compare(outcomes, config, kind.classes(arms.specs[0]))
+    found = compare(outcomes, config, kind.classes(arms.specs[0]), arms.left_out)
     found = kind.told(found, outcomes, arms.best)
     compared = Compared(start, rows, division, arms, tuple(outcomes), found, sweep.run_id)
     if sweep.finished:
@@ -332,7 +334,7 @@ def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
 
     run.__name__ = run.__qualname__ = case
     run.__module__, run.__doc__ = module, does + _REST
-    return flow(name=case, flow_run_name=f"{case}-{{profile}}", validate_parameters=True)(run)
+    return ServedFlow(run, name=case, flow_run_name=f"{case}-{{profile}}")
 
 
 _REST = """ and register the best arm.

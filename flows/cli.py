@@ -95,7 +95,6 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     from flows.catalogue import flow_of
     from flows.overrides import overrides_of
     from flows.quiet import install
-    from flows.server import ensure_server
     from tasks.evaluation.report import terminal
 
     chosen = overrides_of(overrides, case)
@@ -105,7 +104,6 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     # Each arm collects garbage, and the libraries' own objects are most of it: look away.
     gc.collect()
     gc.freeze()
-    ensure_server()
     result = flow(profile=profile, overrides=chosen, force=force)
     console = _console()
     console.print()

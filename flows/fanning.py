@@ -8,14 +8,14 @@ other figures than one after another. Nothing of a kind travels there but its na
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from prefect.futures import PrefectFuture
 
 from tasks.config import ExecutionConfig
-from tasks.errors import RequestError, ThawError
+from tasks.errors import DivergedError, RequestError, ThawError
 from tasks.evaluation.outcomes import Outcome
 from tasks.training.arms import ArmSpec
 
@@ -79,13 +79,24 @@ def end_with_the_run() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def collect(futures: Sequence[PrefectFuture[Outcome]], specs: Sequence[ArmSpec]) -> list[Outcome]:
+def collect(
+    futures: Sequence[PrefectFuture[Outcome]], specs: Sequence[ArmSpec]
+) -> list[Outcome | DivergedError]:
     """What the arms came to, in their order.
 
     Raises:
         ThawError: an arm's own, or its process was lost more often than it is started anew.
     """
-    return [_result(future, spec) for future, spec in zip(futures, specs, strict=True)]
+    pairs = zip(futures, specs, strict=True)
+    return [or_divergence(_result, future, spec) for future, spec in pairs]
+
+
+def or_divergence(arm: Callable[..., Outcome], *arguments: Any) -> Outcome | DivergedError:
+    """What an arm comes to; that it diverges is no end of the others."""
+    try:
+        return arm(*arguments)
+    except DivergedError as error:
+        return DivergedError(error)  # without the frames that hold its model
 
 
 def _result(future: PrefectFuture[Outcome], spec: ArmSpec) -> Outcome:

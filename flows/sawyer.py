@@ -13,9 +13,10 @@ tuning, after it, and after reinforcement. `thaw predict sawyer` asks the last s
 """
 
 import hashlib
+from functools import partial
 from typing import Any, Literal
 
-from prefect import flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.catalogue import flow_of
@@ -23,6 +24,7 @@ from flows.chain import SweepResult
 from flows.keeping import keep_comparison
 from flows.overrides import as_mapping, chain_overrides
 from flows.recording import measured_before
+from flows.server import ServedFlow
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig, PolicyCase
 from tasks.config.chains import ChainConfig, load_chain
@@ -46,7 +48,7 @@ SawyerOverrides: Any = chain_overrides("sawyer")
 Stages = dict[str, SweepResult]
 
 
-@flow(name="sawyer", flow_run_name="sawyer-{profile}", validate_parameters=True)
+@partial(ServedFlow, name="sawyer", flow_run_name="sawyer-{profile}")
 def sawyer(
     profile: Literal["sample", "book"] = "sample",
     overrides: SawyerOverrides = SawyerOverrides(),  # noqa: B008 - frozen, and the form needs it

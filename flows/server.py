@@ -11,11 +11,13 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.logging import get_logger
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
@@ -32,6 +34,19 @@ ANSWER = 15.0
 """Seconds that a server which runs already has for its answer."""
 START = 300.0
 """Seconds that a temporary server has to start: ten do on an idle machine."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ServedFlow(Flow[P, R]):
+    """A flow that sees to its server when it is called, by the command line or a program."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Run it; see `ensure_server` for what it may raise before."""
+        if FlowRunContext.get() is None:  # else the flow that calls it has one
+            ensure_server()
+        return super().__call__(*args, **kwargs)
 
 
 def ensure_server() -> None:

@@ -16,6 +16,13 @@ class ThawError(Exception):
         super().__init__(redacted(str(message)))
 
 
+class DivergedError(ThawError):
+    """Training came to what is no number, or far worse than a guess: no arm to compare.
+
+    Others of its sweep go on without it.
+    """
+
+
 class RequestError(ThawError):
     """The request or its data was wrong: nothing was trained, nothing registered (exit code 2)."""
 

@@ -20,6 +20,7 @@ from tasks.evaluation.findings import (
     Difference,
     Entry,
     Interval,
+    LeftOut,
     ReferenceLine,
     Spread,
 )
@@ -43,7 +44,12 @@ COSTS = (
 Groups = Mapping[str, Sequence[Outcome]]
 
 
-def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[str]) -> Comparison:
+def compare(
+    outcomes: Sequence[Outcome],
+    config: CaseConfig,
+    labels: Sequence[str],
+    left_out: Sequence[LeftOut] = (),
+) -> Comparison:
     """Compare the arms and baselines of one sweep.
 
     Args:
@@ -51,6 +57,7 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
             are one entry over several seeds.
         config: says which metrics are shown, which decides, and what the chapter found.
         labels: the labels' names.
+        left_out: arms that came to no outcome.
 
     Raises:
         RequestError: the configuration names a positive class that there is not.
@@ -92,6 +99,7 @@ def compare(outcomes: Sequence[Outcome], config: CaseConfig, labels: Sequence[st
         indistinguishable=_indistinguishable(best.name, entries, pairs, primary),
         reference_source=config.reference.source,
         reference=_reference(groups, config),
+        left_out=tuple(left_out),
     )
     return comparison.model_copy(update={"conclusion": conclude(comparison)})
 

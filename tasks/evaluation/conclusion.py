@@ -36,6 +36,7 @@ def conclude(comparison: Comparison) -> str:
         *_others(comparison),
         *_references(comparison),
         *_hosted(comparison),
+        *(f"{arm.title} is left out: {arm.reason}" for arm in comparison.left_out),
         *_cautions(comparison),
     ]
     return "\n".join([_advice(comparison), *(f"- {line}" for line in evidence)])

@@ -114,6 +114,25 @@ class Entry(_Frozen):
     folds: dict[str, Spread] = {}
 
 
+class LeftOut(_Frozen):
+    """An arm that is in no figure of the comparison, because its training diverged.
+
+    Attributes:
+        name: of the entry that it would be part of.
+        seed: the arm's.
+        reason: in a sentence, with what to change.
+    """
+
+    name: str
+    seed: int
+    reason: str
+
+    @property
+    def title(self) -> str:
+        """How its run is called."""
+        return f"{self.name} seed={self.seed}"
+
+
 class ReferenceLine(_Frozen):
     """One of the chapter's results, with ours of the same strategy and metric beside it.
 
@@ -139,6 +158,7 @@ class Comparison(_Frozen):
         metrics: short names of the shown metrics, in order.
         best: name of the arm entry chosen on validation; `best_seed` is its best seed.
         indistinguishable: arms whose primary metric cannot be told from that of `best`.
+        left_out: arms that diverged, and so are in no entry.
         conclusion: in plain English: a line that says what to do, and lines of evidence, cautions
             included, each after a dash.
     """
@@ -163,6 +183,7 @@ class Comparison(_Frozen):
     indistinguishable: tuple[str, ...]
     reference_source: str
     reference: tuple[ReferenceLine, ...]
+    left_out: tuple[LeftOut, ...] = ()
     conclusion: str = ""
 
     @property

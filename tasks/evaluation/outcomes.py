@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from tasks.errors import ThawError
+from tasks.errors import DivergedError
 from tasks.storage import TableRef, put_table
 
 GROUP = "group"
@@ -105,11 +105,13 @@ def put_predictions(
         groups: a name or number for each row, equal for rows that belong together.
 
     Raises:
-        ThawError: a probability is not a number; the first class would pass for the answer.
+        DivergedError: a probability is not a number; the first class would pass for the answer.
     """
     if not np.isfinite(probabilities).all():
         rows = int((~np.isfinite(probabilities)).any(1).sum())
-        raise ThawError(f"{origin}: {rows:,} of {len(ids):,} rows have no number for an answer.")
+        raise DivergedError(
+            f"{origin}: {rows:,} of {len(ids):,} rows have no number for an answer."
+        )
     frame = pd.DataFrame(
         {
             "id": ids,

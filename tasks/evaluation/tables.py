@@ -79,6 +79,13 @@ def quality(comparison: Comparison) -> Sheet:
                 *([_cost(entry, "seconds_with_trunk", amount)] if passes else []),
             )
             for entry in comparison.entries
+        )
+        + tuple(
+            (
+                Cell(arm.title, "diverged"),
+                *[Cell(figure(None))] * (len(comparison.metrics) + (2 if passes else 1)),
+            )
+            for arm in comparison.left_out
         ),
     )
 

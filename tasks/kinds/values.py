@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from tasks.config import CaseConfig
 from tasks.evaluation.exchanges import Exchange
-from tasks.evaluation.findings import Comparison
+from tasks.evaluation.findings import Comparison, LeftOut
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.tables import Sheet
 from tasks.ingestion.usable import Usable
@@ -83,14 +83,16 @@ class Arms:
     """The arms of a sweep.
 
     Attributes:
-        specs: all of them.
+        specs: all that came to an outcome.
         outcomes: of each by itself, with its curve and its model.
         best: the chosen one, its folds pooled.
+        left_out: those that diverged.
     """
 
     specs: tuple[ArmSpec, ...]
     outcomes: tuple[Outcome, ...]
     best: Outcome
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def first(self) -> list[ArmSpec]:

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tasks.errors import ThawError
+from tasks.errors import DivergedError
 from tasks.rl.tokens import Answers, Prompts
 
 
@@ -51,7 +51,7 @@ def draw(
         temperature: what the logits are divided by.
 
     Raises:
-        ThawError: an update has broken the policy.
+        DivergedError: an update has broken the policy.
     """
     written: list[list[int]] = [[] for _ in range(rows)]
     going = list(range(rows))  # those that still write, in the order of the tensors
@@ -59,7 +59,7 @@ def draw(
     for _ in range(most):
         chances = torch.softmax(stepper.step(drawn).float() / temperature, -1)
         if not torch.isfinite(chances).all():
-            raise ThawError(
+            raise DivergedError(
                 "The policy's probabilities are not numbers any more: lower rl.learning_rate or "
                 "set rl.precision=fp32."
             )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.config import RLConfig
-from tasks.errors import ThawError
+from tasks.errors import DivergedError
 from tasks.rl.formulas import masked_mean, policy_loss, value_loss
 from tasks.rl.policy import Policy
 from tasks.rl.rollout import Rollout
@@ -44,9 +44,9 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, config: RLConfig, step:
         group["lr"] = rate * share
 
 
-def diverged(config: RLConfig) -> ThawError:
+def diverged(config: RLConfig) -> DivergedError:
     """What is said of a loss that is not a number."""
-    return ThawError(
+    return DivergedError(
         f"The loss of {config.algorithm} is not a number any more: lower rl.learning_rate (now "
         f"{config.learning_rate:g}) or set rl.precision=fp32."
     )
@@ -77,7 +77,7 @@ def learn(
         and the one that drew, `grad_norm` before clipping.
 
     Raises:
-        ThawError: the loss is not a number any more.
+        DivergedError: the loss is not a number any more.
     """
     parameters = list(policy.trained().values())
     lengths = rollout.sampled.answers.lengths.cpu()

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from tasks.errors import ThawError
+from tasks.errors import DivergedError, ThawError
 from tasks.evaluation.outcomes import Outcome
 from tasks.storage import file_digest, is_sealed, require_free_space, write_text
 from tasks.training.arms import ArmSpec
@@ -22,6 +22,7 @@ from tasks.training.callbacks import COMPLETE
 from tasks.training.freezing import Freezing
 
 OUTCOME = "outcome.json"
+DIVERGED = "diverged.txt"
 ADAM_COPIES = 3  # a checkpoint holds each trainable parameter and AdamW's two moments
 
 
@@ -46,6 +47,9 @@ def standing_outcome(spec: ArmSpec, force: bool) -> Outcome | None:
     Args:
         spec: the arm.
         force: train it anew: what it left goes.
+
+    Raises:
+        DivergedError: it did before, and would once more.
     """
     if force:
         shutil.rmtree(spec.folder, ignore_errors=True)
@@ -53,7 +57,20 @@ def standing_outcome(spec: ArmSpec, force: bool) -> Outcome | None:
     done = finished_outcome(spec)
     if done is not None:
         forget_checkpoints(spec)
+    elif (spec.folder / DIVERGED).exists():
+        raise DivergedError((spec.folder / DIVERGED).read_text(encoding="utf-8"))
     return done
+
+
+@contextmanager
+def divergence_kept(spec: ArmSpec) -> Iterator[None]:
+    """Write down why an arm has diverged: its seed would lead it there once more."""
+    try:
+        yield
+    except DivergedError as error:
+        write_text(spec.folder / DIVERGED, str(error))
+        forget_checkpoints(spec)
+        raise
 
 
 def keep_outcome(spec: ArmSpec, outcome: Outcome) -> None:

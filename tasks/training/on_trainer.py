@@ -11,7 +11,7 @@ from torch import nn
 from transformers import TrainerState, TrainingArguments
 
 from tasks.config.strategies import strategy
-from tasks.errors import ThawError
+from tasks.errors import DivergedError
 from tasks.evaluation.outcomes import Outcome
 from tasks.models.base_models import locate
 from tasks.models.classifier import TextClassifier
@@ -114,11 +114,11 @@ class TrainerLearner(Learner[M], Generic[M]):
         """Raise where an output or a loss is not finite; Trainer leaves such losses out of its log.
 
         Raises:
-            ThawError: with the learning rate that was too high.
+            DivergedError: with the learning rate that was too high.
         """
         if not np.isfinite(values).all():
             rate = self.spec.strategy.rate_field
-            raise ThawError(
+            raise DivergedError(
                 f"A loss or an answer of {self.spec.title} is not a number; lower training.{rate} "
                 f"(now {getattr(self.spec.training, rate):g}) or set training.precision=fp32."
             )

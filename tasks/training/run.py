@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from torch import nn
 from transformers import set_seed
 
-from tasks.errors import ThawError
+from tasks.errors import DivergedError
 from tasks.evaluation.outcomes import CurvePoint, Outcome
 from tasks.evaluation.wording import lower_is_better
 from tasks.storage import TableRef
@@ -24,7 +24,13 @@ from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import LastStep, LogMetrics
 from tasks.training.device import PeakMemory
 from tasks.training.freezing import Freezing
-from tasks.training.keeping import keep_outcome, require_disk, save_trained, standing_outcome
+from tasks.training.keeping import (
+    divergence_kept,
+    keep_outcome,
+    require_disk,
+    save_trained,
+    standing_outcome,
+)
 from tasks.training.trunk_pass import Depth
 
 M = TypeVar("M", bound=nn.Module)
@@ -179,15 +185,17 @@ def train_arm(
         depths: depths that other arms of the sweep need, for one pass of the trunk to store.
 
     Raises:
-        ThawError: the disk is full, or training has run away. No figure of such an arm is
-            evidence for its strategy, so it has no outcome and the sweep stops there.
+        DivergedError: training has run away, now or before. No figure of such an arm is evidence
+            for its strategy, so it has no outcome.
+        ThawError: the disk is full.
         RequestError: the strategy or a training field does not fit the base model.
     """
     if done := standing_outcome(spec, force):
         return done
     arm = ArmRun(spec, learner)
-    arm.train(log, logged_until, depths)
-    return arm.evaluate(run_id)
+    with divergence_kept(spec):
+        arm.train(log, logged_until, depths)
+        return arm.evaluate(run_id)
 
 
 def refuse_runaway(spec: ArmSpec, course: Course, guessing: float) -> None:
@@ -201,7 +209,7 @@ def refuse_runaway(spec: ArmSpec, course: Course, guessing: float) -> None:
         guessing: see `Learner`.
 
     Raises:
-        ThawError: with the loss, and the rate that was too high.
+        DivergedError: with the loss, and the rate that was too high.
     """
     judged = [point.metrics for point in course.curve if "val/loss" in point.metrics]
     if not judged:
@@ -213,7 +221,7 @@ def refuse_runaway(spec: ArmSpec, course: Course, guessing: float) -> None:
         kept = min(judged, key=lambda each: sign * each.get(select_by, sign * math.inf))
     if kept["val/loss"] > RUN_AWAY * guessing:
         rate = spec.strategy.rate_field
-        raise ThawError(
+        raise DivergedError(
             f"{spec.title} has run away: its validation loss is {kept['val/loss']:.3g}, where a "
             f"guess would have {guessing:.3g}. Lower training.{rate} (now "
             f"{getattr(spec.training, rate):g}), or look at the weights of the base model."
