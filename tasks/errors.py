@@ -6,6 +6,9 @@ no secret, whatever was put into it.
 
 from tasks.secrets import redacted
 
+LONGEST = 2_000
+"""Characters of a message: what it quotes of a file may have megabytes."""
+
 
 class ThawError(Exception):
     """The run failed for a reason that can be stated in a sentence (exit code 1)."""
@@ -13,7 +16,7 @@ class ThawError(Exception):
     exit_code = 1
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(redacted(str(message)))
+        super().__init__(_readable(redacted(str(message))))
 
 
 class DivergedError(ThawError):
@@ -27,3 +30,12 @@ class RequestError(ThawError):
     """The request or its data was wrong: nothing was trained, nothing registered (exit code 2)."""
 
     exit_code = 2
+
+
+def _readable(message: str) -> str:
+    """The message without its middle, where that is long: what is wrong stands at its ends."""
+    if len(message) <= LONGEST:
+        return message
+    half = LONGEST // 2
+    left_out = len(message) - 2 * half
+    return f"{message[:half]} [… {left_out:,} characters …] {message[-half:]}"

@@ -2,12 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from damages import DAMAGES, Damage, flip, replace, truncate
 from test_run import figures, train
 from tiny import MakeSpec
 
@@ -17,21 +17,6 @@ from tasks.training.building import TRAINED, load_trained
 from tasks.training.callbacks import COMPLETE
 from tasks.training.keeping import finished_outcome, last_complete_checkpoint
 
-Damage = Callable[[Path], object]
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def flip(path: Path) -> None:
-    """One bit in the middle, as a failing disk does it."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-DAMAGES = [truncate, flip, Path.unlink, lambda path: path.write_text("foreign")]
 FRAME = pd.DataFrame({"id": [f"row {n}" for n in range(2_000)], "n": [n * 7 for n in range(2_000)]})
 
 
@@ -70,7 +55,7 @@ def test_nested_rows_are_written_once() -> None:
         ("trained", flip),
         ("trained", truncate),
         ("predictions", truncate),
-        ("predictions", DAMAGES[3]),
+        ("predictions", replace),
     ],
 )
 def test_an_arm_of_which_something_is_damaged_is_trained_again(

@@ -1,6 +1,9 @@
 """Parquet files and Arrow tables, every column as text."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +12,7 @@ import pyarrow.parquet as pq
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.cells import text_column
-from tasks.ingestion.delimited import Choose
+from tasks.ingestion.delimited import Choose, shown_columns
 
 
 def read_parquet(path: Path, config: DataConfig, choose: Choose) -> pa.Table:
@@ -18,16 +21,33 @@ def read_parquet(path: Path, config: DataConfig, choose: Choose) -> pa.Table:
     Raises:
         RequestError: not Parquet or damaged, no rows, a column with no text.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if not file.metadata.num_rows:
-                raise RequestError(f"{path} has columns ({', '.join(names)}) but no rows.")
-            chosen = _once(list(choose(names)), names, path)
-            table = file.read(columns=chosen)
-    except (pa.ArrowException, OSError) as error:
-        raise RequestError(f"{path} is not a Parquet file or is damaged ({error}).") from error
+    with _damage_explained(path), pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        if not file.metadata.num_rows:
+            raise RequestError(f"{path} has columns ({shown_columns(names)}) but no rows.")
+        chosen = _once(list(choose(names)), names, path)
+        table = file.read(columns=chosen)
     return _as_text(table, chosen, config, path)
+
+
+def parquet_records(path: Path) -> list[dict[str, Any]]:
+    """Every row of a Parquet file as Python has it.
+
+    Raises:
+        RequestError: not Parquet or damaged.
+    """
+    with _damage_explained(path):
+        records: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return records
+
+
+@contextmanager
+def _damage_explained(path: Path) -> Iterator[None]:
+    """What pyarrow and the decoding of texts raise of bytes that no writer wrote."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        raise RequestError(f"{path} is not a Parquet file or is damaged ({error}).") from error
 
 
 def text_of_table(table: pa.Table, config: DataConfig, choose: Choose, origin: str) -> pa.Table:

@@ -27,6 +27,7 @@ import pyarrow as pa
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.cleaning import clean
+from tasks.ingestion.delimited import shown_columns
 from tasks.ingestion.layout_roles import check_layout_roles
 from tasks.ingestion.layouts import opening
 from tasks.ingestion.numbered import (
@@ -220,7 +221,7 @@ def layout_of(path: Path | str, record: Record) -> str:
     ):
         return "pairs"
     raise RequestError(
-        f"{path} has the columns {', '.join(names) or '(none)'}: user_input and "
+        f"{path} has the columns {shown_columns(names) or '(none)'}: user_input and "
         "responses_and_scores, or instruction (or prompt), chosen and rejected are needed "
         "(data.columns says which column is which; without a prompt, chosen and rejected are "
         "lists of messages or begin with Human:)."

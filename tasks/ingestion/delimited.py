@@ -5,7 +5,7 @@ rest of the file, and says of a ragged row only that there is one.)
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +21,8 @@ SEPARATOR_NAMES = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a ba
 BLOCK = 8192
 """Rows that are Python objects at one time."""
 LONGEST_CELL = 2**31 - 1
+MOST_NAMED = 30
+"""Column names that a message lists."""
 
 
 def read_delimited(path: Path, config: DataConfig, separator: str, choose: Choose) -> pa.Table:
@@ -51,7 +53,7 @@ def _read(path: Path, config: DataConfig, separator: str, choose: Choose) -> pa.
     blocks: list[list[pa.Array]] = []
     block: list[list[str]] = []
     if config.header:
-        block.append(first[1])
+        block.append([first[1][place] for place in places])
     for line, cells in rows:
         if len(cells) != len(names):
             raise RequestError(
@@ -60,14 +62,14 @@ def _read(path: Path, config: DataConfig, separator: str, choose: Choose) -> pa.
                 f"a cell that contains {SEPARATOR_NAMES.get(separator, repr(separator))} "
                 "or a line break has to be quoted."
             )
-        block.append(cells)
+        block.append([cells[place] for place in places])  # of thousands, perhaps, a few
         if len(block) == BLOCK:
-            blocks.append(_arrays(block, places))
+            blocks.append(_arrays(block))
             block = []
     if block:
-        blocks.append(_arrays(block, places))
+        blocks.append(_arrays(block))
     if not blocks:
-        raise RequestError(f"{path} has a header ({', '.join(names)}) but no rows.")
+        raise RequestError(f"{path} has a header ({shown_columns(names)}) but no rows.")
     chunks = [pa.chunked_array(arrays) for arrays in zip(*blocks, strict=True)]
     return pa.table(chunks, names=columns)
 
@@ -94,9 +96,16 @@ def _records(path: Path, separator: str, quotes_are_text: bool) -> Iterator[tupl
             ) from error
 
 
-def _arrays(block: list[list[str]], places: Sequence[int]) -> list[pa.Array]:
-    columns = list(zip(*block, strict=True))
-    return [pa.array([cell or None for cell in columns[place]], pa.string()) for place in places]
+def _arrays(block: list[list[str]]) -> list[pa.Array]:
+    columns = zip(*block, strict=True)
+    return [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+
+
+def shown_columns(names: Iterable[str]) -> str:
+    """The names of columns as a message lists them."""
+    shown = [name if name and name == name.strip() else repr(name) for name in names]
+    more = len(shown) - MOST_NAMED
+    return ", ".join(shown[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _columns(

@@ -15,6 +15,7 @@ from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.columnar import text_of_table
 from tasks.ingestion.comparisons import check_comparison_roles, read_comparisons
+from tasks.ingestion.delimited import shown_columns
 from tasks.ingestion.instructions import check_dialogue_roles, read_instructions
 from tasks.ingestion.readers import read_file
 from tasks.ingestion.selection import keep_rows, sort_rows
@@ -22,8 +23,8 @@ from tasks.ingestion.sources import fetch
 from tasks.storage import TableRef, put_table
 from tasks.wording import nearest
 
-MOST_NAMED = 30
-"""Column names that a message lists."""
+LONGEST_NAME = 100
+"""Characters of a column's name: what is longer is no name, and slow to compare."""
 
 
 def ingest(
@@ -142,10 +143,9 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
         ]
         mapped = " ".join(overrides)
         ways_out = [needed[role] for role in missing if needed[role]]
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         raise RequestError(
             f"{source} has no column {' and no column '.join(missing.values())}; its columns are "
-            f"{', '.join(_shown(name) for name in names[:MOST_NAMED])}{more}: "
+            f"{shown_columns(names)}: "
             f"{'; or '.join([f'map with {mapped}', *ways_out])}."
         )
     present = {role: column for role, column in wanted.items() if column in names}
@@ -156,13 +156,9 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
 
 def _closest(wanted: Sequence[str], names: Sequence[str]) -> str:
     """The column that looks most like the first of `wanted` that resembles any, or COLUMN."""
-    lower = {name.strip().lower(): name for name in names}
+    lower = {name.strip().lower(): name for name in names if len(name) <= LONGEST_NAME}
     for word in wanted:
         if close := difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.5):
             name = lower[close[0]]
             return repr(name) if " " in name else name  # a shell needs the quotes
     return "COLUMN"
-
-
-def _shown(name: str) -> str:
-    return name if name and name == name.strip() else repr(name)

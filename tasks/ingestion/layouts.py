@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import RequestError
+from tasks.ingestion.delimited import shown_columns
 from tasks.ingestion.numbered import BadRecordError, Record, text_of, with_input
 from tasks.ingestion.turns import Turn, in_turn, is_chat, side_of, turns_of, up_to_learned
 from tasks.ingestion.written import listed
@@ -37,9 +38,9 @@ def layout_of(path: Path | str, record: Record) -> str:
     if "text" in names:
         return "oig"
     raise RequestError(
-        f"{path} has the columns {', '.join(names) or '(none)'}: instruction and output, prompt "
-        "and completion, messages (or conversations), or text with <human>: and <bot>: are needed "
-        "(data.columns says which column is which)."
+        f"{path} has the columns {shown_columns(names) or '(none)'}: instruction and output, "
+        "prompt and completion, messages (or conversations), or text with <human>: and <bot>: are "
+        "needed (data.columns says which column is which)."
     )
 
 

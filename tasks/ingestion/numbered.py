@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
+from tasks.ingestion.columnar import parquet_records
 from tasks.ingestion.encoding import UTF8, not_utf8, refuse_wide_encodings
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
 from tasks.ingestion.records import json_list
@@ -172,10 +172,7 @@ def _records(
         case "json" if path.is_file():
             yield from enumerate(_list(path), 1)
         case "parquet" if path.is_file():
-            try:
-                yield from enumerate(pq.read_table(path).to_pylist(), 1)
-            except pa.ArrowException as error:
-                raise RequestError(f"{path} is not a readable Parquet file: {error}.") from error
+            yield from enumerate(parquet_records(path), 1)
         case _:  # CSV, and the sentences for a file that is not there or of no known format
             form = form or DataConfig(path=path)
             yield from enumerate(read_file(path, form, list).to_pylist(), 1)

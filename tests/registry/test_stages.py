@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from damages import DAMAGES, Damage
 from genre_runs import home
 from registry.registered import classifier, register, reward_model, writer
 
@@ -118,6 +119,16 @@ def test_a_package_that_left_the_store_is_fetched_again(tracker: Tracker) -> Non
         package_folder(digest)
     assert fetch("reviews@champion", tracker).digest == digest
     assert package_folder(digest).is_dir()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_package_is_brought_into_the_store_anew(damage: Damage, tracker: Tracker) -> None:
+    digest = fetch("sft@champion", tracker).digest
+    weights = package_folder(digest) / "model" / "model.safetensors"
+    whole = weights.read_bytes()
+    damage(weights)
+    assert fetch("sft@champion", tracker).digest == digest
+    assert weights.read_bytes() == whole
 
 
 def test_a_model_that_does_not_write_is_no_start(tracker: Tracker) -> None:

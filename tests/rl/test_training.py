@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from damages import Damage, flip, replace, truncate
 from rl.rl_parts import (
     KINDS,
     PROMPTS,
@@ -55,6 +57,31 @@ def test_a_killed_run_resumes_to_the_same_curve_and_weights(
     # A finished run is not trained again.
     again = train(make_policy(kind), queries[:8], queries[8:], [many_b()], config, folder)
     assert again == wanted
+
+
+@pytest.mark.parametrize("file", ["state.pt", "best-*.safetensors"])
+@pytest.mark.parametrize("damage", [truncate, flip, replace])
+def test_a_damaged_checkpoint_is_not_resumed_but_made_anew(
+    damage: Damage, file: str, make_policy: MakePolicy, queries: list[Query], tmp_path: Path
+) -> None:
+    config = small_config(steps=3, save_every=1)
+
+    def run(folder: str, *more: Any) -> Any:
+        policy = make_policy("causal")
+        parts = (queries[:8], queries[8:], [many_b()], config, tmp_path / folder)
+        return train(policy, *parts, *more), policy
+
+    wanted, whole = run("whole")
+    with pytest.raises(KilledError):
+        run("killed", killed_at(2))
+    (damaged,) = (tmp_path / "killed").glob(file)
+    damage(damaged)
+    found, resumed = run("killed")
+    assert found == wanted
+    for (name, value), other in zip(
+        whole.trained().items(), resumed.trained().values(), strict=True
+    ):
+        assert torch.equal(value, other), name
 
 
 def test_the_policy_ends_with_its_best_weights_not_its_last(
