@@ -162,10 +162,10 @@ def run_arms(
     if execution.runner == "sequential":
         return [or_divergence(run_arm, spec, *where, force, depths) for spec in specs]
 
-    with shared_with_workers(sweep) as common:
+    with task_runner(execution) as runner, shared_with_workers(sweep) as common:
         # A flow of its own, because a flow's task runner is fixed when it starts; without
         # parameters, because Prefect keeps those of a flow run and refuses more than 512 kB.
-        @flow(name="arms", task_runner=task_runner(execution))
+        @flow(name="arms", task_runner=runner)
         def fanned_arms() -> list[Outcome | DivergedError]:
             try:
                 futures = [run_arm.submit(spec, *where, force, depths, common) for spec in specs]

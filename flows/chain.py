@@ -19,7 +19,7 @@ from flows.hosted import local_part, run_hosted, start_hosted
 from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
 from flows.overrides import as_mapping, case_overrides
 from flows.recording import in_own_run
-from flows.server import ServedFlow
+from flows.server import served
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
@@ -334,7 +334,7 @@ def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
 
     run.__name__ = run.__qualname__ = case
     run.__module__, run.__doc__ = module, does + _REST
-    return ServedFlow(run, name=case, flow_run_name=f"{case}-{{profile}}")
+    return served(case)(run)
 
 
 _REST = """ and register the best arm.

@@ -17,7 +17,11 @@ from prefect.futures import PrefectFuture
 from tasks.config import ExecutionConfig
 from tasks.errors import DivergedError, RequestError, ThawError
 from tasks.evaluation.outcomes import Outcome
+from tasks.network.reaching import check_somebody_answers
 from tasks.training.arms import ArmSpec
+
+STARTS = 5
+"""How often Ray may try to start."""
 
 _arm = threading.Lock()
 
@@ -29,39 +33,79 @@ def alone_in_process() -> Iterator[None]:
         yield
 
 
-def task_runner(execution: ExecutionConfig) -> Any:
+@contextmanager
+def task_runner(execution: ExecutionConfig) -> Iterator[Any]:
     """The Prefect task runner that `execution.runner` names.
 
     Raises:
         RequestError: its package is not installed.
+        ThawError: no cluster answers at the address, or none can be started here.
     """
     address = execution.address.reveal() if execution.address else None
+    if address:
+        _check_answers(address, execution)
     if execution.runner == "processes":
         from prefect.task_runners import ProcessPoolTaskRunner
 
-        return ProcessPoolTaskRunner(execution.workers, initializer=end_with_the_run)
+        yield ProcessPoolTaskRunner(execution.workers, initializer=end_with_the_run)
+        return
     try:
         if execution.runner == "dask":
             from prefect_dask import DaskTaskRunner
-
-            if address:
-                return DaskTaskRunner(address=address)
-            # Its web server cannot be left out, and would listen on every address.
-            quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-            local = {"n_workers": execution.workers, "threads_per_worker": 1}
-            return DaskTaskRunner(cluster_kwargs={**local, "scheduler_kwargs": quiet})
-        from prefect_ray import RayTaskRunner
-
-        if address:
-            return RayTaskRunner(address=address)
-        # Without an address Ray would join whatever cluster it finds on the machine.
-        alone = {"num_cpus": execution.workers, "include_dashboard": False}
-        return RayTaskRunner("local", alone)
+        else:
+            from prefect_ray import RayTaskRunner
     except ImportError as error:
         raise RequestError(
             f"execution.runner={execution.runner} needs the package prefect-{execution.runner}: "
             f"pip install 'thaw[{execution.runner}]'."
         ) from error
+    if address:
+        yield (DaskTaskRunner if execution.runner == "dask" else RayTaskRunner)(address=address)
+    elif execution.runner == "dask":
+        # Its web server cannot be left out, and would listen on every address.
+        quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+        local = {"n_workers": execution.workers, "threads_per_worker": 1}
+        yield DaskTaskRunner(cluster_kwargs={**local, "scheduler_kwargs": quiet})
+    else:
+        with _ray_of_its_own(execution.workers):
+            yield RayTaskRunner()
+
+
+def _check_answers(address: str, execution: ExecutionConfig) -> None:
+    try:
+        check_somebody_answers(address if "://" in address else f"//{address}")
+    except OSError as error:
+        raise ThawError(
+            f"No cluster of {execution.runner} answers at execution.address={execution.address} "
+            f"({error}): start it, or leave the address out, and one starts with the run."
+        ) from error
+
+
+@contextmanager
+def _ray_of_its_own(workers: int) -> Iterator[None]:
+    """Ray on this machine, for this run alone.
+
+    Prefect would ask it once, and Ray gives its first process thirty seconds, which a busy machine
+    exceeds. What travels is small: tables and models lie in the store.
+    """
+    import ray
+
+    for tries_left in reversed(range(STARTS)):
+        try:
+            # Without an address Ray would join whatever cluster it finds on the machine.
+            ray.init("local", num_cpus=workers, include_dashboard=False, object_store_memory=2**28)
+            break
+        except Exception as error:  # Ray's own are of no class of their own
+            ray.shutdown()
+            if not tries_left:
+                raise ThawError(
+                    f"Ray does not start on this machine ({error}): free it, or start Ray by hand "
+                    "(`ray start --head`) and set execution.address to it."
+                ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def end_with_the_run() -> None:

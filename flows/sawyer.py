@@ -13,7 +13,6 @@ tuning, after it, and after reinforcement. `thaw predict sawyer` asks the last s
 """
 
 import hashlib
-from functools import partial
 from typing import Any, Literal
 
 from prefect import task
@@ -24,7 +23,7 @@ from flows.chain import SweepResult
 from flows.keeping import keep_comparison
 from flows.overrides import as_mapping, chain_overrides
 from flows.recording import measured_before
-from flows.server import ServedFlow
+from flows.server import served
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig, PolicyCase
 from tasks.config.chains import ChainConfig, load_chain
@@ -48,7 +47,7 @@ SawyerOverrides: Any = chain_overrides("sawyer")
 Stages = dict[str, SweepResult]
 
 
-@partial(ServedFlow, name="sawyer", flow_run_name="sawyer-{profile}")
+@served("sawyer")
 def sawyer(
     profile: Literal["sample", "book"] = "sample",
     overrides: SawyerOverrides = SawyerOverrides(),  # noqa: B008 - frozen, and the form needs it

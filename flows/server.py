@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, ParamSpec, TypeVar
@@ -42,11 +43,20 @@ R = TypeVar("R")
 class ServedFlow(Flow[P, R]):
     """A flow that sees to its server when it is called, by the command line or a program."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it; see `ensure_server` for what it may raise before."""
         if FlowRunContext.get() is None:  # else the flow that calls it has one
             ensure_server()
         return super().__call__(*args, **kwargs)
+
+
+def served(name: str) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
+    """A decorator that makes a function of `profile` and more such a flow."""
+
+    def flow(run: Callable[P, R]) -> ServedFlow[P, R]:
+        return ServedFlow(run, name=name, flow_run_name=f"{name}-{{profile}}")
+
+    return flow
 
 
 def ensure_server() -> None:

@@ -23,12 +23,16 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.genre import genre
 from flows.overrides import as_mapping
 from flows.serving import deployment_of
+from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 playwright = pytest.importorskip("playwright.sync_api")
-
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -59,6 +63,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
         "PREFECT_UI_API_URL": f"{address}/api",
         "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
+        # Its services write to the database, which then is locked for others on a busy machine.
+        "PREFECT__SERVER_WEBSERVER_ONLY": "1",
     }
     app = ["--factory", "prefect.server.api.server:create_app", "--port", port]
     with (home / "server.log").open("wb") as log:
@@ -97,8 +103,6 @@ def deployment(server: str) -> UUID:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
     with playwright.sync_playwright() as started:
         context = started.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("profile"), executable_path=CHROMIUM, args=list(FLAGS)
@@ -123,13 +127,40 @@ def field(page: Any, name: str) -> Any:
     return label.locator(f"xpath=ancestor::*[{around}][1]")
 
 
-def submitted(page: Any, server: str) -> dict[str, Any]:
-    """Press the button; the parameters that the server then keeps of the run, empty parts aside."""
-    with page.expect_response(lambda answer: "/create_flow_run" in answer.url) as waiting:
-        page.get_by_role("button", name="Submit").click()
+def fill_in(page: Any) -> None:
+    """Two fields of the form."""
+    strategies = field(page, "Strategies")
+    strategies.get_by_role("button", name="Add item").click()
+    strategies.locator("textarea, input").first.fill("full")
+    field(page, "Epochs").locator("input").fill("1")
+    page.wait_for_timeout(500)  # the first page waits before it takes in what was typed
+
+
+FILLED_IN = ["strategies=[full]", "training.epochs=1"]
+
+
+def config_of(parameters: dict[str, Any]) -> CaseConfig:
+    """What a run of the flow makes of them."""
+    return load_case(
+        "genre", "sample", as_mapping(genre.validate_parameters(parameters)["overrides"])
+    )
+
+
+def pressed(page: Any, button: str, address: str) -> Any:
+    """Press a button; what the server answers to what is then posted."""
+    with page.expect_response(
+        lambda answer: answer.url.endswith(address) and answer.request.method == "POST"
+    ) as waiting:
+        page.get_by_role("button", name=button, exact=True).last.click()
     answer = waiting.value
     assert answer.ok, answer.text()
-    kept = httpx.get(f"{server}/api/flow_runs/{answer.json()['id']}", trust_env=False, timeout=60)
+    return answer.json()
+
+
+def submitted(page: Any, server: str) -> dict[str, Any]:
+    """Press the button; the parameters that the server then keeps of the run, empty parts aside."""
+    run = pressed(page, "Submit", "/create_flow_run")["id"]
+    kept = httpx.get(f"{server}/api/flow_runs/{run}", trust_env=False, timeout=60)
     parameters: dict[str, Any] = kept.json()["parameters"]
     parameters["overrides"] = {
         name: value for name, value in parameters["overrides"].items() if value != {}
@@ -142,17 +173,30 @@ def test_only_what_was_typed_is_changed(
     which: str, server: str, deployment: UUID, form: Any
 ) -> None:
     form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
-    strategies = field(form, "Strategies")
-    strategies.get_by_role("button", name="Add item").click()
-    strategies.locator("textarea, input").first.fill("full")
-    field(form, "Epochs").locator("input").fill("1")
-    form.wait_for_timeout(500)  # the first page waits before it takes in what was typed
+    fill_in(form)
     posted = submitted(form, server)
     chosen = {"strategies": ["full"], "training": {"epochs": 1}}
     assert posted == {"profile": "sample", "overrides": chosen, "force": False}
-    overrides = as_mapping(genre.validate_parameters(posted)["overrides"])
-    config = load_case("genre", "sample", overrides)
-    assert config == load_case("genre", "sample", ["strategies=[full]", "training.epochs=1"])
+    assert config_of(posted) == load_case("genre", "sample", FILLED_IN)
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_a_schedule_changes_what_was_typed_and_no_more(
+    which: str, server: str, deployment: UUID, form: Any
+) -> None:
+    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}")
+    form.get_by_role("button", name="Schedule", exact=True).click()
+    if which == "first":  # its list closes when the window scrolls
+        parameters = form.get_by_role("button", name="Select parameters to override")
+        parameters.scroll_into_view_if_needed()
+        form.wait_for_timeout(1000)
+        parameters.click()
+        form.keyboard.press("ArrowDown")
+        form.locator("[class*=pop-over-content]").get_by_text("overrides", exact=True).first.click()
+        form.get_by_text("Parameter Overrides", exact=True).click()
+    fill_in(form)
+    (kept,) = pressed(form, "Save", "/schedules")
+    assert config_of(kept["parameters"]) == load_case("genre", "sample", FILLED_IN)
 
 
 @pytest.mark.parametrize("which", PAGES)

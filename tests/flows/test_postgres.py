@@ -27,6 +27,7 @@ def test_a_champion_with_a_long_card_is_made_on_postgres(
         "strategies=[full]",
         "registry.enabled=true",
         "registry.beats=floor",
+        "evaluation.primary=test/roc_auc_macro",  # taken at no threshold
         f"tracking.uri={postgres}",
     )
     assert answer.code == 0, answer.err
