@@ -10,7 +10,7 @@ from typing import Any
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from tasks.registry.classical import ClassicalReward
+from tasks.registry.classical_reward import ClassicalReward
 
 
 class PackagedClassicalReward(PythonModel):

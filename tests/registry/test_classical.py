@@ -12,7 +12,9 @@ from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.baselines import Baseline, tfidf_logistic
 from tasks.preferences.baselines import fit_words
-from tasks.registry.classical import ClassicalInfo, ClassicalPackage, ClassicalReward, WordsInfo
+from tasks.registry.classical import ClassicalInfo, ClassicalPackage
+from tasks.registry.classical_reward import ClassicalReward
+from tasks.registry.words_folder import WordsInfo
 from tasks.storage import put_table
 
 WORDS = ("war", "ship", "ghost", "team", "the", "runs", "slowly", "again")

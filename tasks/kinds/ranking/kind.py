@@ -31,11 +31,12 @@ from tasks.preferences.figures import pair_table
 from tasks.preferences.plots import draw_pairs
 from tasks.preferences.training import RankingLearner
 from tasks.registry.card import data_line, model_line
-from tasks.registry.classical import ClassicalReward, WordsInfo
+from tasks.registry.classical_reward import ClassicalReward
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging, spread
 from tasks.registry.reward_model import REWARD, RewardModel, RewardModelInfo
+from tasks.registry.words_folder import WordsInfo
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
