@@ -177,6 +177,3 @@ def test_where_no_arm_beats_tfidf_it_is_the_champion_that_answers(small: tuple[s
     found = thaw("predict", "genre", "ghost blood grave dead", "--json")
     assert found.code == 0, found.err
     assert "Horror" in json.loads(found.out)["labels"]
-    again = run_genre(*small, "registry.enabled=true", "strategies=[head]")
-    assert "is the champion already (version 2)" in again.out.replace("\n", " ")
-    assert store.versions() == [1, 2]

@@ -13,7 +13,7 @@ from registry.registered import classifier, register, reward_model, writer
 from tasks.config import RewardConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
-from tasks.registry.stages import fetch, is_reference, locate_start, package_folder
+from tasks.registry.stages import CLASSICAL, fetch, is_reference, locate_start, package_folder
 from tasks.rl.pinning import pin
 from tasks.rl.reward_models import build_reward
 from tasks.tracking import Tracker
@@ -40,6 +40,25 @@ def registry(
 def tracker(registry: Path, isolated_store: Path, migrated_store: Path) -> Iterator[Tracker]:
     with home(registry, migrated_store):
         yield Tracker()
+
+
+def test_training_starts_from_the_challenger_where_no_trained_model_is_champion(
+    tracker: Tracker,
+) -> None:
+    made = tracker.version("reviews", "1")
+    assert made is not None
+    name, source, run_id = "acceptability", str(made.source), str(made.run_id)
+    tracker.create_version(name, source, run_id, "", {})
+    with pytest.raises(RequestError, match="no champion of acceptability yet"):
+        fetch("acceptability@champion", tracker)
+    tracker.set_alias(name, "challenger", "1")
+    assert fetch("acceptability@champion", tracker).version == "1"
+    tracker.set_alias(
+        name, "champion", tracker.create_version(name, source, run_id, "", {CLASSICAL: "true"})
+    )
+    assert fetch("acceptability@champion", tracker).version == "1"
+    tracker.set_alias(name, "champion", tracker.create_version(name, source, run_id, "", {}))
+    assert fetch("acceptability@champion", tracker).version == "3"
 
 
 @pytest.mark.parametrize(
