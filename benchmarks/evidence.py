@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
+from benchmarks.duplicates import duplicates
 from tasks.evaluation.aligned import Aligned, Measures, Tested
 from tasks.evaluation.bootstrap import Draws, differences, intervals, measure
 from tasks.evaluation.findings import FEWEST
@@ -272,6 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (coverage, max(runs // 4, 1)),
         (families, max(runs // 4, 1)),
         (thresholds, max(runs // 10, 2)),
+        (duplicates, runs),
     ]
     with ProcessPoolExecutor(2) as pool:
         for lines in pool.map(_lines, jobs):

@@ -17,7 +17,7 @@ import numpy as np
 from tasks.config import PARTS, Part, SplitConfig
 from tasks.errors import RequestError
 from tasks.splitting.dealing import LEAST_OF_REQUEST, Hand, deal, rows_over_limit, shares
-from tasks.splitting.duplicates import told_by
+from tasks.splitting.duplicates import find_near_duplicates, told_by
 from tasks.splitting.recorded import Record
 from tasks.splitting.repeats import Repeats, settle
 from tasks.splitting.report import LeftOut, SplitReport, notes_on, spread_labels
@@ -26,6 +26,7 @@ from tasks.splitting.ties import marks_of, number_texts, ties_around
 from tasks.splitting.units import Units
 
 DROPPED = "dropped"
+_LOOKS = 6  # at most, for pairs across parts where a cluster was cut
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Assignment:
     group: np.ndarray
     report: SplitReport
 
-    def positions(self) -> list[dict[str, np.ndarray]]:
+    def positions(self) -> list[dict[Part, np.ndarray]]:
         """The rows of each part in the order they came in, without dropped rows."""
         return [{name: np.flatnonzero(part == name) for name in PARTS} for part in self.folds]
 
@@ -109,9 +110,14 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
     for division in divisions:
         _require_parts(division, hand, units, used, config)
     folds, over = [], np.zeros(len(used), dtype=bool)
+    crossing = 0
     for division in divisions:
         part = np.full(rows, DROPPED, dtype=object)
         part[used] = np.array(PARTS, dtype=object)[division[unit]]
+        if ties.cut:
+            apart = _crossing(units, used, division[unit], known[used], config)
+            part[used[apart]] = DROPPED
+            crossing += int(apart.sum())
         chosen = None if strata is None else [strata[at] for at in used]
         out = rows_over_limit(part[used], chosen, config.rows, config.seed)
         part[used[out]] = DROPPED
@@ -144,7 +150,8 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
             of_test=repeats.of_test,
             near_test=int(beside.sum()),
             conflicting=int((~repeats.stands).sum()) - repeats.of_test,
-            over_limit=len(used) - len(kept),
+            over_limit=len(used) - len(kept) - crossing,
+            crossing=crossing,
             tying=around.tying,
             parted=around.parted,
         ),
@@ -172,6 +179,26 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
         group=group_of_text[all_texts.of_row],
         report=report.model_copy(update={"notes": notes_on(report, cut, kept_repeats)}),
     )
+
+
+def _crossing(
+    units: Units, used: np.ndarray, part: np.ndarray, known: np.ndarray, config: SplitConfig
+) -> np.ndarray:
+    """bool (used rows,): rows to leave out so that no two parts have nearly the same text.
+
+    Of a pair the row goes whose part is not recorded, else that of the part to be learned from.
+    """
+    out, texts = np.zeros(len(used), dtype=bool), [units.texts[at] for at in used]
+    rank = np.where(known >= 0, len(PARTS), 0) + part
+    for more in range(1, _LOOKS):
+        left = np.flatnonzero(~out)
+        threshold, seed = config.near_duplicates or 1.0, config.seed + more
+        pairs, _ = find_near_duplicates([texts[at] for at in left], threshold, seed, part[left])
+        if not len(pairs):
+            break
+        one, other = left[pairs].T
+        out[np.where(rank[one] <= rank[other], one, other)] = True
+    return out
 
 
 def largest_unit(units: Units, used: np.ndarray, unit: np.ndarray) -> tuple[str, int]:

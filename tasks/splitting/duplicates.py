@@ -2,40 +2,40 @@
 
 **Exact** duplicates are equal but for the Unicode form and line ends (`tasks.texts.identity`).
 
-**Near** duplicates have a Jaccard similarity (shared shingles / all shingles of the two) of at
-least the threshold. Comparing every pair is quadratic, so MinHash signatures choose which pairs
-to compare (Broder 1997; LSH banding: Leskovec, Rajaraman, Ullman, Mining of Massive Datasets,
-section 3.4): a signature value of two texts agrees with probability J, a band of r values with
-J^r, and texts that agree in at least one of b bands become candidates, a share of
-1 - (1 - J^r)^b of them. Every candidate is then checked by its exact similarity, so that what is
-found is certain; what is missed is bounded by the choice of r and b (`bands_for`).
-
-The signatures are datasketch's. Its LSH index is not used: it keeps 42 Python dictionaries of all
-rows, 1.4 GB for 100,000 of them, where sorting each band's column needs 34 MB.
+**Near** duplicates have an edit similarity (1 - Levenshtein distance / length of the longer) of at
+least the threshold, both in the form of `grams.compared`; texts of fewer than 24 bytes one of .9,
+since a word changed in four makes another text. Comparing every pair is quadratic, so MinHash
+signatures of character grams choose which pairs to compare (Broder 1997; LSH banding: Leskovec,
+Rajaraman, Ullman, Mining of Massive Datasets, section 3.4): a signature value of two texts agrees
+with probability J, their grams' Jaccard similarity, a band of 3 values with J^3, and texts that
+agree in at least one of 32 bands become candidates: 98.6 % of those at J = .5, 0.1 % at .03, where
+strangers of one language lie. A word changed in eight leaves J at about .6. Every candidate is then
+checked by its edit similarity, so that what is found is certain.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
-import pandas as pd
-from datasketch import MinHash
-from scipy.sparse import csr_array
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cpdist
 
 from tasks.splitting.components import connected_pairs
-from tasks.splitting.shingles import normalise, shingle, stable_hash
+from tasks.splitting.grams import compared, hash_grams, normalise, stable_hash
 from tasks.texts import identity
 
-_NO_PAIRS = np.empty((0, 2), dtype=np.int64)
 Bucketed = tuple[np.ndarray, np.ndarray]  # texts in bucket order, where each bucket starts
 
-PERMUTATIONS = 256
-_MISSED = 1e-5  # share of pairs exactly at the threshold that may go unseen
-_TEXTS_AT_A_TIME = 5_000
-_PAIRS_AT_A_TIME = 50_000
-_BANDS_AT_A_TIME = 7
-_ROUNDING = 1e-9  # 4 shingles of 5 are 0.8, whatever the division makes of it
+BANDS, ROWS = 32, 3
+SHORT = 24
+"""Bytes below which a text has to be more alike."""
+SHORT_THRESHOLD = 0.9
+_NO_PAIRS = np.empty((0, 2), dtype=np.int64)
+_TEXTS_AT_A_TIME = 4_000
+_PAIRS_AT_A_TIME = 100_000
+_BANDS_AT_A_TIME = 8
+_ROUNDING = 1e-6  # 4 characters of 5 are 0.8, whatever the division makes of it
 _ALL_PAIRS_UP_TO = 32  # texts in a bucket; in a larger one each meets its neighbours only
+_LEAST_AGREEMENT = 0.25  # of two signatures: below it, an edit similarity of .8 is most unlikely
 
 
 def fingerprints(texts: Sequence[str]) -> np.ndarray:
@@ -51,7 +51,9 @@ def told_by(texts: Sequence[str]) -> np.ndarray:
     return np.array([stable_hash(identity(text)) for text in texts], dtype=np.uint64)
 
 
-def find_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
+def find_near_duplicates(
+    texts: Sequence[str], threshold: float, seed: int, part: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of near duplicates, enough to connect every cluster of them.
 
     Pairs of which both texts are connected by others already are not all looked at, so the
@@ -59,30 +61,80 @@ def find_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> n
 
     Args:
         texts: any texts.
-        threshold: Jaccard similarity from which two texts count as one, 0 to 1.
+        threshold: edit similarity from which two texts count as one, 0 to 1.
         seed: of the MinHash permutations.
+        part: (texts,): with it, only pairs across two parts are looked at, all that are
+            candidates.
 
     Returns:
-        int64 array (pairs, 2) of positions in `texts`, the smaller first, in ascending order.
+        int64 (pairs, 2) of positions in `texts`, the smaller first, in ascending order; and the
+        similarity of each pair, 0 to 1.
     """
-    buckets = list(_buckets(_band_keys(texts, *bands_for(threshold), seed)))
-    # From here on, texts that share no bucket with another are left out of everything.
-    involved = _distinct(np.concatenate([order for order, _ in buckets]))
-    buckets = [(np.searchsorted(involved, order), starts) for order, starts in buckets]
-    sets = _shingle_sets([texts[index] for index in involved])
-    count = len(involved)
-    similar = seen = np.empty(0, dtype=np.int64)
+    forms = [compared(text) for text in texts]
+    signatures = _signatures(forms, seed)
+    buckets = list(_buckets(_band_keys(signatures)))
+    count = len(texts)
+    codes = seen = np.empty(0, dtype=np.int64)
+    similar = np.empty(0)
     # By few bands at a time: what they connect need not be compared again for the next ones.
     for start in range(0, len(buckets), _BANDS_AT_A_TIME):
         for candidates in (_neighbours, _all_of_small):
             pairs = candidates(buckets[start : start + _BANDS_AT_A_TIME])
-            cluster = connected_pairs(count, _decode(similar, count))
-            apart = pairs[cluster[pairs[:, 0]] != cluster[pairs[:, 1]]]
-            new = np.setdiff1d(_distinct(_encode(apart, count)), seen, assume_unique=True)
+            if part is None:
+                cluster = connected_pairs(count, _decode(codes, count))
+                pairs = pairs[cluster[pairs[:, 0]] != cluster[pairs[:, 1]]]
+            else:
+                pairs = pairs[part[pairs[:, 0]] != part[pairs[:, 1]]]
+            new = np.setdiff1d(_distinct(_encode(pairs, count)), seen, assume_unique=True)
             seen = np.concatenate([seen, new])
-            alike = _jaccard(sets, _decode(new, count)) >= threshold - _ROUNDING
-            similar = np.concatenate([similar, new[alike]])
-    return involved[_decode(np.sort(similar), count)]
+            pairs = _decode(new, count)
+            pairs = pairs[_agreement(signatures, pairs) >= _LEAST_AGREEMENT]
+            found = edit_similarity(forms, pairs, threshold)
+            alike = found >= required(forms, pairs, threshold)
+            codes = np.concatenate([codes, _encode(pairs[alike], count)])
+            similar = np.concatenate([similar, found[alike]])
+    order = np.argsort(codes)
+    return _decode(codes[order], count), similar[order]
+
+
+def edit_similarity(forms: Sequence[str], pairs: np.ndarray, least: float = 0.8) -> np.ndarray:
+    """1 - Levenshtein distance / length of the longer, of each of `pairs` (pairs, 2): float.
+
+    Args:
+        forms: texts in the form of `grams.compared`.
+        pairs: positions in them.
+        least: below it, 0 stands for the similarity.
+    """
+    found = np.empty(len(pairs))
+    for start in range(0, len(pairs), _PAIRS_AT_A_TIME):
+        left, right = pairs[start : start + _PAIRS_AT_A_TIME].T
+        found[start : start + len(left)] = cpdist(
+            [forms[at] for at in left],
+            [forms[at] for at in right],
+            scorer=Levenshtein.normalized_similarity,
+            score_cutoff=max(0.0, least - _ROUNDING),
+            dtype=np.float64,
+        )
+    return found
+
+
+def required(forms: Sequence[str], pairs: np.ndarray, threshold: float) -> np.ndarray:
+    """The similarity from which each pair counts as one text, less what rounding may take."""
+    if not len(pairs):
+        return np.empty(0)
+    longer = (max(forms[one], forms[other], key=len) for one, other in pairs.tolist())
+    sizes = [len(form[:SHORT].encode("utf-8", "replace")) for form in longer]
+    short = np.array(sizes) < SHORT
+    return np.where(short, max(threshold, SHORT_THRESHOLD), threshold) - _ROUNDING
+
+
+def _agreement(signatures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The share of its signature that each pair agrees in."""
+    found = np.empty(len(pairs))
+    for start in range(0, len(pairs), _PAIRS_AT_A_TIME):
+        left, right = pairs[start : start + _PAIRS_AT_A_TIME].T
+        found[start : start + len(left)] = (signatures[left] == signatures[right]).mean(axis=1)
+    return found
 
 
 def _encode(pairs: np.ndarray, count: int) -> np.ndarray:
@@ -97,36 +149,34 @@ def _distinct(codes: np.ndarray) -> np.ndarray:
 
 
 def _decode(codes: np.ndarray, count: int) -> np.ndarray:
-    return np.column_stack(np.divmod(codes, count))
+    return np.column_stack(np.divmod(codes, max(1, count)))
 
 
-def bands_for(threshold: float, permutations: int = PERMUTATIONS) -> tuple[int, int]:
-    """The number of bands and of rows a band: as selective as `_MISSED` allows.
+def _signatures(forms: Sequence[str], seed: int) -> np.ndarray:
+    """uint32 (texts, BANDS * ROWS): the least of each text's grams under as many permutations.
 
-    More rows a band make fewer false candidates and more missed pairs: at a threshold of 0.8,
-    42 bands of 6 miss 3 in a million pairs (of those exactly at it), 36 of 7 already 200.
+    A permutation of the 32-bit hashes is their product with an odd number.
     """
-    choices = ((permutations // rows, rows) for rows in range(permutations, 0, -1))
-    return next(
-        ((bands, rows) for bands, rows in choices if (1 - threshold**rows) ** bands <= _MISSED),
-        (permutations, 1),
-    )
+    rng = np.random.default_rng(seed)
+    factors = rng.integers(1, 2**32, size=BANDS * ROWS, dtype=np.uint32) | np.uint32(1)
+    signatures = np.empty((len(forms), len(factors)), dtype=np.uint32)
+    for start in range(0, len(forms), _TEXTS_AT_A_TIME):
+        grams, starts = hash_grams(forms[start : start + _TEXTS_AT_A_TIME])
+        product = np.empty_like(grams)
+        for at, factor in enumerate(factors):
+            np.multiply(grams, factor, out=product)
+            least = np.minimum.reduceat(product, starts[:-1])
+            signatures[start : start + len(least), at] = least
+    return signatures
 
 
-def _band_keys(texts: Sequence[str], bands: int, rows: int, seed: int) -> np.ndarray:
-    """uint64 (texts, bands): texts with equal keys in a column agree in that band."""
-    keys = np.empty((len(texts), bands), dtype=np.uint64)
-    mix = np.random.default_rng(seed).integers(1, 2**64, size=rows, dtype=np.uint64) | np.uint64(1)
-    for start in range(0, len(texts), _TEXTS_AT_A_TIME):
-        shingles, starts = shingle(texts[start : start + _TEXTS_AT_A_TIME])
-        owned = (shingles[begin:end].tolist() for begin, end in pairwise(starts))
-        # The shingles are hashes already, so datasketch need not hash them again.
-        signatures = MinHash.generator(
-            owned, num_perm=PERMUTATIONS, seed=seed, hashfunc=int, scheme="affine64"
-        )
-        for index, signature in enumerate(signatures, start):
-            values = signature.hashvalues[: bands * rows].reshape(bands, rows)
-            keys[index] = (values * mix).sum(axis=1, dtype=np.uint64)
+def _band_keys(signatures: np.ndarray) -> np.ndarray:
+    """uint64 (texts, BANDS): texts with equal keys in a column agree in that band."""
+    mix = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+    bands = signatures.reshape(len(signatures), BANDS, ROWS)
+    keys = np.zeros((len(signatures), BANDS), dtype=np.uint64)
+    for row in range(ROWS):
+        keys += bands[:, :, row] * mix[row]
     return keys
 
 
@@ -172,27 +222,3 @@ def _all_of_small(buckets: Iterable[Bucketed]) -> np.ndarray:
             left, right = np.triu_indices(size, 1)
             found.append(np.column_stack([members[:, left].ravel(), members[:, right].ravel()]))
     return np.concatenate(found)
-
-
-def _jaccard(sets: csr_array, pairs: np.ndarray) -> np.ndarray:
-    """The exact similarity of each of `pairs` (pairs, 2) of rows of `sets`: float64, 0 to 1."""
-    sizes = np.diff(sets.indptr)
-    similarity = np.empty(len(pairs))
-    for start in range(0, len(pairs), _PAIRS_AT_A_TIME):
-        left, right = pairs[start : start + _PAIRS_AT_A_TIME].T
-        shared = sets[left].multiply(sets[right]).sum(axis=1)
-        either = sizes[left] + sizes[right] - shared
-        similarity[start : start + _PAIRS_AT_A_TIME] = shared / either
-    return similarity
-
-
-def _shingle_sets(texts: Sequence[str]) -> csr_array:
-    """(texts, distinct shingles): 1 where the text has the shingle."""
-    shingles, starts = shingle(texts)
-    columns, distinct = pd.factorize(shingles)
-    sets = csr_array(
-        (np.ones(len(columns), dtype=np.int32), columns, starts), shape=(len(texts), len(distinct))
-    )
-    sets.sum_duplicates()
-    sets.data[:] = 1
-    return sets

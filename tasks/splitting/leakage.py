@@ -1,7 +1,7 @@
 """The check that does not trust the assignment: is anything on both sides of the split?
 
-It reads the finished parts, compares texts themselves (not their fingerprints), looks for near
-duplicates with MinHash permutations of another seed, and finds the groups anew.
+It reads the finished parts, compares texts themselves (not their fingerprints), holds test rows
+against training rows by edit similarity alone (`nearest.py`), and finds the groups anew.
 """
 
 import numpy as np
@@ -9,21 +9,25 @@ import numpy as np
 from tasks.config import SplitConfig
 from tasks.errors import ThawError
 from tasks.splitting.components import number_distinct
-from tasks.splitting.duplicates import find_near_duplicates
+from tasks.splitting.nearest import Nearest, nearest
 from tasks.splitting.ties import find_groups
 from tasks.splitting.units import Units
 from tasks.texts import identity
 
-_OTHER_SEED = 7_919  # added to the assignment's
+SURE = 0.9
+"""Edit similarity at which no test row may have a training row, whatever the threshold."""
 
 
-def check_leakage(units: Units, part: np.ndarray, config: SplitConfig) -> None:
-    """Fail if two parts share a row, a text, a near duplicate or a group.
+def check_leakage(
+    units: Units, part: np.ndarray, config: SplitConfig, near: Nearest | None = None
+) -> None:
+    """Fail if two parts share a row, a text or a group, or train a near duplicate of a test row.
 
     Args:
         units: of the rows of all parts, one after the other.
         part: str (rows,): the part of each.
         config: what counts as the same.
+        near: how like test and train are; measured here without.
 
     Raises:
         ThawError: they do; it names two rows as an example.
@@ -32,12 +36,11 @@ def check_leakage(units: Units, part: np.ndarray, config: SplitConfig) -> None:
     text = number_distinct(map(identity, units.texts))
     _refuse_split(units, part, text, f"have the same {units.noun}")
     if units.alike and config.near_duplicates is not None:
-        pairs = find_near_duplicates(units.texts, config.near_duplicates, config.seed + _OTHER_SEED)
-        across = pairs[part[pairs[:, 0]] != part[pairs[:, 1]]]
-        if len(across):
-            one, other = across[0]
-            finding = f"have nearly the same {units.noun}"
-            raise _leak(units, part, one, other, finding, "; try another split.seed")
+        near = near or nearest(units.texts, part, config.near_duplicates, config.seed)
+        sure = near.similarity >= max(SURE, config.near_duplicates) - 1e-6
+        if sure.any():
+            one, other = near.pairs[sure][0]
+            raise _leak(units, part, other, one, f"have nearly the same {units.noun}")
     if units.names is not None and config.group_by != "none":
         group = find_groups(config.group_by, units.names, units.texts)
         what = "franchise" if config.group_by == "franchise" else config.group_role
@@ -52,11 +55,9 @@ def _refuse_split(units: Units, part: np.ndarray, key: np.ndarray, finding: str)
         raise _leak(units, part, first[inverse[strays[0]]], strays[0], finding)
 
 
-def _leak(
-    units: Units, part: np.ndarray, one: int, other: int, finding: str, remedy: str = ""
-) -> ThawError:
+def _leak(units: Units, part: np.ndarray, one: int, other: int, finding: str) -> ThawError:
     places = [f"{part[at]} (row {units.rows[at]})" for at in (one, other)]
     return ThawError(
         f"The split leaks: {places[0]} and {places[1]} {finding}, which must not happen, so the "
-        f"run stops before any training{remedy}."
+        "run stops before any training."
     )

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.config import PARTS, SplitConfig
+from tasks.config import PARTS, Part, SplitConfig
+from tasks.errors import RequestError
 from tasks.splitting.assignment import assign
 from tasks.splitting.leakage import check_leakage
+from tasks.splitting.nearest import EXACT_UP_TO, nearest, too_near
 from tasks.splitting.recorded import recorded_split
-from tasks.splitting.report import SplitReport
+from tasks.splitting.report import Alike, SplitReport, with_nearest
 from tasks.splitting.units import Units
 from tasks.storage import TableRef, put_table
 
@@ -28,7 +30,7 @@ class Cut:
         report: the numbers.
     """
 
-    folds: list[dict[str, np.ndarray]]
+    folds: list[dict[Part, np.ndarray]]
     group: np.ndarray
     report: SplitReport
 
@@ -50,13 +52,46 @@ def cut(
     """
     with recorded_split(lineage) as record:
         assignment = assign(units_of(rows), config, record)
-        folds = assignment.positions()
-        for parts in folds:
-            taken = np.concatenate([parts[name] for name in PARTS])
-            part = np.repeat(PARTS, [len(parts[name]) for name in PARTS])
-            check_leakage(units_of(rows.iloc[taken]), part, config)
+        proved = [_apart(rows, parts, units_of, config) for parts in assignment.positions()]
         record.add(assignment.texts, assignment.dealt)
-    return Cut(folds, assignment.group, assignment.report)
+    report = assignment.report
+    if proved[0].near is not None:
+        report = with_nearest(report, [each.parts for each in proved], proved[0].near)
+    return Cut([each.parts for each in proved], assignment.group, report)
+
+
+@dataclass(frozen=True)
+class _Proved:
+    """Parts that are apart, and how like test and train are in them."""
+
+    parts: dict[Part, np.ndarray]
+    near: Alike | None
+
+
+def _apart(
+    rows: pd.DataFrame, parts: dict[Part, np.ndarray], units_of: UnitsOf, config: SplitConfig
+) -> _Proved:
+    """Leave training rows out that are nearly a test row, and check what is left."""
+    taken = np.concatenate([parts[name] for name in PARTS])
+    part = np.repeat(PARTS, [len(parts[name]) for name in PARTS])
+    units = units_of(rows.iloc[taken])
+    if not units.alike or config.near_duplicates is None:
+        check_leakage(units, part, config)
+        return _Proved(parts, None)
+    near = nearest(units.texts, part, config.near_duplicates, config.seed)
+    out = too_near(units.texts, near, config.near_duplicates)
+    stays = ~np.isin(np.arange(len(taken)), out)
+    kept = {name: taken[stays & (part == name)] for name in PARTS}
+    if empty := [name for name in PARTS if not len(kept[name])]:
+        raise RequestError(
+            f"Every row of {empty[0]} is nearly the same as one of test: the rows are variants of "
+            f"too few {units.noun}s to be divided. Set split.near_duplicates=null to let only "
+            f"equal {units.noun}s count as one, or give more different ones."
+        )
+    left = near.without(out)
+    check_leakage(units_of(rows.iloc[taken[stays]]), part[stays], config, left)
+    alike = Alike(rows=near.rows, at=left.counts(), exact=len(taken) <= EXACT_UP_TO, left=len(out))
+    return _Proved(kept, alike)
 
 
 def split_texts(

@@ -31,10 +31,26 @@ class LeftOut(Frozen):
     """The text's rows differ in labels, and these are not the ones that stand."""
     over_limit: int = 0
     """The part has as many rows as `split.rows` allows."""
+    crossing: int = 0
+    """A row of another part is nearly the same all the same: a cluster was too large for one
+    part, or the pair was seen late."""
     tying: int = 0
     """A new row that would tie rows recorded in different parts."""
     parted: int = 0
     """A recorded row that is known by now to belong to rows of another part."""
+
+
+class Alike(Frozen):
+    """How like test rows are to rows of train and validation, by edit similarity."""
+
+    rows: int
+    """Test rows that were compared."""
+    exact: bool
+    """Whether that is all of them with all; otherwise a sample with the likeliest."""
+    at: dict[int, int]
+    """Per cent of similarity -> test rows of which another part has a row so much alike."""
+    left: int
+    """Rows that were left out because they were nearly a test row all the same."""
 
 
 class SplitReport(Frozen):
@@ -74,6 +90,8 @@ class SplitReport(Frozen):
     """Clusters of two or more different texts that are nearly the same."""
     near_texts: int
     """Texts in these clusters."""
+    alike: Alike | None = None
+    """How like test and train are (of the first fold); None where likeness plays no part."""
     groups: int
     """Groups that were assigned as a whole; a row that belongs to no other is one."""
     largest_group: str
@@ -105,6 +123,27 @@ def spread_labels(labels: Sequence[Sequence[str]], part: np.ndarray) -> dict[str
     }
 
 
+def with_nearest(
+    report: SplitReport, folds: Sequence[Mapping[Part, np.ndarray]], alike: Alike
+) -> SplitReport:
+    """The report with what the check found, which may have left rows out."""
+    left = report.left_out.model_copy(update={"crossing": report.left_out.crossing + alike.left})
+    if left.crossing:
+        crossing = (
+            "Left out of train or validation because a test row is nearly the same: "
+            f"{_rows(left.crossing)}."
+        )
+        report = report.model_copy(update={"notes": (*report.notes, crossing)})
+    return report.model_copy(
+        update={
+            "alike": alike,
+            "left_out": left,
+            "dropped": report.dropped + alike.left,
+            "parts": tuple({name: len(at) for name, at in parts.items()} for parts in folds),
+        }
+    )
+
+
 def told(report: SplitReport) -> tuple[str, ...]:
     """The report in lines: the parts' sizes, and what there is to know of them."""
     lines = []
@@ -115,6 +154,14 @@ def told(report: SplitReport) -> tuple[str, ...]:
             for name, count in rows.items()
         )
         lines.append((f"fold {number}: " if report.folds else "") + ", ".join(each))
+    if report.alike is not None:
+        found = report.alike
+        each = (f"{count:,} at {level} %" for level, count in found.at.items())
+        whose = "" if found.exact else " of a sample"
+        lines.append(
+            f"of {found.rows:,} test rows{whose}, so many have their like in train or validation: "
+            f"{', '.join(each)}"
+        )
     return (*lines, *report.notes)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.config import PARTS, SplitConfig
-from tasks.splitting.components import connected, connected_pairs
+from tasks.splitting.components import connected, connected_pairs, number_distinct
+from tasks.splitting.dealing import shares
 from tasks.splitting.duplicates import find_near_duplicates, fingerprints, told_by
 from tasks.splitting.franchises import find_franchises
 from tasks.splitting.units import Units
@@ -42,9 +43,11 @@ class Ties:
         unit: int (texts,): the unit of each text, from 0 without gaps.
         near_clusters: clusters of two or more texts that are nearly the same.
         near_texts: texts in these clusters.
+        cut: a cluster was too large for one part, so that texts of two units may be alike.
     """
 
     unit: np.ndarray
+    cut: bool
     near_clusters: int
     near_texts: int
 
@@ -83,13 +86,15 @@ def find_ties(units: Units, texts: Texts, among: np.ndarray, config: SplitConfig
     """
     first = texts.first
     used = first if units.settled and config.drop_duplicates else texts.order
-    pairs = np.empty((0, 2), dtype=np.int64)
+    cluster, cut = np.arange(len(first)), False
     if units.alike and config.near_duplicates is not None:
         different = [units.texts[at] for at in among[first]]
-        pairs = find_near_duplicates(different, config.near_duplicates, config.seed)
-    cluster_sizes = np.bincount(connected_pairs(len(first), pairs))
-    # A text is tied to its near duplicates (a hub a pair) and to its rows' groups (a hub a group).
-    items, hubs = pairs.ravel(), np.repeat(np.arange(len(pairs)), 2)
+        pairs, similarity = find_near_duplicates(different, config.near_duplicates, config.seed)
+        sizes = np.bincount(texts.of_row) if len(used) > len(first) else np.ones(len(first))
+        cluster, cut = clusters(pairs, similarity, sizes, shares(config, bool(units.given.any())))
+    cluster_sizes = np.bincount(cluster)
+    # A text is tied to its near duplicates (a hub a cluster) and to its rows' groups.
+    items, hubs = np.arange(len(first)), cluster
     if units.names is not None and config.group_by != "none":
         group = find_groups(
             config.group_by,
@@ -97,9 +102,10 @@ def find_ties(units: Units, texts: Texts, among: np.ndarray, config: SplitConfig
             [units.texts[at] for at in among[used]],
         )
         items = np.concatenate([items, texts.of_row[used]])
-        hubs = np.concatenate([hubs, group + len(pairs)])
+        hubs = np.concatenate([hubs, group + len(cluster_sizes)])
     return Ties(
         unit=connected(len(first), items, hubs),
+        cut=cut,
         near_clusters=int((cluster_sizes > 1).sum()),
         near_texts=int(cluster_sizes[cluster_sizes > 1].sum()),
     )
@@ -167,6 +173,45 @@ def ties_around(
         tying += int((known[standing[leaving]] < 0).sum())
         parted += int((known[standing[leaving]] >= 0).sum())
         standing = standing[~leaving]
+
+
+def clusters(
+    pairs: np.ndarray, similarity: np.ndarray, sizes: np.ndarray, wanted: Sequence[float]
+) -> tuple[np.ndarray, bool]:
+    """Which texts are nearly the same; a cluster too large is cut at its weakest links.
+
+    The most similar pairs are joined first, and none that would make a cluster larger than the
+    smallest part.
+
+    Args:
+        pairs: int (pairs, 2) of near duplicates.
+        similarity: float (pairs,).
+        sizes: (texts,): rows of each.
+        wanted: the share of the rows that each part should have.
+
+    Returns:
+        int (texts,): the cluster of each; and whether one was cut.
+    """
+    cluster = connected_pairs(len(sizes), pairs)
+    rows = np.bincount(cluster, sizes)
+    large = rows > max(wanted) * sizes.sum()
+    if not large.any():
+        return cluster, False
+    most = min(wanted) * sizes.sum()
+    parent, held = list(range(len(sizes))), sizes.astype(float).tolist()
+
+    def root(at: int) -> int:
+        while parent[at] != at:
+            parent[at] = parent[parent[at]]
+            at = parent[at]
+        return at
+
+    for at in np.argsort(-similarity, kind="stable"):
+        one, other = (root(int(end)) for end in pairs[at])
+        if one != other and (not large[cluster[one]] or held[one] + held[other] <= most):
+            parent[other] = one
+            held[one] += held[other]
+    return number_distinct([root(at) for at in range(len(sizes))]), True
 
 
 def find_groups(

@@ -14,6 +14,7 @@ def quick_imdb(tiny_bert: Path) -> tuple[str, ...]:
     return (
         f"model.base={tiny_bert}",
         "model.max_length=32",
+        "split.near_duplicates=null",  # its rows are of one template
         "training.epochs=1",
         "evaluation.bootstrap=100",
         "evaluation.baseline_c=[1.0]",

@@ -16,6 +16,7 @@ def quick_reviews(tiny_bert: Path) -> tuple[str, ...]:
     return (
         f"model.base={tiny_bert}",
         "model.max_length=32",
+        "split.near_duplicates=null",  # its rows are of one template
         "training.epochs=1",
         "evaluation.bootstrap=100",
         "evaluation.baseline_c=[1.0]",
@@ -137,7 +138,11 @@ def test_sorted_rows_stay_sorted_in_every_part(tmp_path: Path) -> None:
     from tasks.kinds.values import Rows
 
     file = reviews(tmp_path / "reviews.jsonl")
-    config = load_case("reviews", "sample", [f"data.path={file}", "data.sort_by=stars"])
+    config = load_case(
+        "reviews",
+        "sample",
+        [f"data.path={file}", "data.sort_by=stars", "split.near_duplicates=null"],
+    )
     examples, _ = usable_examples(prepare(ingest(config.data), config.data), config.data)
     (parts,) = kind_of(config.task).split(Rows(examples), config).folds
     for part in parts.values():
@@ -188,6 +193,7 @@ def test_a_decoder_completes_the_prompt_with_the_rating(
     decoder = (
         f"data.path={file}",
         f"model.base={tiny_gpt2}",
+        "split.near_duplicates=null",  # its rows are of one template
         "model.head=tokens",
         'model.prompt_end="\\n\\n###\\n\\n"',
         "strategies=[last_1,head]",

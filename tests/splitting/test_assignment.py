@@ -76,7 +76,7 @@ def test_the_parts_are_the_same_in_another_process():
         "from tasks.splitting.assignment import assign;"
         "from tasks.splitting.units import text_units;"
         "rows = pd.DataFrame({'row': range(30), 'id': map(str, range(30)),"
-        " 'text': [f'text {n} of this and that {n * n}' for n in range(30)],"
+        " 'text': [f'{n} {n * 7919} {n ** 5} {n ** 7} {n * 104729}' for n in range(30)],"
         " 'labels': [[f'l{n % 3}'] for n in range(30)]});"
         "units = text_units(rows, SplitConfig(), True);"
         "print(''.join(part[0] for part in assign(units, SplitConfig()).folds[0]))"

@@ -13,7 +13,7 @@ from tasks.config import SplitConfig
 from tasks.errors import RequestError
 from tasks.splitting.assignment import assign
 from tasks.splitting.dealing import Hand, deal_folds
-from tasks.splitting.shingles import normalise
+from tasks.splitting.grams import normalise
 from tasks.splitting.units import Units
 
 
