@@ -130,8 +130,7 @@ def with_nearest(
     left = report.left_out.model_copy(update={"crossing": report.left_out.crossing + alike.left})
     if left.crossing:
         crossing = (
-            "Left out of train or validation because a test row is nearly the same: "
-            f"{_rows(left.crossing)}."
+            f"Left out because a row of another part is nearly the same: {_rows(left.crossing)}."
         )
         report = report.model_copy(update={"notes": (*report.notes, crossing)})
     return report.model_copy(

@@ -43,7 +43,8 @@ class Ties:
         unit: int (texts,): the unit of each text, from 0 without gaps.
         near_clusters: clusters of two or more texts that are nearly the same.
         near_texts: texts in these clusters.
-        cut: a cluster was too large for one part, so that texts of two units may be alike.
+        cut: a cluster was too large for one part, or recorded in several, so that texts of two
+            units may be alike.
     """
 
     unit: np.ndarray
@@ -74,7 +75,9 @@ def number_texts(marks: Sequence[np.ndarray], rows: np.ndarray) -> Texts:
     return Texts(of_row, order, np.flatnonzero(is_first))
 
 
-def find_ties(units: Units, texts: Texts, among: np.ndarray, config: SplitConfig) -> Ties:
+def find_ties(
+    units: Units, texts: Texts, among: np.ndarray, known: np.ndarray, config: SplitConfig
+) -> Ties:
     """Find which texts belong together.
 
     Args:
@@ -82,6 +85,7 @@ def find_ties(units: Units, texts: Texts, among: np.ndarray, config: SplitConfig
         texts: of the rows in question.
         among: int (rows,): their positions; where one row stands for a text, that one alone
             says its name.
+        known: int (texts,): the recorded part of each, or -1.
         config: what counts as the same.
     """
     first = texts.first
@@ -91,7 +95,8 @@ def find_ties(units: Units, texts: Texts, among: np.ndarray, config: SplitConfig
         different = [units.texts[at] for at in among[first]]
         pairs, similarity = find_near_duplicates(different, config.near_duplicates, config.seed)
         sizes = np.bincount(texts.of_row) if len(used) > len(first) else np.ones(len(first))
-        cluster, cut = clusters(pairs, similarity, sizes, shares(config, bool(units.given.any())))
+        wanted = shares(config, bool(units.given.any()))
+        cluster, cut = clusters(pairs, similarity, sizes, wanted, known)
     cluster_sizes = np.bincount(cluster)
     # A text is tied to its near duplicates (a hub a cluster) and to its rows' groups.
     items, hubs = np.arange(len(first)), cluster
@@ -151,8 +156,8 @@ def ties_around(
     tying = parted = 0
     while True:
         texts = number_texts([mark[standing] for mark in marks], units.rows[standing])
-        ties = find_ties(units, texts, standing, config)
         part = known[standing[texts.first]]
+        ties = find_ties(units, texts, standing, part, config)
         count = int(ties.unit.max()) + 1
         given = np.zeros(count, dtype=bool)  # what is tied to a given test part goes in any case
         given[ties.unit[texts.of_row[units.given[standing]]]] = True
@@ -176,18 +181,23 @@ def ties_around(
 
 
 def clusters(
-    pairs: np.ndarray, similarity: np.ndarray, sizes: np.ndarray, wanted: Sequence[float]
+    pairs: np.ndarray,
+    similarity: np.ndarray,
+    sizes: np.ndarray,
+    wanted: Sequence[float],
+    known: np.ndarray,
 ) -> tuple[np.ndarray, bool]:
     """Which texts are nearly the same; a cluster too large is cut at its weakest links.
 
-    The most similar pairs are joined first, and none that would make a cluster larger than the
-    smallest part.
+    So is one whose texts are recorded in different parts. The most similar pairs are joined first,
+    and none that would make a cluster larger than the smallest part, or of two parts.
 
     Args:
         pairs: int (pairs, 2) of near duplicates.
         similarity: float (pairs,).
         sizes: (texts,): rows of each.
         wanted: the share of the rows that each part should have.
+        known: int (texts,): the recorded part of each, or -1.
 
     Returns:
         int (texts,): the cluster of each; and whether one was cut.
@@ -195,10 +205,12 @@ def clusters(
     cluster = connected_pairs(len(sizes), pairs)
     rows = np.bincount(cluster, sizes)
     large = rows > max(wanted) * sizes.sum()
-    if not large.any():
+    places = np.unique(np.column_stack([cluster, known])[known >= 0], axis=0)
+    torn = np.bincount(places[:, 0], minlength=len(rows)) > 1
+    if not (large | torn).any():
         return cluster, False
     most = min(wanted) * sizes.sum()
-    parent, held = list(range(len(sizes))), sizes.astype(float).tolist()
+    parent, held, part = list(range(len(sizes))), sizes.astype(float).tolist(), known.tolist()
 
     def root(at: int) -> int:
         while parent[at] != at:
@@ -208,9 +220,11 @@ def clusters(
 
     for at in np.argsort(-similarity, kind="stable"):
         one, other = (root(int(end)) for end in pairs[at])
-        if one != other and (not large[cluster[one]] or held[one] + held[other] <= most):
+        fits = not large[cluster[one]] or held[one] + held[other] <= most
+        if one != other and fits and (min(part[one], part[other]) < 0 or part[one] == part[other]):
             parent[other] = one
             held[one] += held[other]
+            part[one] = max(part[one], part[other])
     return number_distinct([root(at) for at in range(len(sizes))]), True
 
 

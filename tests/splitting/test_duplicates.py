@@ -161,10 +161,13 @@ def test_hundreds_of_variants_of_one_text_are_one_cluster():
 def test_a_cluster_too_large_is_cut_at_its_weakest_links() -> None:
     pairs = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]])
     similarity = np.array([0.99, 0.95, 0.81, 0.95, 0.99])
-    whole, cut = cut_clusters(pairs, similarity, np.ones(60), (0.7, 0.15, 0.15))
+    whole, cut = cut_clusters(pairs, similarity, np.ones(60), (0.7, 0.15, 0.15), np.full(60, -1))
     assert (len(set(whole[:6])), cut) == (1, False)
-    pieces, cut = cut_clusters(pairs, similarity, np.ones(6), (0.5, 0.5))
+    pieces, cut = cut_clusters(pairs, similarity, np.ones(6), (0.5, 0.5), np.full(6, -1))
     assert (pieces.tolist(), cut) == ([0, 0, 0, 1, 1, 1], True)
+    known = np.array([0, -1, -1, -1, -1, 2, *[-1] * 54])
+    pieces, cut = cut_clusters(pairs, similarity, np.ones(60), (0.7, 0.15, 0.15), known)
+    assert (pieces[:6].tolist(), cut) == ([0, 0, 0, 1, 1, 1], True)
 
 
 @pytest.mark.parametrize("texts", [["only one"], ["one text", "another text"]])

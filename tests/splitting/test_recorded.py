@@ -115,6 +115,31 @@ def test_a_new_row_that_ties_two_parts_is_left_out_and_counted(
     assert sum(map(len, made.folds[0].values())) == 200
 
 
+def test_a_new_text_between_two_parts_is_left_out_and_its_like_in_one_part_is_not(
+    make_examples: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    rows, path = make_examples(200, words=20), tmp_path / "split.parquet"
+    words = [f"word{n}" for n in range(20)]
+    ends = [" ".join([*(f"other{n}" for n in range(cut)), *words[cut:]]) for cut in (0, 7)]
+    rows.loc[[0, 1], "text"] = ends
+    seeds = (SplitConfig(seed=seed) for seed in range(20))
+    for number, config in enumerate(seeds):  # until the two lie in different parts
+        path = tmp_path / f"{number}.parquet"
+        first = parts_of(rows, split(rows, path, config))
+        if {first[ends[0]], first[ends[1]]} == {"train", "test"}:
+            break
+    between = " ".join(["other0", "other1", "other2", *words[3:]])
+    beside = ends[0] + " indeed"
+    new = rows.iloc[[2, 3]].assign(row=[900, 901], id=["n1", "n2"], text=[between, beside])
+    grown = pd.concat([rows, new], ignore_index=True)
+    made = split(grown, path, config)
+    now = parts_of(grown, made)
+    assert between not in now
+    assert now[beside] == now[ends[0]] == first[ends[0]]
+    assert now[ends[1]] == first[ends[1]]
+    assert made.report.left_out.crossing == 1
+
+
 def test_recorded_rows_that_turn_out_to_be_one_group_stay_apart_by_leaving_train(
     make_examples: Callable[..., pd.DataFrame], tmp_path: Path
 ) -> None:
