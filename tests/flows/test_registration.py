@@ -159,6 +159,7 @@ def test_a_better_sweep_takes_the_champions_place_or_nothing_changes(
     assert store.sweeps()[-1].info.status == "FINISHED"
 
 
+@pytest.mark.usefixtures("trusting")
 def test_where_no_arm_beats_tfidf_it_is_the_champion_that_answers(small: tuple[str, ...]) -> None:
     """Words tell the genres here, and the head of a random model has not learned them."""
     answer = run_genre(*small, "registry.enabled=true", "strategies=[head]")
