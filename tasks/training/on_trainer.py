@@ -90,9 +90,10 @@ class TrainerLearner(Learner[M], Generic[M]):
             arm_callbacks(spec.title, log, logged_until),
         )
         if spec.training.layer_decay != 1.0:
-            decay_by_layer(trainer.optimizer, layers_of(model.backbone), spec.training.layer_decay)
+            layers = layers_of(model.get_submodule("backbone"))
+            decay_by_layer(trainer.optimizer, layers, spec.training.layer_decay)
         if spec.strategy.thawed(0, 1) is not None:
-            trainer.add_callback(Thawing(spec.strategy, layers_of(model.backbone)))
+            trainer.add_callback(Thawing(spec.strategy, layers_of(model.get_submodule("backbone"))))
         with full_disk_explained(spec):
             train_or_resume(trainer, spec)
         seconds, epochs = train_seconds(trainer), float(trainer.state.epoch or 0.0)
