@@ -32,15 +32,15 @@ from tasks.config.loading import load_case
 from tasks.config.strategies import strategy
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare as prepare_texts
+from tasks.kinds.policy.rewards import Reward
+from tasks.kinds.policy.rollout import Query
+from tasks.kinds.ranking.classifier_reward import ClassifierReward
 from tasks.language.encoding import format_of
 from tasks.language.tail import WholeLanguageModel
 from tasks.language.writing import given_ids
 from tasks.models.base_models import load_backbone, load_tokenizer, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.generators import load_generator
-from tasks.rl.classifier_reward import ClassifierReward
-from tasks.rl.rewards import Reward
-from tasks.rl.rollout import Query
 from tasks.training.device import has_fast_bf16
 from tasks.training.freezing import freeze
 

@@ -31,17 +31,17 @@ from torch import Tensor
 from transformers import set_seed
 
 from flows.quiet import install
-from tasks.answering.building import build_answerer, parts_digest
-from tasks.answering.inputs import prepare_inputs
-from tasks.answering.questions import Asked, encode_texts, read_questions, training_rows
 from tasks.config import PicturesCase
 from tasks.config.loading import load_case
-from tasks.ingestion.vqa.ingest import ingest_pictures
-from tasks.ingestion.vqa.pictures import picture_to_ask
+from tasks.kinds.pictures.building import build_answerer, parts_digest
+from tasks.kinds.pictures.data.ingest import ingest_pictures
+from tasks.kinds.pictures.data.pictures import picture_to_ask
+from tasks.kinds.pictures.inputs import prepare_inputs
+from tasks.kinds.pictures.model.freezing import freeze_parts
+from tasks.kinds.pictures.model.model import IGNORED, MultimodalModel
+from tasks.kinds.pictures.model.processing import MultimodalProcessor
+from tasks.kinds.pictures.questions import Asked, encode_texts, read_questions, training_rows
 from tasks.kinds.pictures.splitting import split_questions
-from tasks.models.multimodal.freezing import freeze_parts
-from tasks.models.multimodal.model import IGNORED, MultimodalModel
-from tasks.models.multimodal.processing import MultimodalProcessor
 from tasks.training.arms import ArmSpec, plan_arms
 from tasks.training.batching import PaddingCollator
 from tasks.training.trainer import ArmTrainer, build_trainer, training_arguments

@@ -9,11 +9,11 @@ import torch
 from transformers import set_seed
 
 from tasks.config import RLConfig
-from tasks.rl.causal import CausalPolicy
-from tasks.rl.rewards import Reward, Scores, score_answers
-from tasks.rl.rollout import Query, Sampled, collect, sample
-from tasks.rl.tokens import Answers, Prompts, pad_answers
-from tasks.rl.update import learn, make_optimizer
+from tasks.kinds.policy.causal import CausalPolicy
+from tasks.kinds.policy.rewards import Reward, Scores, score_answers
+from tasks.kinds.policy.rollout import Query, Sampled, collect, sample
+from tasks.kinds.policy.tokens import Answers, Prompts, pad_answers
+from tasks.kinds.policy.update import learn, make_optimizer
 
 WAYS = {
     "chapter": "(a) one answer at a time, three passes",
@@ -94,7 +94,7 @@ def measure(way: str, setting: Setting, seed: int) -> Step:
 
 
 def thaw_rollout(policy: FullLengthPolicy, setting: Setting, seed: int) -> Sampled:
-    """As `tasks/rl` does it."""
+    """As `tasks/kinds/policy` does it."""
     generator = torch.Generator(policy.device).manual_seed(seed)
     return sample(policy, setting.queries, [setting.reward], setting.config, generator)
 

@@ -32,14 +32,14 @@ from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_common
-from tasks.evaluation.policy_report import paired_sheet, texts_markdown, texts_sheet, with_findings
 from tasks.evaluation.report import html
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import figure
 from tasks.kinds.kind import kind_of
+from tasks.kinds.policy.checking import with_parts_shown
+from tasks.kinds.policy.report import paired_sheet, texts_markdown, texts_sheet, with_findings
 from tasks.paths import store_dir
 from tasks.registry.arm_prediction import read_outcome
-from tasks.rl.checking import with_parts_shown
 from tasks.tracking import Tracker, git_commit
 
 BEFORE_SFT, AFTER_SFT, AFTER_RL = "before SFT", "after SFT", "after RL"

@@ -42,7 +42,7 @@ class RewardConfig(Frozen):
 
 
 class RLConfig(Frozen):
-    """Learning from rewards (`tasks/rl`).
+    """Learning from rewards (`tasks/kinds/policy`).
 
     PPO reads every field but `generations`. RLOO and GRPO have neither value head nor GAE: `gamma`,
     `lam`, `value_clip`, `value_weight`, `value_learning_rate` and `whiten_rewards` are not read.

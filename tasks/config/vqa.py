@@ -48,7 +48,7 @@ class DropoutConfig(Frozen):
 
 
 class VqaConfig(Frozen):
-    """Three models joined by cross-attention (`tasks/models/multimodal`), and what they read."""
+    """Three models joined by cross-attention (`tasks/kinds/pictures/model`), and what they read."""
 
     text_encoder: str = "minilm"
     """Reads the question: a name of `conf/base_models.yaml`, a hub id or a folder. The decoder is

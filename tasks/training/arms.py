@@ -44,13 +44,9 @@ CODE_OF_AN_ARM = (
     "evaluation/calibration.py",
     "language",
     "evaluation/completions.py",
-    "preferences",
     "evaluation/scored.py",
-    "rl",
     "registry/stages.py",
-    "answering",
-    "evaluation/vqa.py",
-    "evaluation/answer_confidence.py",
+    "kinds",
 )
 SHORTEST_ROOM = 8  # tokens; a text of fewer says nothing
 

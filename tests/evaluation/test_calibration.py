@@ -101,10 +101,10 @@ def test_a_case_of_several_labels_cannot_be_calibrated() -> None:
 
 def test_an_arm_keeps_its_temperature_and_stores_calibrated_predictions(make_spec: Any) -> None:
     """And the packaged model, which divides by the same, gives the same probabilities."""
+    from tasks.kinds.labels.package import Package, PackageInfo
+    from tasks.kinds.labels.training import LabelLearner, untrained_outcome
     from tasks.models.base_models import load_tokenizer, locate
-    from tasks.registry.package import Package, PackageInfo
     from tasks.training.building import load_trained
-    from tasks.training.labels import LabelLearner, untrained_outcome
     from tasks.training.run import train_arm
 
     spec = make_spec(

@@ -10,9 +10,9 @@ from tasks.evaluation.comparison import compare
 from tasks.evaluation.outcomes import read_predictions
 from tasks.evaluation.report import markdown
 from tasks.kinds.labels.references import MAJORITY, TFIDF, as_outcome, fit
+from tasks.kinds.labels.training import LabelLearner
 from tasks.storage import TableRef, put_table
 from tasks.training.arms import ArmSpec
-from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 
 LABELS = ("ham", "spam")

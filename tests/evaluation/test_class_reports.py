@@ -14,13 +14,13 @@ from tasks.config import CaseConfig
 from tasks.errors import RequestError
 from tasks.evaluation.bootstrap import intervals, resample
 from tasks.evaluation.comparison import compare
-from tasks.evaluation.confusion import confusion, reliability_bins
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.label_table import per_label
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.report import html, markdown, terminal
 from tasks.evaluation.weighted import metric_names
 from tasks.evaluation.wording import lower_is_better, metric_title
+from tasks.kinds.labels.confusion import confusion, reliability_bins
 
 MakeOutcome = Callable[..., Outcome]
 SPAM = ["ham", "spam"]

@@ -10,8 +10,8 @@ import pytest
 from tasks.evaluation import weighted
 from tasks.evaluation.metrics import tune_thresholds
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.prediction_plots import confusion_matrix
 from tasks.evaluation.weighted import METRICS, WeightedMetrics
+from tasks.kinds.labels.prediction_plots import confusion_matrix
 
 MB = 1_000_000
 

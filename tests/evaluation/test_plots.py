@@ -16,7 +16,7 @@ from tasks.evaluation.comparison import compare
 from tasks.evaluation.labelling import label_points, spread
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import learning_curves, quality_against_cost
-from tasks.evaluation.prediction_plots import precision_recall
+from tasks.kinds.labels.prediction_plots import precision_recall
 
 MakeOutcome = Callable[..., Outcome]
 LABELS = ["Action", "Comedy", "Drama", "Fantasy", "Horror", "Mecha", "Music", "School"]

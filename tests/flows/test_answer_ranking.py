@@ -46,10 +46,10 @@ def test_a_question_alone_cannot_be_ranked(
 
 
 def test_the_stage_after_it_gets_the_same_rewards_by_alias(judge: Swept) -> None:
+    from tasks.kinds.ranking.classifier_reward import ClassifierReward
+    from tasks.kinds.ranking.package import load_reward_model
     from tasks.registry.prediction import load_champion, predict
-    from tasks.registry.reward_model import load_reward_model
     from tasks.registry.stages import fetch, package_folder
-    from tasks.rl.classifier_reward import ClassifierReward
     from tasks.tracking import Tracker
 
     champion = load_champion("sawyer_reward")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from genre_runs import Answer, Store, home, thaw
+from kinds.pictures.picture_parts import content, picture, tiny_package
 from PIL import Image
-from registry.picture_parts import content, picture, tiny_package
 
 from tasks.kinds.kind import kind_of
 

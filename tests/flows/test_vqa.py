@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from answering.answering_parts import OVERRIDES
 from genre_runs import Answer, Store, Swept, home, options, thaw
-from ingestion.vqa.vqa_files import annotation, question, simple_part, write_part
+from kinds.pictures.answering_parts import OVERRIDES
+from kinds.pictures.data.vqa_files import annotation, question, simple_part, write_part
 from PIL import Image
 
-from tasks.evaluation.vqa import IMAGE_ONLY, MOST_FREQUENT, QUESTION_ONLY
+from tasks.kinds.pictures.scores import IMAGE_ONLY, MOST_FREQUENT, QUESTION_ONLY
 
 
 def run_vqa(*overrides: str, force: bool = False) -> Answer:

@@ -9,7 +9,7 @@ import pandas as pd
 from tasks.config import LanguageConfig, ModelConfig, TrainingConfig
 from tasks.config.strategies import strategy
 from tasks.evaluation.outcomes import Outcome
-from tasks.language.training import WritingLearner
+from tasks.kinds.writing.training import WritingLearner
 from tasks.models.base_models import locate
 from tasks.storage import put_table
 from tasks.training.arms import ArmSpec

@@ -91,7 +91,7 @@ def spec_of(folder: Path, named: str, parts: dict[str, TableRef], **training: An
 
 
 def train(spec: Any) -> Any:
-    from tasks.training.labels import LabelLearner
+    from tasks.kinds.labels.training import LabelLearner
     from tasks.training.run import train_arm
 
     return train_arm(spec, "run", LabelLearner, lambda metrics, step: None)

@@ -56,9 +56,9 @@ def saved(package: Any, task: Task, folder: Path) -> Path:
 def writer(base: Path, **language: Any) -> Any:
     """A package of a tiny model that writes, in a prompt of its own."""
     from tasks.config import DataConfig, LanguageConfig
+    from tasks.kinds.writing.package import Writer, WriterInfo
     from tasks.language.writing import load_writing
     from tasks.models.base_models import locate
-    from tasks.registry.writer import Writer, WriterInfo
 
     data = DataConfig(required=("prompt",), text_role="prompt", text=("{prompt}",))
     spoken = LanguageConfig(**({"max_new_tokens": 6} | language))
@@ -69,9 +69,9 @@ def writer(base: Path, **language: Any) -> Any:
 def classifier(base: Path, labels: tuple[str, ...], seed: int = 0) -> Any:
     """A package of a tiny classifier with one label a text."""
     from tasks.config import DataConfig
+    from tasks.kinds.labels.package import Package, PackageInfo
     from tasks.models.base_models import load_backbone, load_tokenizer, locate
     from tasks.models.classifier import HeadConfig, TextClassifier
-    from tasks.registry.package import Package, PackageInfo
 
     located = locate(str(base))
     head = HeadConfig(labels=len(labels), pooling="mean", task="single_label")
@@ -92,9 +92,9 @@ def classifier(base: Path, labels: tuple[str, ...], seed: int = 0) -> Any:
 def reward_model(base: Path, seed: int = 0) -> Any:
     """A package of a tiny reward model."""
     from tasks.config import DataConfig
+    from tasks.kinds.ranking.package import RewardModel, RewardModelInfo
     from tasks.models.base_models import load_backbone, load_tokenizer, locate
     from tasks.models.classifier import HeadConfig, TextClassifier
-    from tasks.registry.reward_model import RewardModel, RewardModelInfo
 
     located = locate(str(base))
     head = HeadConfig(labels=1, pooling="mean", task="preference")

@@ -16,10 +16,10 @@ from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.labels import prompts as prompts_module
+from tasks.kinds.labels.package import Package
 from tasks.kinds.labels.prompts import Prompts, build_package
 from tasks.models import base_models
 from tasks.registry.arm_prediction import read_outcome
-from tasks.registry.package import Package
 from tasks.registry.verify import TOLERANCE, largest_difference
 from tasks.training import building
 
@@ -124,7 +124,7 @@ def test_an_arm_whose_folder_is_gone_is_a_sentence(tmp_path: Path) -> None:
 
 FRESH = """
 import json, sys
-from tasks.registry.package import Package
+from tasks.kinds.labels.package import Package
 texts, answers, *folders = sys.argv[1:]
 asked = json.loads(open(texts).read())
 answered = [Package.load(folder).predict(asked) for folder in folders]

@@ -109,9 +109,9 @@ def test_a_champion_is_asked_with_the_code_that_it_was_packaged_with(
     for answer in model.predict(TEXTS, {"rendered": True}):
         assert answer["earlier"] == "yes"
         assert sum(answer["probabilities"].values()) == pytest.approx(1)
-    names = ["torch", "tasks.registry.package", "tasks.only_here", "flows", "flows.only_here"]
+    names = ["torch", "tasks.kinds.labels.package", "tasks.only_here", "flows", "flows.only_here"]
     found, where, folder, environment = model.call("surroundings", names)
-    assert found == ["torch", "tasks.registry.package"]
+    assert found == ["torch", "tasks.kinds.labels.package"]
     assert where == str(changed / "code" / "tasks" / "__init__.py")
     assert environment == [folder, None, "1"]
     assert not Path(folder).exists()

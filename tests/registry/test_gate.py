@@ -79,7 +79,7 @@ def promoted(
     def candidate(name: str, score: float, classical: bool = False) -> Candidate:
         made = outcome(name, score)
         return Candidate(
-            made, name, lambda: None, Packaging("registry/packaged.py"), f"# {name}", classical
+            made, name, lambda: None, Packaging("kinds/labels/packaged.py"), f"# {name}", classical
         )
 
     def promote(

@@ -78,7 +78,9 @@ def test_the_alias_ends_on_the_better_of_two_whatever_the_order(
         tracker = Tracker(uri)
         run_id = tracker.start_run(tracker.experiment("genre"), name, {}, {})
         best = outcome_of(name, SCORES[name], run_id, table)
-        arm = Candidate(best, best.key, lambda: None, Packaging("registry/packaged.py"), "# Card")
+        arm = Candidate(
+            best, best.key, lambda: None, Packaging("kinds/labels/packaged.py"), "# Card"
+        )
         ready.wait()
         bar = Bar(floor, "the base rate", "better")
         return promotion.promote(tracker, kind_of(config.task), config, arm, bar, table)

@@ -13,9 +13,9 @@ from registry.registered import classifier, register, reward_model, writer
 from tasks.config import RewardConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
+from tasks.kinds.policy.pinning import pin
+from tasks.kinds.policy.reward_models import build_reward
 from tasks.registry.stages import CLASSICAL, fetch, is_reference, locate_start, package_folder
-from tasks.rl.pinning import pin
-from tasks.rl.reward_models import build_reward
 from tasks.tracking import Tracker
 
 STARS = ("1", "2", "3")

@@ -15,6 +15,7 @@ from tiny import FAMILIES, LABELS, WIDTH, MakeSpec
 
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.outcomes import read_predictions
+from tasks.kinds.labels.training import LabelLearner, untrained_outcome
 from tasks.models.adapting import is_head
 from tasks.models.base_models import locate
 from tasks.models.classifier import TextClassifier, to_probabilities
@@ -30,7 +31,6 @@ from tasks.training.building import (
 )
 from tasks.training.freezing import freeze
 from tasks.training.keeping import last_complete_checkpoint
-from tasks.training.labels import LabelLearner, untrained_outcome
 from tasks.training.predicting import predict_logits
 from tasks.training.run import train_arm
 from tasks.training.trainer import optimizer, training_arguments

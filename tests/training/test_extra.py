@@ -10,8 +10,8 @@ from transformers import TrainingArguments
 
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
+from tasks.kinds.labels.training import LabelLearner
 from tasks.models.classifier import Head, HeadConfig
-from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 from tasks.training.trainer import NAMED, RESERVED, WITH_HEAD, WORKING, check_extra
 

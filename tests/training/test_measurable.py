@@ -8,8 +8,8 @@ import pytest
 
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
+from tasks.kinds.labels.measurable import check_measurable
 from tasks.storage import put_table
-from tasks.training.measurable import check_measurable
 
 
 def arm(task: str, positive: int | None, **parts: list[list[str]]) -> Any:

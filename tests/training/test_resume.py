@@ -17,12 +17,12 @@ from test_run import Logged, figures, train
 from tiny import MakeSpec
 
 from tasks.errors import RequestError, ThawError
+from tasks.kinds.labels.training import LabelLearner
 from tasks.storage import seal
 from tasks.training import keeping
 from tasks.training.arms import ArmSpec
 from tasks.training.callbacks import COMPLETE
 from tasks.training.keeping import finished_outcome, last_complete_checkpoint
-from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 from tasks.training.trainer import ArmTrainer
 

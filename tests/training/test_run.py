@@ -11,6 +11,7 @@ from tiny import LABELS, SIZES, MakeSpec
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.kinds.labels.training import LabelLearner, untrained_outcome
 from tasks.models.base_models import locate
 from tasks.models.classifier import to_probabilities
 from tasks.training.arms import ArmSpec
@@ -23,7 +24,6 @@ from tasks.training.building import (
     positive_weights,
 )
 from tasks.training.keeping import finished_outcome
-from tasks.training.labels import LabelLearner, untrained_outcome
 from tasks.training.predicting import predict_logits
 from tasks.training.run import train_arm
 
@@ -102,7 +102,7 @@ def test_a_finished_arm_is_reused_and_not_trained_again(
     spec = make_spec(training={"epochs": 1})
     first = train(spec)
     monkeypatch.setattr(
-        "tasks.training.labels.build_model", lambda *_: pytest.fail("trained again")
+        "tasks.kinds.labels.training.build_model", lambda *_: pytest.fail("trained again")
     )
     logged: Logged = []
     assert train(spec, logged) == first

@@ -9,9 +9,9 @@ from tiny import MakeSpec
 from tasks.config.base import Task
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import read_predictions
+from tasks.kinds.labels.training import LabelLearner
 from tasks.models.classifier import Head, HeadConfig
 from tasks.training import solving
-from tasks.training.labels import LabelLearner
 from tasks.training.run import ArmRun
 from tasks.training.solving import solve
 

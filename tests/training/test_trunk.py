@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
+from tasks.kinds.labels.training import LabelLearner
 from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.cutting import TailClassifier, read_states, tail_of
@@ -22,7 +23,6 @@ from tasks.training import hidden_store
 from tasks.training.building import encode_part, load_trained
 from tasks.training.freezing import freeze
 from tasks.training.hidden_store import make_room, open_states, trunk_dir
-from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 from tasks.training.trunk_pass import token_batches
 

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 from tiny import WIDTH, MakeSpec, sample_records
 
+from tasks.kinds.labels.training import LabelLearner
 from tasks.storage import TableRef, put_table
 from tasks.training.encoding import encode
 from tasks.training.hidden_store import trunk_dir
-from tasks.training.labels import LabelLearner
 from tasks.training.run import train_arm
 
 ROWS = 800

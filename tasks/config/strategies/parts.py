@@ -1,6 +1,6 @@
 """Strategies of models joined by cross-attention: they name the parts that are frozen.
 
-`tasks/models/multimodal/freezing.py` says what that means for cross-attention between them.
+`tasks/kinds/pictures/model/freezing.py` says what that means for cross-attention between them.
 """
 
 from tasks.config.strategies.base import Strategy

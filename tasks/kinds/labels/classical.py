@@ -3,9 +3,9 @@
 from tasks.config import LabelsCase
 from tasks.errors import ThawError
 from tasks.evaluation.outcomes import Outcome
+from tasks.kinds.labels.classical_package import ClassicalInfo, ClassicalPackage
 from tasks.kinds.labels.references import fit
 from tasks.kinds.words import words_key
-from tasks.registry.classical import ClassicalInfo, ClassicalPackage
 from tasks.training.arms import ArmSpec
 
 

@@ -14,13 +14,16 @@ from tasks.evaluation.metrics import compute, positive_index
 from tasks.evaluation.ordinal import OF_SCALE
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.plots import drawn
-from tasks.evaluation.prediction_plots import confusion_matrix, precision_recall, reliability
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.hosted.run import check_hosted
 from tasks.kinds.kind import folder_of
 from tasks.kinds.labels.classical import classical_package
+from tasks.kinds.labels.measurable import check_measurable
+from tasks.kinds.labels.package import Package
+from tasks.kinds.labels.prediction_plots import confusion_matrix, precision_recall, reliability
 from tasks.kinds.labels.prompts import build_package
 from tasks.kinds.labels.references import MAJORITY, TFIDF, baseline_names, measure_reference
+from tasks.kinds.labels.training import LabelLearner
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.words import words_candidate
@@ -28,22 +31,19 @@ from tasks.models.base_models import locate
 from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
-from tasks.registry.package import Package
 from tasks.registry.packaging import Packaging
 from tasks.splitting.units import Units, text_units
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.building import read_spec
-from tasks.training.labels import LabelLearner
-from tasks.training.measurable import check_measurable
 from tasks.training.reading import Reading, reading_of
 
 
 class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     """What both have in common."""
 
-    packaging = Packaging("registry/packaged.py")
+    packaging = Packaging("kinds/labels/packaged.py")
 
     def check(self, config: LabelsCase) -> LabelsCase:
         """Metrics, and what a hosted arm needs."""
@@ -106,7 +106,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         return words_candidate(
             reference,
             compared,
-            Packaging("registry/packaged_classical.py", extra=("scikit-learn", "scipy")),
+            Packaging("kinds/labels/packaged_classical.py", extra=("scikit-learn", "scipy")),
             lambda: classical_package(reference, config, spec),
             {
                 "Labels": self._labels(compared),

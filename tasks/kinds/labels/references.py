@@ -8,10 +8,10 @@ from tasks.config import CaseConfig
 from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
+from tasks.kinds.labels.training import untrained_outcome
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
-from tasks.training.labels import untrained_outcome
 
 MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
 MEAN = "always the mean"

@@ -1,1 +1,1 @@
-"""Cases that answer questions about pictures."""
+"""Cases that answer questions about pictures: three models joined by cross-attention."""

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 from tasks.errors import RequestError
-from tasks.ingestion.vqa.pictures import picture_to_ask
+from tasks.kinds.pictures.data.pictures import picture_to_ask
 from tasks.registry.prediction import read_fields
 
 

@@ -8,34 +8,34 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.answering.baselines import (
+from tasks.config import PicturesCase
+from tasks.evaluation.findings import Comparison
+from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.pooling import pool_folds
+from tasks.evaluation.scored import METRICS, table_metrics
+from tasks.kinds.kind import Kind, folder_of
+from tasks.kinds.pictures.asking import picture_questions
+from tasks.kinds.pictures.baselines import (
     BASELINES,
     as_baseline,
     blind_spec,
     most_frequent_outcome,
     standing_figure,
 )
-from tasks.answering.building import load_trained_answerer, parts_digest, vqa_of
-from tasks.answering.checking import check_decoder, check_pictures
-from tasks.answering.report import pictures_of, told_of_looking
-from tasks.answering.training import AnswerLearner
-from tasks.config import PicturesCase
-from tasks.evaluation.findings import Comparison
-from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.pooling import pool_folds
-from tasks.evaluation.scored import METRICS, table_metrics
-from tasks.evaluation.vqa import MOST_FREQUENT
-from tasks.ingestion.vqa.ingest import IngestedPictures, ingest_pictures
-from tasks.ingestion.vqa.question_table import question_table
-from tasks.kinds.kind import Kind, folder_of
-from tasks.kinds.pictures.asking import picture_questions
+from tasks.kinds.pictures.building import load_trained_answerer, parts_digest, vqa_of
+from tasks.kinds.pictures.checking import check_decoder, check_pictures
+from tasks.kinds.pictures.data.ingest import IngestedPictures, ingest_pictures
+from tasks.kinds.pictures.data.question_table import question_table
+from tasks.kinds.pictures.package import PictureInfo, PicturePackage
+from tasks.kinds.pictures.report import pictures_of, told_of_looking
+from tasks.kinds.pictures.scores import MOST_FREQUENT
 from tasks.kinds.pictures.splitting import question_units, split_questions
+from tasks.kinds.pictures.training import AnswerLearner
 from tasks.kinds.values import Arms, Compared, Division, Extras, Measuring, Records, Rows, Start
 from tasks.locks import locked
 from tasks.registry.card import sizes
 from tasks.registry.fresh import FreshModel
 from tasks.registry.packaging import Packaging, spread
-from tasks.registry.picture_package import PictureInfo, PicturePackage
 from tasks.splitting.report import told
 from tasks.splitting.units import Units
 from tasks.storage import TableRef
@@ -67,9 +67,7 @@ def picture_examples(test: TableRef) -> list[Any]:
 
 
 class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
-    packaging = Packaging(
-        "registry/packaged_pictures.py", ("pillow",), {"beams": 0}, picture_examples
-    )
+    packaging = Packaging("kinds/pictures/packaged.py", ("pillow",), {"beams": 0}, picture_examples)
     beams = True
 
     def check(self, config: PicturesCase) -> PicturesCase:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from tasks.config import PicturesCase
 from tasks.errors import RequestError
-from tasks.ingestion.vqa.ingest import QUESTION_COLUMNS, put_questions
-from tasks.ingestion.vqa.reading import LeftOut
-from tasks.ingestion.vqa.selecting import keep_agreed, vocabulary
+from tasks.kinds.pictures.data.ingest import QUESTION_COLUMNS, put_questions
+from tasks.kinds.pictures.data.reading import LeftOut
+from tasks.kinds.pictures.data.selecting import keep_agreed, vocabulary
 from tasks.splitting.parts import cut
 from tasks.splitting.recorded import lineage_of
 from tasks.splitting.report import SplitReport

@@ -1,1 +1,1 @@
-"""Cases whose model learns from rewards."""
+"""Cases whose model learns to write what earns rewards: PPO, and TRL's RLOO and GRPO."""

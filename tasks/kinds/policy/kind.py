@@ -8,28 +8,28 @@ from tasks.config import PolicyCase
 from tasks.config.loading import grid_points
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.policy_report import paired_sheet, texts_markdown, texts_sheet, with_findings
 from tasks.evaluation.scored import METRICS, table_metrics
 from tasks.kinds.kind import folder_of
-from tasks.kinds.texts import usable_of
-from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
-from tasks.kinds.writers import WriterKind, prompt_line, writer_of
-from tasks.language.encoding import format_of
-from tasks.language.writing import writing_tokenizer
-from tasks.models.base_models import block_count, context_of
-from tasks.registry.card import data_line, model_line
-from tasks.registry.fresh import FreshModel
-from tasks.registry.writer import Writer
-from tasks.rl.arm import PolicyLearner
-from tasks.rl.building import load_trained_policy, settings_of
-from tasks.rl.checking import check_policy, check_start, fitting_prompts, with_parts_shown
-from tasks.rl.pinning import Pinned, pin
-from tasks.rl.untrained import (
+from tasks.kinds.policy.arm import PolicyLearner
+from tasks.kinds.policy.building import load_trained_policy, settings_of
+from tasks.kinds.policy.checking import check_policy, check_start, fitting_prompts, with_parts_shown
+from tasks.kinds.policy.pinning import Pinned, pin
+from tasks.kinds.policy.report import paired_sheet, texts_markdown, texts_sheet, with_findings
+from tasks.kinds.policy.untrained import (
     start_name,
     untouched_base_name,
     untrained_policy_outcome,
     writer_figure,
 )
+from tasks.kinds.texts import usable_of
+from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
+from tasks.kinds.writing.package import Writer
+from tasks.kinds.writing.writers import WriterKind, prompt_line, writer_of
+from tasks.language.encoding import format_of
+from tasks.language.writing import writing_tokenizer
+from tasks.models.base_models import block_count, context_of
+from tasks.registry.card import data_line, model_line
+from tasks.registry.fresh import FreshModel
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec, check_strategies

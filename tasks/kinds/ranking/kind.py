@@ -12,12 +12,8 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import METRICS, table_metrics
 from tasks.kinds.kind import folder_of
 from tasks.kinds.ranking.asking import answer_records, ranked
-from tasks.kinds.texts import TextKind, on_one_base, usable_of
-from tasks.kinds.values import Arms, Compared, Extras, Measuring, Records, Rows, Start
-from tasks.kinds.words import words_candidate, words_key
-from tasks.models.base_models import load_tokenizer, locate
-from tasks.preferences.baselines import NAMES, TFIDF, baseline_outcome, fit_words, strongest_rule
-from tasks.preferences.breakdown import (
+from tasks.kinds.ranking.baselines import NAMES, TFIDF, baseline_outcome, fit_words, strongest_rule
+from tasks.kinds.ranking.breakdown import (
     by_gap,
     by_length,
     by_source,
@@ -26,16 +22,20 @@ from tasks.preferences.breakdown import (
     wrong_sheet,
     wrongly_ranked,
 )
-from tasks.preferences.checking import check_ranking, check_reads_pairs
-from tasks.preferences.figures import pair_table
-from tasks.preferences.plots import draw_pairs
-from tasks.preferences.training import RankingLearner
+from tasks.kinds.ranking.checking import check_ranking, check_reads_pairs
+from tasks.kinds.ranking.classical_package import ClassicalReward
+from tasks.kinds.ranking.figures import pair_table
+from tasks.kinds.ranking.package import REWARD, RewardModel, RewardModelInfo
+from tasks.kinds.ranking.plots import draw_pairs
+from tasks.kinds.ranking.training import RankingLearner
+from tasks.kinds.texts import TextKind, on_one_base, usable_of
+from tasks.kinds.values import Arms, Compared, Extras, Measuring, Records, Rows, Start
+from tasks.kinds.words import words_candidate, words_key
+from tasks.models.base_models import load_tokenizer, locate
 from tasks.registry.card import data_line, model_line
-from tasks.registry.classical_reward import ClassicalReward
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging, spread
-from tasks.registry.reward_model import REWARD, RewardModel, RewardModelInfo
 from tasks.registry.words_folder import WordsInfo
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -56,7 +56,7 @@ def reward_examples(test: TableRef) -> list[Any]:
 
 class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
     packaging = Packaging(
-        "registry/packaged_reward.py",
+        "kinds/ranking/packaged.py",
         ("datasets",),
         {"rendered": False, "question": ""},
         reward_examples,
@@ -125,7 +125,7 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
             compared,
             replace(
                 self.packaging,
-                file="registry/packaged_classical_reward.py",
+                file="kinds/ranking/packaged_classical.py",
                 extra=("datasets", "scikit-learn", "scipy"),
             ),
             package,

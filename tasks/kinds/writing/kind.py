@@ -16,25 +16,25 @@ from tasks.evaluation.completions import (
     read_completions,
 )
 from tasks.evaluation.exchanges import exchanges, exchanges_markdown
-from tasks.evaluation.formulas import formulas
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import drawn
 from tasks.kinds.kind import folder_of
 from tasks.kinds.texts import on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
-from tasks.kinds.writers import WriterKind, prompt_line, writer_of
-from tasks.language.answering import answer_columns
-from tasks.language.building import language_of, load_trained_writer
-from tasks.language.checking import check_writing
+from tasks.kinds.writing.answering import answer_columns
+from tasks.kinds.writing.building import language_of, load_trained_writer
+from tasks.kinds.writing.checking import check_writing
+from tasks.kinds.writing.formulas import formulas
+from tasks.kinds.writing.package import Writer
+from tasks.kinds.writing.training import WritingLearner
+from tasks.kinds.writing.untouched import untouched_name, untouched_outcome
+from tasks.kinds.writing.writers import WriterKind, prompt_line, writer_of
 from tasks.language.encoding import format_of
 from tasks.language.generating import Generated
-from tasks.language.training import WritingLearner
-from tasks.language.untouched import untouched_name, untouched_outcome
 from tasks.models.base_models import locate
 from tasks.models.generators import generator_tokenizer
 from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
-from tasks.registry.writer import Writer
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec

@@ -1,0 +1,40 @@
+"""A classifier of words as MLflow loads it: texts in, labels with probabilities out.
+
+MLflow runs this file by itself when it loads the model ("models from code"), with the copy of
+`tasks/` that travels with the model on the path. Nothing here needs the hub, the data store or
+the configuration: the package folder holds all.
+"""
+
+from typing import Any
+
+import mlflow
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from tasks.kinds.labels.classical_package import ClassicalPackage
+
+
+class PackagedClassical(PythonModel):
+    """TF-IDF with logistic regression, with labels, thresholds and text template."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the package folder."""
+        self.package = ClassicalPackage.load(context.artifacts["package"])
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: list[str],
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Labels that pass, by falling probability, and all probabilities.
+
+        Args:
+            context: given by MLflow.
+            model_input: raw texts; the case's template is put around them.
+            params: `{"rendered": true}` for texts that went through the template already.
+        """
+        rendered = bool((params or {}).get("rendered", False))
+        return self.package.predict([str(text) for text in model_input], rendered=rendered)
+
+
+mlflow.models.set_model(PackagedClassical())

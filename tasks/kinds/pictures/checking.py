@@ -1,0 +1,71 @@
+"""What a case about pictures cannot do is refused before anything is fetched or trained."""
+
+from tasks.config import PicturesCase
+from tasks.errors import RequestError
+from tasks.kinds.pictures.building import SMALL
+from tasks.kinds.pictures.evaluating import KINDS
+from tasks.models.base_models import context_of, locate
+
+# Field -> what has no effect here, what to set instead, and why.
+_NO_EFFECT: dict[str, tuple[object, str, str]] = {
+    "training.padding": ("max", "dynamic", "questions are padded to the longest of their batch"),
+    "training.balance": (True, "false", "there are no classes"),
+    "training.class_weights": (True, "false", "there are no labels"),
+    "training.backend": ("openai", "local", "hosted models are sent texts alone"),
+}
+_JUDGED = ("test/vqa_accuracy", "test/exact_match", *(f"test/{name}" for name in KINDS))
+"""What a packaged model's answers alone decide."""
+
+
+def check_pictures(config: PicturesCase) -> None:
+    """Refuse fields that mean nothing where a model answers about pictures, and what cannot be.
+
+    Raises:
+        RequestError: the first of them.
+    """
+    if config.training.layer_decay != 1.0:
+        raise RequestError(
+            f"training.layer_decay has no effect in {config.case}, whose three models have no "
+            "single order of blocks: use 1."
+        )
+    for field, (value, instead, reason) in _NO_EFFECT.items():
+        if getattr(config.training, field.partition(".")[2]) == value:
+            raise RequestError(
+                f"{field}={str(value).lower()} has no effect in {config.case}, since {reason}: "
+                f"use {instead}."
+            )
+    if config.model.backbone_dropout is not None:
+        raise RequestError(
+            f"model.backbone_dropout has no effect in {config.case}, whose three models keep their "
+            "own: set it to null."
+        )
+    if config.split.rows:
+        raise RequestError(
+            f"split.rows has no effect in {config.case}, where whole pictures go into a part: use "
+            "vqa.max_images and vqa.max_questions."
+        )
+    if config.registry.enabled and config.evaluation.primary not in _JUDGED:
+        raise RequestError(
+            f"evaluation.primary={config.evaluation.primary} cannot decide which model stands: use "
+            f"one of {', '.join(_JUDGED)}, or set registry.enabled=false."
+        )
+    if config.vqa.sees != "both" and config.registry.enabled:
+        raise RequestError(
+            f"vqa.sees={config.vqa.sees} makes a model that sees half of what it is asked, which "
+            "is a baseline: set registry.enabled=false, or vqa.sees=both."
+        )
+
+
+def check_decoder(config: PicturesCase) -> None:
+    """Refuse answers that the decoder has no positions for; a decoder not here is fetched.
+
+    Raises:
+        RequestError: with how many there are.
+    """
+    if config.model.base != SMALL:
+        positions = context_of(locate(config.model.base))
+        if positions is not None and config.vqa.max_answer >= positions:
+            raise RequestError(
+                f"vqa.max_answer={config.vqa.max_answer} does not fit into the {positions} "
+                f"positions of {config.model.base}, the begin token included."
+            )

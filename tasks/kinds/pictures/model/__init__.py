@@ -1,0 +1,1 @@
+"""Two encoders and a decoder, joined by cross-attention."""

@@ -1,0 +1,153 @@
+"""How answers to questions about pictures are learned, and given in words.
+
+Parts of three models are frozen, and a picture is read once a batch however many questions are
+about it.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from transformers import TrainingArguments
+
+from tasks.evaluation.scored import table_metrics
+from tasks.kinds.pictures.answer_confidence import fit_confidence
+from tasks.kinds.pictures.building import build_answerer, vqa_of
+from tasks.kinds.pictures.evaluating import (
+    answer_losses,
+    answer_part,
+    answer_table,
+    calibration_figures,
+)
+from tasks.kinds.pictures.fitted_whitening import fit_whitening
+from tasks.kinds.pictures.inputs import Inputs, prepare_inputs
+from tasks.kinds.pictures.model.answering import Answer
+from tasks.kinds.pictures.model.freezing import freeze_parts
+from tasks.kinds.pictures.model.model import MultimodalModel
+from tasks.kinds.pictures.questions import AskedPart, read_questions, training_rows
+from tasks.kinds.pictures.scores import confidence, vqa_accuracy
+from tasks.kinds.pictures.trainer import AnswerTrainer, Joined, new_parts
+from tasks.training.arms import ArmSpec
+from tasks.training.device import uses_gpu
+from tasks.training.encoding import EncodedPart
+from tasks.training.freezing import Freezing
+from tasks.training.on_trainer import Trainee, TrainerLearner
+from tasks.training.run import JUDGED, Evaluation
+from tasks.training.trainer import build_trainer
+from tasks.training.trunk_pass import Depth
+
+
+class AnswerLearner(TrainerLearner[MultimodalModel]):
+    """Learns to answer questions about pictures; a confidence is fitted on validation."""
+
+    inputs: Inputs
+    """Questions and pictures as the model reads them; there from `prepare` on."""
+
+    def __init__(self, spec: ArmSpec) -> None:
+        super().__init__(spec)
+        self.asked = read_questions(spec)
+
+    def build(self) -> MultimodalModel:
+        """See `Learner`."""
+        self.model, self.processor = build_answerer(self.spec)
+        return self.model
+
+    def freeze(self, model: MultimodalModel) -> Freezing:
+        """See `Learner`."""
+        frozen = freeze_parts(model, str(self.spec.strategy))
+        self.frozen = frozen.parts
+        return Freezing(None, frozen.trainable, frozen.total)
+
+    def prepare(self, model: MultimodalModel, depths: Iterable[Depth]) -> Trainee:
+        """See `TrainerLearner`; no depths are needed here."""
+        inputs = prepare_inputs(self.spec, model, self.processor, self.asked, self.frozen)
+        self.inputs = inputs
+        fit_whitening(model, inputs, self.spec.seed)
+        costs = {
+            "cost/trunk_seconds": sum(shelf.seconds for shelf in inputs.kept),
+            "cost/trunk_megabytes": sum(shelf.bytes for shelf in inputs.kept) / 1e6,
+        }
+        return Trainee(
+            Joined(model),
+            {name: self._rows(name) for name in ("train", "validation")},
+            inputs,
+            inputs.description,
+            costs if inputs.kept else {},
+        )
+
+    def trainer(self, arguments: TrainingArguments, callbacks: list[Any]) -> AnswerTrainer:
+        """See `TrainerLearner`."""
+        trainer = build_trainer(
+            self.trainee.module,
+            arguments,
+            self.spec.training,
+            self.spec.strategy,
+            callbacks,
+            kind=AnswerTrainer,
+            is_head=new_parts(self.spec),
+            train_dataset=self.trainee.parts["train"].rows,
+            eval_dataset=self.trainee.parts["validation"].rows,
+            data_collator=self.inputs,
+        )
+        assert isinstance(trainer, AnswerTrainer)  # noqa: S101 - build_trainer makes what is asked for
+        trainer.measure = self._measure
+        trainer.by_picture = vqa_of(self.spec).batches == "images"
+        return trainer
+
+    def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
+        """See `TrainerLearner`; pictures are learned from once an epoch."""
+        pictures = len(np.unique(self.asked.parts["train"].pictures))
+        return {
+            "cost/cut_questions": float(self.inputs.texts.cut),
+            "cost/unreadable_questions": float(self.inputs.texts.unreadable),
+            "cost/images_per_second": pictures * epochs / max(seconds, 1e-9),
+        }
+
+    def evaluate(self, model: MultimodalModel) -> Evaluation:
+        """See `Learner`."""
+        if uses_gpu():
+            model.cuda()
+        found = Evaluation()
+        for name, short in JUDGED:
+            part = self.asked.parts[name]
+            losses = answer_losses(model, self.inputs, part, self._size, self.bf16)
+            self.refuse_divergence(losses.loss)
+            started = time.perf_counter()
+            answers = self._answers(part)
+            seconds = time.perf_counter() - started
+            given = [answer.text for answer in answers]
+            if name == "validation":
+                products = [confidence(answer.log_probabilities).product for answer in answers]
+                right = map(vqa_accuracy, given, part.frame["answers"])
+                found.temperature = fit_confidence(products, list(right))
+            table = answer_table(
+                part, given, f"{self.spec.title} on {name}", losses, answers, found.temperature
+            )
+            found.tables[name] = table
+            found.add(short, table_metrics(table) | calibration_figures(table))
+            found.metrics["cost/answers_per_second"] = len(part) / max(seconds, 1e-9)
+        return found
+
+    def _measure(self) -> dict[str, float]:
+        """Figures of the validation part after an epoch."""
+        part = self.asked.parts["validation"]
+        loss = answer_losses(self.model, self.inputs, part, self._size, self.bf16).loss
+        self.refuse_divergence(loss)
+        figures = {"loss": loss}
+        if self.spec.training.select_by != "val/loss":  # answering takes several decoder passes
+            given = [each.text for each in self._answers(part)]
+            figures |= table_metrics(answer_table(part, given, "validation"))
+        return figures
+
+    def _answers(self, part: AskedPart) -> list[Answer]:
+        return answer_part(self.model, self.processor, self.inputs, part, self._size)
+
+    def _rows(self, name: str) -> EncodedPart:
+        part = self.asked.parts[name]
+        rows = training_rows(part, name, self.inputs.texts)
+        return EncodedPart(rows, part.frame["id"].tolist(), np.empty((0, 0)), self.inputs.texts.cut)
+
+    @property
+    def _size(self) -> int:
+        return self.spec.training.eval_batch_size

@@ -1,0 +1,39 @@
+"""The language model as MLflow loads it: texts in, answers out.
+
+MLflow runs this file by itself when it loads the model ("models from code"), with the copy of
+`tasks/` that travels with the model on the path. Nothing here needs the hub, the data store or
+the configuration: the package folder holds all.
+"""
+
+from typing import Any
+
+import mlflow
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from tasks.kinds.writing.package import Writer
+
+
+class PackagedWriter(PythonModel):
+    """A language model with its tokenizer and prompt."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the package folder."""
+        self.package = Writer.load(context.artifacts["package"])
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: list[str],
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """`answer`, `stopped` and `tokens` of each text.
+
+        Args:
+            context: given by MLflow.
+            model_input: what is asked; the case's prompt is put around it.
+            params: see `Writer.predict`; 0 beams are the case's own.
+        """
+        return self.package.predict([str(text) for text in model_input], params)
+
+
+mlflow.models.set_model(PackagedWriter())

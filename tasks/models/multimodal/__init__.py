@@ -1,1 +1,0 @@
-"""Three models joined by cross-attention: a text encoder, an image encoder, a decoder."""

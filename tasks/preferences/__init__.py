@@ -1,1 +1,0 @@
-"""Reward models: which of two answers to a question is better, learned from comparisons."""
