@@ -5,6 +5,7 @@ On a real PostgreSQL, which refuses what is too long, and on SQLite, which would
 
 import shutil
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,8 +197,15 @@ def test_parameters_at_prefects_limit_pass_and_one_byte_more_is_a_sentence() -> 
 
 
 def test_a_database_without_its_driver_says_how_to_get_it() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as answering,
-        pytest.raises(ThawError, match=r"needs the database driver psycopg2.*thaw\[postgres\]"),
-    ):
-        Tracker(f"postgresql+psycopg2://nobody@127.0.0.1:{answering.getsockname()[1]}/none")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            line, _ = server.accept()
+            with line:
+                line.sendall(b"N")  # as PostgreSQL does: no encryption, go on
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ThawError, match=r"needs the database driver psycopg2.*thaw\[postgres\]"):
+            Tracker(f"postgresql+psycopg2://nobody@127.0.0.1:{server.getsockname()[1]}/none")
+        thread.join()
