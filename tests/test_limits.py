@@ -206,6 +206,8 @@ def test_a_database_without_its_driver_says_how_to_get_it() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        with pytest.raises(ThawError, match=r"needs the database driver psycopg2.*thaw\[postgres\]"):
+        with pytest.raises(
+            ThawError, match=r"needs the database driver psycopg2.*thaw\[postgres\]"
+        ):
             Tracker(f"postgresql+psycopg2://nobody@127.0.0.1:{server.getsockname()[1]}/none")
         thread.join()
