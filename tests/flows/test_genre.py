@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from genre_runs import Answer, Store, Swept, home, run_genre, synopses, thaw_apart, write_csv
 
-from tasks.config import CaseConfig
+from tasks.config.kinds import case_of_json
 from tasks.config.loading import load_case
 from tasks.storage import TableRef
 
@@ -53,7 +53,7 @@ def test_a_sweep_keeps_its_reports_on_the_parent_run(swept: Swept) -> None:
         "comparison/learning_curves.png",
         "comparison/precision_recall.png",
     }
-    config = CaseConfig.model_validate_json(store.text(run_id, "config.json"))
+    config = case_of_json(store.text(run_id, "config.json"))
     assert config == load_case("genre", "sample", swept.overrides)
     page = store.text(run_id, "comparison/report.html")
     assert "freeze_2" in page

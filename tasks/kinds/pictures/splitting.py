@@ -84,7 +84,7 @@ def split_questions(
         rows if in_test is None else rows.assign(**{_IN_TEST: in_test}),
         question_units,
         config.split,
-        lineage_of(config, config.vqa.test_part, config.vqa.shared_images),
+        lineage_of(config, *config.vqa.parts, config.vqa.test_part, config.vqa.shared_images),
     )
     table = pa.Table.from_pandas(rows, preserve_index=False)
     divided = []
