@@ -80,7 +80,7 @@ def test_a_champion_is_asked_with_the_code_that_it_was_packaged_with(
     changed: Path, editable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As an earlier release's is: another reader of the package, another answer."""
-    code = changed / "code" / "tasks" / "registry" / "package.py"
+    code = changed / "code" / "tasks" / "kinds" / "labels" / "package.py"
     earlier = code.read_text().replace("class PackageInfo", "EARLIER = 'yes'\n\nclass PackageInfo")
     earlier = earlier.replace('"labels": [labels', '"earlier": EARLIER, "labels": [labels')
     code.write_text(
