@@ -27,6 +27,11 @@ from tasks.training.encoding import multi_hot
 __all__ = ["champion_runs", "tiny_latex", "tiny_vqa"]  # fixtures
 ARCHIVE = Path(__file__).parent / "champions" / "champions-d777951.tar.xz"
 CASES = ("genre", "latex", "sawyer_reward", "vqa", "sawyer_rl")
+# Each is asked in a process of its own, which takes long: the others are slow tests.
+FEW = [
+    case if case in ("genre", "vqa") else pytest.param(case, marks=pytest.mark.slow)
+    for case in CASES
+]
 
 
 @pytest.fixture
@@ -50,14 +55,7 @@ def old_store(own_home: Path) -> Path:
     return own_home
 
 
-# Each is a process of its own; judging, below, asks all of them for their answers, too.
-@pytest.mark.parametrize(
-    "case",
-    [
-        case if case in ("genre", "vqa") else pytest.param(case, marks=pytest.mark.slow)
-        for case in CASES
-    ],
-)
+@pytest.mark.parametrize("case", FEW)
 def test_it_predicts(case: str, old_store: Path) -> None:
     Image.new("RGB", (20, 16), "red").save(old_store / "red.png")
     asked = {
@@ -76,7 +74,7 @@ def test_it_predicts(case: str, old_store: Path) -> None:
         assert found["answer"]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FEW)
 def test_it_is_judged_on_the_challengers_rows_as_it_was_then(
     case: str, old_store: Path, champion_runs: dict[str, tuple[str, ...]]
 ) -> None:
