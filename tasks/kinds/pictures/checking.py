@@ -4,6 +4,7 @@ from tasks.config import PicturesCase
 from tasks.errors import RequestError
 from tasks.kinds.pictures.building import SMALL
 from tasks.kinds.pictures.evaluating import KINDS
+from tasks.kinds.refusing import refuse_without_effect, require_judge
 from tasks.models.base_models import context_of, locate
 
 # Field -> what has no effect here, what to set instead, and why.
@@ -13,7 +14,7 @@ _NO_EFFECT: dict[str, tuple[object, str, str]] = {
     "training.class_weights": (True, "false", "there are no labels"),
     "training.backend": ("openai", "local", "hosted models are sent texts alone"),
 }
-_JUDGED = ("test/vqa_accuracy", "test/exact_match", *(f"test/{name}" for name in KINDS))
+_JUDGED = ("vqa_accuracy", "exact_match", *KINDS)
 """What a packaged model's answers alone decide."""
 
 
@@ -28,12 +29,7 @@ def check_pictures(config: PicturesCase) -> None:
             f"training.layer_decay has no effect in {config.case}, whose three models have no "
             "single order of blocks: use 1."
         )
-    for field, (value, instead, reason) in _NO_EFFECT.items():
-        if getattr(config.training, field.partition(".")[2]) == value:
-            raise RequestError(
-                f"{field}={str(value).lower()} has no effect in {config.case}, since {reason}: "
-                f"use {instead}."
-            )
+    refuse_without_effect(config, _NO_EFFECT)
     if config.model.backbone_dropout is not None:
         raise RequestError(
             f"model.backbone_dropout has no effect in {config.case}, whose three models keep their "
@@ -44,11 +40,7 @@ def check_pictures(config: PicturesCase) -> None:
             f"split.rows has no effect in {config.case}, where whole pictures go into a part: use "
             "vqa.max_images and vqa.max_questions."
         )
-    if config.registry.enabled and config.evaluation.primary not in _JUDGED:
-        raise RequestError(
-            f"evaluation.primary={config.evaluation.primary} cannot decide which model stands: use "
-            f"one of {', '.join(_JUDGED)}, or set registry.enabled=false."
-        )
+    require_judge(config, _JUDGED)
     if config.vqa.sees != "both" and config.registry.enabled:
         raise RequestError(
             f"vqa.sees={config.vqa.sees} makes a model that sees half of what it is asked, which "

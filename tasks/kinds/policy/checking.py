@@ -6,6 +6,7 @@ from tasks.config import PolicyCase, TrainingConfig
 from tasks.errors import RequestError
 from tasks.ingestion.usable import Usable
 from tasks.kinds.policy.building import read_prompts
+from tasks.kinds.refusing import require_judge
 from tasks.language.writing import encodes_and_decodes, writing_tokenizer
 from tasks.models.base_models import LocatedModel, context_of
 from tasks.storage import TableRef, put_table
@@ -52,13 +53,7 @@ def check_policy(config: PolicyCase) -> None:
         raise RequestError(f"{config.case} has no rewards to learn from: give at least one.")
     if twice := sorted({title for title in titles if titles.count(title) > 1}):
         raise RequestError(f"Two rewards are named {twice[0]}: give each a name of its own.")
-    judges = ("reward", "greedy_reward", *(f"reward_{title}" for title in titles))
-    if config.registry.enabled and config.evaluation.primary.removeprefix("test/") not in judges:
-        known = ", ".join(f"test/{name}" for name in judges)
-        raise RequestError(
-            f"evaluation.primary={config.evaluation.primary} cannot decide which model stands: use "
-            f"one of {known}, or set registry.enabled=false."
-        )
+    require_judge(config, ("reward", "greedy_reward", *(f"reward_{title}" for title in titles)))
 
 
 def check_start(config: PolicyCase, base: LocatedModel) -> None:

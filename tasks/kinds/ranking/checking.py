@@ -2,6 +2,7 @@
 
 from tasks.config import RankingCase
 from tasks.errors import RequestError
+from tasks.kinds.refusing import require_judge
 from tasks.models.base_models import LocatedModel, load_tokenizer
 
 JUDGED = ("pair_accuracy", "pair_accuracy_matched", "loss")
@@ -35,12 +36,7 @@ def check_ranking(config: RankingCase) -> None:
                 f"{field}={str(value).lower()} does not go with {config.case}, since {reason}: "
                 f"use {instead}."
             )
-    if config.registry.enabled and config.evaluation.primary.removeprefix("test/") not in JUDGED:
-        known = ", ".join(f"test/{name}" for name in JUDGED)
-        raise RequestError(
-            f"evaluation.primary={config.evaluation.primary} cannot decide which model stands: use "
-            f"one of {known}, or set registry.enabled=false."
-        )
+    require_judge(config, JUDGED)
 
 
 def check_reads_pairs(config: RankingCase, located: LocatedModel) -> None:
