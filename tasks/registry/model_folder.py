@@ -55,6 +55,11 @@ class ModelFolder(Generic[Info]):
         self.model = model.eval()
         self.tokenizer = tokenizer
 
+    @staticmethod
+    def lies_in(folder: str | Path) -> bool:
+        """Whether a package's folder holds such a model; else it is one of words."""
+        return (Path(folder) / "config.json").exists()
+
     def save(self, folder: Path) -> Path:
         """Write the package; returns `folder`."""
         self.model.save(folder)

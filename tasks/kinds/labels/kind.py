@@ -1,6 +1,7 @@
 """Labels: any number a row, or exactly one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,17 @@ from tasks.evaluation.plots import drawn
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.hosted.run import check_hosted
 from tasks.kinds.kind import folder_of
-from tasks.kinds.labels.classical import classical_package
 from tasks.kinds.labels.measurable import check_measurable
 from tasks.kinds.labels.package import Package
 from tasks.kinds.labels.prediction_plots import confusion_matrix, precision_recall, reliability
 from tasks.kinds.labels.prompts import build_package
-from tasks.kinds.labels.references import MAJORITY, TFIDF, baseline_names, measure_reference
+from tasks.kinds.labels.references import (
+    MAJORITY,
+    TFIDF,
+    baseline_names,
+    measure_reference,
+    words_package,
+)
 from tasks.kinds.labels.training import LabelLearner
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
@@ -106,8 +112,8 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         return words_candidate(
             reference,
             compared,
-            Packaging("kinds/labels/packaged_classical.py", extra=("scikit-learn", "scipy")),
-            lambda: classical_package(reference, config, spec),
+            replace(self.packaging, extra=("scikit-learn", "scipy")),
+            lambda: words_package(reference, config, spec),
             {
                 "Labels": self._labels(compared),
                 "Limits": "Probabilities are not calibrated. The figures hold for texts like those "

@@ -4,11 +4,14 @@ thresholds tuned in the same way."""
 
 import numpy as np
 
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, LabelsCase
+from tasks.errors import ThawError
 from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
+from tasks.kinds.labels.classical_package import ClassicalInfo, ClassicalPackage
 from tasks.kinds.labels.training import untrained_outcome
+from tasks.kinds.words import words_key
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
@@ -63,6 +66,27 @@ def fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
         spec.positive,
         spec.scale,
     )
+
+
+def words_package(reference: Outcome, config: LabelsCase, spec: ArmSpec) -> ClassicalPackage:
+    """TF-IDF fitted once more: it has no random order, and of its run only figures were kept.
+
+    Raises:
+        ThawError: nothing was fitted.
+    """
+    words = fit(reference.name, config, spec).words
+    if words is None:
+        raise ThawError(f"{reference.name} is no model that can be packaged.")
+    info = ClassicalInfo(
+        case=config.case,
+        name=reference.name,
+        data=config.data.without_source(),
+        arm_key=words_key(config, spec),
+        task=config.task,
+        labels=spec.labels,
+        thresholds=reference.thresholds,
+    )
+    return ClassicalPackage(info, words)
 
 
 def as_outcome(name: str, baseline: Baseline, spec: ArmSpec, run_id: str) -> Outcome:

@@ -123,11 +123,7 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
         return words_candidate(
             reference,
             compared,
-            replace(
-                self.packaging,
-                file="kinds/ranking/packaged_classical.py",
-                extra=("datasets", "scikit-learn", "scipy"),
-            ),
+            replace(self.packaging, extra=("datasets", "scikit-learn", "scipy")),
             package,
             {
                 "Rewards": "One number an answer, higher is better, whatever the question. Only "

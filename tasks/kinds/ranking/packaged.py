@@ -10,15 +10,15 @@ from typing import Any
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from tasks.kinds.ranking.package import RewardModel
+from tasks.kinds.ranking.package import Rewarding, RewardModel
 
 
 class PackagedRewardModel(PythonModel):
-    """A reward model with its tokenizer."""
+    """A reward model: a transformer with its tokenizer, or one of words."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
-        self.package = RewardModel.load(context.artifacts["package"])
+        self.package = _loaded(context.artifacts["package"])
 
     def predict(
         self,
@@ -31,9 +31,19 @@ class PackagedRewardModel(PythonModel):
         Args:
             context: given by MLflow.
             model_input: `{"question": ..., "answer": ...}`, or answers as texts.
-            params: see `RewardModel.predict`; an empty question is none.
+            params: see `Rewarding.predict`; an empty question is none.
         """
         return self.package.predict(model_input, params)
+
+
+def _loaded(folder: str) -> Rewarding:
+    """A transformer, or a model of words."""
+    if RewardModel.lies_in(folder):
+        return RewardModel.load(folder)
+    # Which needs scikit-learn; transformers are served without it.
+    from tasks.kinds.ranking.classical_package import ClassicalReward
+
+    return ClassicalReward.load(folder)
 
 
 mlflow.models.set_model(PackagedRewardModel())
