@@ -323,11 +323,11 @@ def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
         does: what it compares, as the Prefect UI shows it.
         module: the name of the module that holds it.
     """
-    kind: Any = case_overrides(case)
+    form: Any = case_overrides(case)
 
     def run(
         profile: Literal["sample", "book"] = "sample",
-        overrides: kind = kind(),  # noqa: B008 - frozen, and the form needs the default
+        overrides: form = form(),  # noqa: B008 - frozen, and the form needs the default
         force: bool = False,
     ) -> SweepResult:
         return run_case(load_case(case, profile, as_mapping(overrides)), force)

@@ -134,13 +134,10 @@ def _overrides(model: type[CaseConfig]) -> Any:
 @cache
 def chain_overrides(chain: str) -> Any:
     """The type of a chain's `overrides` parameter: those of each stage's case, by stage."""
-    fields: dict[str, Any] = {
-        stage: (
-            kind := case_overrides(case),
-            Field(default_factory=kind, description=f"Of {case}."),
-        )
-        for stage, case in stage_cases(chain).items()
-    }
+    fields: dict[str, Any] = {}
+    for stage, case in stage_cases(chain).items():
+        form = case_overrides(case)
+        fields[stage] = (form, Field(default_factory=form, description=f"Of {case}."))
     return create_model(f"{chain.capitalize()}Overrides", __base__=_Partial, **fields)
 
 

@@ -101,6 +101,23 @@ def table_digest(table: pa.Table) -> str:
     return sha.hexdigest()
 
 
+def _place(name: str) -> Path:
+    return store_dir() / "tables" / f"{name}.parquet"
+
+
+def stored_table(name: str) -> TableRef | None:
+    """The stored table of that name (the stem of its file); None where it is not here."""
+    path = _place(name)
+    if not path.exists():
+        return None
+    about = pq.ParquetFile(path)
+    mark = (about.schema_arrow.metadata or {}).get(DIGEST, name.encode()).decode()
+    columns = tuple(about.schema_arrow.names)
+    return TableRef(
+        path=path, digest=mark, rows=about.metadata.num_rows, columns=columns, origin=name
+    )
+
+
 def put_table(rows: pd.DataFrame | pa.Table, origin: str) -> TableRef:
     """Store `rows` under their digest and return the reference.
 
@@ -109,7 +126,7 @@ def put_table(rows: pd.DataFrame | pa.Table, origin: str) -> TableRef:
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
     table = table.replace_schema_metadata(None)
     digest = table_digest(table)
-    path = store_dir() / "tables" / f"{digest[:24]}.parquet"
+    path = _place(digest[:24])
     if not _holds(path, digest):
         marked = table.replace_schema_metadata({DIGEST: digest})
         with atomic_path(path) as partial:

@@ -20,6 +20,7 @@ from tasks.storage import (
     file_digest,
     put_table,
     require_free_space,
+    stored_table,
     table_digest,
     write_text,
 )
@@ -182,3 +183,10 @@ def test_a_reference_may_go_by_another_digest_than_that_of_all_its_rows() -> Non
     )
     assert stored.is_whole()
     assert stored.read()["id"].tolist() == ["a"]
+
+
+def test_a_stored_table_is_found_by_its_name() -> None:
+    put = put_table(pd.DataFrame({"id": ["a", "b"], "n": [1, 2]}), "by hand")
+    found = stored_table(put.path.stem)
+    assert found == put.model_copy(update={"origin": put.path.stem})
+    assert stored_table("0" * 24) is None

@@ -12,9 +12,8 @@ import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
 from tasks.evaluation.outcomes import Outcome
-from tasks.paths import store_dir
 from tasks.splitting.duplicates import told_by
-from tasks.storage import TableRef, put_table
+from tasks.storage import TableRef, put_table, stored_table
 from tasks.training.building import read_spec
 
 LEAST = 30
@@ -37,12 +36,11 @@ def unseen_rows(standing: ModelVersion, test: TableRef) -> np.ndarray | None:
     It is not for versions of earlier releases, or where another store holds their tables.
     """
     column = "image" if "image" in test.columns else "text"
-    tables = [
-        store_dir() / "tables" / f"{stem}.parquet" for stem in standing.tags.get(SEEN, "").split()
-    ]
-    if not tables or not all(path.exists() for path in tables):
+    tables = [stored_table(name) for name in standing.tags.get(SEEN, "").split()]
+    found = [table for table in tables if table is not None]
+    if not found or len(found) < len(tables):
         return None
-    seen = [told_by(_table(path).read([column])[column].tolist()) for path in tables]
+    seen = [told_by(table.read([column])[column].tolist()) for table in found]
     return ~np.isin(told_by(test.read([column])[column].tolist()), np.concatenate(seen))
 
 
@@ -56,7 +54,3 @@ def on(outcome: Outcome, test: TableRef) -> Outcome:
     frame = outcome.test.read()
     kept = frame[frame["id"].isin(test.read(["id"])["id"])].reset_index(drop=True)
     return outcome.model_copy(update={"test": put_table(kept, f"rows of {outcome.test.origin}")})
-
-
-def _table(path: Path) -> TableRef:
-    return TableRef(path=path, digest=path.stem, rows=0, columns=(), origin=path.stem)
