@@ -145,8 +145,8 @@ def tfidf_logistic(
     if not strengths:
         raise RequestError("evaluation.baseline_c is empty: give at least one value of C.")
     started = time.perf_counter()
-    vectoriser, train = _vectorise(train_texts)
-    transform = _no_words if vectoriser is None else vectoriser.transform
+    vectoriser, train = vectorise(train_texts)
+    transform = no_words if vectoriser is None else vectoriser.transform
     validation = transform(validation_texts)
     fit = _fit_labels if task == "multi_label" else _fit_classes
 
@@ -171,7 +171,7 @@ def tfidf_logistic(
     )
 
 
-def _vectorise(texts: Sequence[str]) -> tuple[TfidfVectorizer | None, csr_matrix]:
+def vectorise(texts: Sequence[str]) -> tuple[TfidfVectorizer | None, csr_matrix]:
     """Fit on words and pairs that occur in two texts; in very small data, in one.
 
     Texts without any word (figures, emoji, one letter each) have an empty column in their place.
@@ -182,10 +182,11 @@ def _vectorise(texts: Sequence[str]) -> tuple[TfidfVectorizer | None, csr_matrix
             return vectoriser, vectoriser.fit_transform(texts)
         except ValueError:  # scikit-learn's only word for an empty vocabulary
             continue
-    return None, _no_words(texts)
+    return None, no_words(texts)
 
 
-def _no_words(texts: Sequence[str]) -> csr_matrix:
+def no_words(texts: Sequence[str]) -> csr_matrix:
+    """What such texts are read as: (texts, 1) of nothing."""
     return csr_matrix((len(texts), 1))
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedModel
 
+from tasks.config.base import Task
 from tasks.models.anatomy import anatomy_of, context_length
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.models.positions import padded_right
@@ -35,7 +36,7 @@ class HeadConfig(BaseModel):
     pooling: Pooling
     kind: Literal["linear", "dense", "tokens"] = "linear"
     dropout: float = 0.1
-    task: Literal["multi_label", "single_label", "preference"] = "multi_label"
+    task: Task = "multi_label"
 
 
 class ClassifierOutput(TypedDict, total=False):

@@ -75,7 +75,7 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
     all_texts = number_texts(marks, units.rows)
     repeats = Repeats.none(rows)
     if units.settled and strata is not None:
-        repeats = settle(all_texts.of_row, strata, config.conflicts, in_test)
+        repeats = settle(all_texts.of_row, units.answers or strata, config.conflicts, in_test)
     standing = np.flatnonzero(repeats.stands)
     _require_rows(len(standing), rows - len(standing), units, config)
 

@@ -29,6 +29,7 @@ class Units:
         alike: whether texts that are nearly the same stay together as well.
         names: titles, or names of groups, by which `split.group_by` joins rows; None without.
         strata: labels, of which each part gets its share; None where parts differ by size alone.
+        answers: what rows of one text may contradict each other in; the strata where it is None.
         settled: whether a text has one answer, so that `split.conflicts` and
             `split.drop_duplicates` say which of its rows stand; otherwise all do.
         in_test: bool: rows that the data puts into the test part; None where it is cut.
@@ -40,6 +41,7 @@ class Units:
     alike: bool = True
     names: Sequence[str | None] | None = None
     strata: Sequence[Sequence[str]] | None = None
+    answers: Sequence[Sequence[str]] | None = None
     settled: bool = False
     in_test: np.ndarray | None = None
 

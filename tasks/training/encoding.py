@@ -24,7 +24,7 @@ class EncodedPart:
     Attributes:
         rows: `input_ids` (list of int), `labels` and `length` for each example.
         ids: example ids in the same order.
-        truth: (n, labels) of 0 and 1.
+        truth: (n, labels) of 0 and 1; in other kinds what `labels` is made from.
         truncated: how many texts were longer than `max_length` tokens.
     """
 
@@ -60,10 +60,22 @@ def encode(
     prompt_end: str = "",
 ) -> EncodedPart:
     """Tokenise one stored part (columns `id`, `text`, `labels`); the arms of a sweep share it."""
-    tokenizer = load_tokenizer(located)
     frame = part.read(["id", "text", "labels"])
     truth = multi_hot(frame["labels"].tolist(), list(names))
-    texts = frame["text"].tolist()
+    columns, truncated = token_columns(frame["text"].tolist(), located, max_length, prompt_end)
+    return EncodedPart(
+        rows=Dataset(pa.table({**columns, "labels": _targets(truth, task)})),
+        ids=frame["id"].tolist(),
+        truth=truth,
+        truncated=truncated,
+    )
+
+
+def token_columns(
+    texts: list[str], located: LocatedModel, max_length: int, prompt_end: str = ""
+) -> tuple[dict[str, pa.ChunkedArray], int]:
+    """`input_ids` and `length` of each text, and how many were longer than `max_length` tokens."""
+    tokenizer = load_tokenizer(located)
     chunks, truncated = [], 0
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         some = texts[start : start + TEXTS_AT_ONCE]
@@ -71,17 +83,7 @@ def encode(
         chunks.append(pa.array(found, pa.list_(pa.int32())))
         truncated += longer
     ids = pa.chunked_array(chunks, pa.list_(pa.int32()))
-    columns = {
-        "input_ids": ids,
-        "labels": _targets(truth, task),
-        "length": pc.list_value_length(ids),
-    }
-    return EncodedPart(
-        rows=Dataset(pa.table(columns)),
-        ids=frame["id"].tolist(),
-        truth=truth,
-        truncated=truncated,
-    )
+    return {"input_ids": ids, "length": pc.list_value_length(ids)}, truncated
 
 
 def _targets(truth: np.ndarray, task: str) -> pa.Array:

@@ -2,9 +2,9 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 from torch import nn
@@ -25,7 +25,7 @@ from tasks.training.keeping import full_disk_explained, last_complete_checkpoint
 from tasks.training.layers import Thawing, decay_by_layer, layers_of
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.run import Course, Learner, M, outcome_of
-from tasks.training.trainer import ArmTrainer, training_arguments
+from tasks.training.trainer import SMOOTHING, WITH_HEAD, ArmTrainer, training_arguments
 from tasks.training.trunk import TrunkCollator, use_trunk, with_places
 from tasks.training.trunk_pass import Depth
 
@@ -54,6 +54,8 @@ class Trainee:
 class TrainerLearner(Learner[M], Generic[M]):
     """A learner on transformers' Trainer, its checkpoints and its curves."""
 
+    with_head: ClassVar[Collection[str]] = ()
+    """Fields of `training.extra` that reach into a head or its base model, where it has them."""
     trainee: Trainee
     """What is trained; there from `learn` on."""
 
@@ -85,10 +87,10 @@ class TrainerLearner(Learner[M], Generic[M]):
         """See `Learner`."""
         spec = self.spec
         trainee = self.trainee = self.prepare(model, depths)
-        trainer = self.trainer(
-            training_arguments(spec.training, spec.folder, spec.seed, self.examples, spec.task),
-            arm_callbacks(spec.title, log, logged_until),
+        arguments = training_arguments(
+            spec.training, spec.folder, spec.seed, self.examples, spec.task, self.with_head
         )
+        trainer = self.trainer(arguments, arm_callbacks(spec.title, log, logged_until))
         if spec.training.layer_decay != 1.0:
             layers = layers_of(model.get_submodule("backbone"))
             decay_by_layer(trainer.optimizer, layers, spec.training.layer_decay)
@@ -126,8 +128,9 @@ class TrainerLearner(Learner[M], Generic[M]):
 
 
 class ClassifierLearner(TrainerLearner[TextClassifier]):
-    """A learner whose model is a head on a base model: of labels, or of a reward."""
+    """A learner whose model is a head on a base model: of labels, of a reward, of a number."""
 
+    with_head = WITH_HEAD - {SMOOTHING}
     encoded: Mapping[str, EncodedPart]
     """Each part's texts as token ids."""
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -125,15 +125,21 @@ class MeasuredTrainer(ArmTrainer):
         return metrics
 
 
-def check_extra(extra: Mapping[str, Any], task: str) -> None:
+def check_extra(
+    extra: Mapping[str, Any], task: str, with_head: Collection[str] = WITH_HEAD
+) -> None:
     """Refuse what `training.extra` may not set.
+
+    Args:
+        extra: the fields.
+        task: the case's, as the sentence names it.
+        with_head: those of `WITH_HEAD` that work with its arms.
 
     Raises:
         RequestError: a field that TrainingArguments lacks, that Thaw decides or has a name for, or
             that does not work here.
     """
     known = {field.name for field in dataclasses.fields(TrainingArguments)}
-    head = task in ("multi_label", "single_label", "preference")
     for name in extra:
         if name in RESERVED:
             raise RequestError(f"training.extra.{name} is decided by Thaw and cannot be set.")
@@ -151,7 +157,7 @@ def check_extra(extra: Mapping[str, Any], task: str) -> None:
                 f"training.extra.{name} does nothing here or does not work with Thaw's arms: leave "
                 f"it out. What works is {', '.join(sorted(WORKING | WITH_HEAD))}."
             )
-        if name in WITH_HEAD and (not head or (name == SMOOTHING and task == "preference")):
+        if name in WITH_HEAD and name not in with_head:
             raise RequestError(f"training.extra.{name} does not go with task {task}: leave it out.")
     smoothing = extra.get(SMOOTHING, 0.0)
     if not isinstance(smoothing, int | float) or not 0 <= smoothing < 1:
@@ -159,7 +165,12 @@ def check_extra(extra: Mapping[str, Any], task: str) -> None:
 
 
 def training_arguments(
-    config: TrainingConfig, folder: Path, seed: int, rows: int, task: str = "multi_label"
+    config: TrainingConfig,
+    folder: Path,
+    seed: int,
+    rows: int,
+    task: str = "",
+    with_head: Collection[str] = WITH_HEAD,
 ) -> TrainingArguments:
     """TrainingArguments for one arm.
 
@@ -168,13 +179,13 @@ def training_arguments(
         folder: where checkpoints go.
         seed: seeds dropout and the order of the rows.
         rows: training rows, to place about ten log points in an epoch.
-        task: the case's.
+        task, with_head: as `check_extra` has them.
 
     Raises:
         RequestError: `training.extra` names a field that cannot be set, or a value it refuses; or
             `training.precision=fp16` without a GPU.
     """
-    check_extra(config.extra, task)
+    check_extra(config.extra, task, with_head)
     if config.precision == "fp16" and not uses_gpu():
         raise RequestError(
             "training.precision=fp16 is for GPUs without bf16, and here is no GPU: use auto."

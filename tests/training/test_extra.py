@@ -11,6 +11,8 @@ from transformers import TrainingArguments
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.labels.training import LabelLearner
+from tasks.kinds.ranking.training import RankingLearner
+from tasks.kinds.writing.training import WritingLearner
 from tasks.models.classifier import Head, HeadConfig
 from tasks.training.run import train_arm
 from tasks.training.trainer import NAMED, RESERVED, WITH_HEAD, WORKING, check_extra
@@ -105,9 +107,10 @@ def test_every_field_of_trainings_arguments_is_accepted_or_refused_by_name() -> 
 def test_what_reaches_into_the_model_goes_with_a_head_alone() -> None:
     for name in WITH_HEAD:
         with pytest.raises(RequestError, match=rf"{name} does not go with task completion"):
-            check_extra({name: 0.1}, "completion")
+            check_extra({name: 0.1}, "completion", WritingLearner.with_head)
     with pytest.raises(RequestError, match="does not go with task preference"):
-        check_extra({"label_smoothing_factor": 0.1}, "preference")
+        check_extra({"label_smoothing_factor": 0.1}, "preference", RankingLearner.with_head)
+    check_extra({"label_smoothing_factor": 0.1}, "single_label", LabelLearner.with_head)
     with pytest.raises(RequestError, match="is no number from 0 to 1"):
         check_extra({"label_smoothing_factor": 1.5}, "single_label")
 

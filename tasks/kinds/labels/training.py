@@ -26,13 +26,15 @@ from tasks.training.on_trainer import ClassifierLearner, Trainee, untouched
 from tasks.training.predicting import device_of
 from tasks.training.run import JUDGED, Course, Evaluation
 from tasks.training.solving import solve, vectors_of
-from tasks.training.trainer import ArmTrainer, build_trainer
+from tasks.training.trainer import WITH_HEAD, ArmTrainer, build_trainer
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
 
 
 class LabelLearner(ClassifierLearner):
     """Learns labels; thresholds or a temperature are fitted on validation."""
+
+    with_head = WITH_HEAD
 
     def __init__(self, spec: ArmSpec) -> None:
         super().__init__(spec)
