@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
 from tasks.errors import RequestError
@@ -139,22 +139,29 @@ def skeleton(config: PreTrainedConfig) -> PreTrainedModel | None:
     return _skeletons[key]
 
 
+LIMITS = ("max_position_embeddings", "max_encoder_position_embeddings", "max_seq_len")
+"""What configurations call the most tokens of a text; most have the first, by an alias at least."""
+
+
 def context_length(config: PreTrainedConfig) -> int | None:
     """Most tokens that a model has positions for; None where it sets no limit.
 
     A table of positions with a row for padding counts from behind that row (RoBERTa and its
     kin), so that fewer tokens fit than it has rows. A limit below 1 is none (XLNet says -1).
     """
-    declared = getattr(config.get_text_config(), "max_position_embeddings", None)
-    if not isinstance(declared, int) or declared < 1:
+    told = (getattr(config.get_text_config(), name, None) for name in LIMITS)
+    declared = next((each for each in told if isinstance(each, int) and each > 0), None)
+    if declared is None:
         return None
     model = skeleton(config)
+    words = model.get_input_embeddings() if model is not None else None  # may be as many
     rows = [
-        module.num_embeddings - module.padding_idx - 1
+        declared - module.padding_idx - 1
         for module in (model.modules() if model is not None else ())
-        if isinstance(module, nn.Embedding)
-        and module.num_embeddings == declared
-        and module.padding_idx is not None
+        if module is not words
+        and isinstance(getattr(module, "padding_idx", None), int)
+        and isinstance(table := getattr(module, "weight", None), Tensor)
+        and len(table) == declared
     ]
     return min([declared, *rows])
 

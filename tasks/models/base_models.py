@@ -248,8 +248,6 @@ def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTra
         ThawError: the weights cannot be read, or some are missing.
     """
     model = classifying_part(load_weights(AutoModel, located, dropout))
-    if hasattr(model.config, "use_cache"):
-        model.config.use_cache = False  # a classifier never generates
     if not located.shipped and located.digest not in _examined:
         _examined[located.digest] = examine(model, load_tokenizer(located), located.origin)
     return model
@@ -292,6 +290,8 @@ def load_weights(
         config = AutoConfig.from_pretrained(located.folder)
         if dropout is not None:
             set_dropout(config, dropout)
+        if family is AutoModel and hasattr(config, "use_cache"):
+            config.use_cache = False  # a classifier never generates
         model, loading = family.from_pretrained(
             located.folder,
             config=config,
@@ -304,7 +304,7 @@ def load_weights(
     # transformers fills what is missing with random numbers and only warns.
     missing = sorted(loading["missing_keys"])
     if missing and family is AutoModel:
-        missing = sorted({*missing} - anatomy_of(model).dead)  # a pooler, which is not used
+        missing = sorted({*missing} - anatomy_of(model).unread)  # a pooler, which is not used
     if missing:
         raise ThawError(
             f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedModel
 
 from tasks.config.base import Task
+from tasks.errors import RequestError
 from tasks.models.anatomy import anatomy_of, context_length
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.models.positions import padded_right
@@ -68,10 +69,15 @@ def classifying_part(model: PreTrainedModel) -> PreTrainedModel:
     written with every arm.
     """
     part: PreTrainedModel = model.get_encoder() if decodes_too(model) else model
-    dead = anatomy_of(part).dead
+    if not isinstance(part, PreTrainedModel):
+        raise RequestError(
+            f"Base models of the family {model.config.model_type!r} cannot be read: their encoder "
+            "is no model of its own; name another base model."
+        )
+    unread = anatomy_of(part).unread
     for name, module in list(part.named_modules()):
         names = {f"{name}.{each}" for each, _ in module.named_parameters()}
-        if name and names and names <= dead:
+        if name and names and names <= unread:
             parent, _, child = name.rpartition(".")
             setattr(part.get_submodule(parent), child, nn.Identity())
     return part

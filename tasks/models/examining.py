@@ -30,6 +30,8 @@ TEXTS = (
     "A retired gardener finds a map in the shed 42 years later; nobody in the village believes it.",
 )
 MOST_TOKENS = 32
+LONG_TEXT = 512
+"""Tokens of the one long text that is tried, where a model allows as many."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ def _examined(
         alone = _alone(backbone, texts)
     except Exception as error:
         raise _refusal(name, family, f"a text read alone ends with {_line(error)}") from error
+    anatomy = anatomy_of(backbone)
+    if not (sees_ahead(backbone) or _sees_back(backbone)):
+        raise _refusal(name, family, "no token's state depends on any other token")
+    _check_length(backbone, name, family)
     reader = TextClassifier(backbone, HeadConfig(labels=1, pooling="mean"))
     worst = 0.0
     for side in ("right", "left"):
@@ -121,7 +127,6 @@ def _examined(
                 f"padded on the {side}, the states of a text differ from those of the same text "
                 f"alone by {worst:.1e} of their size, and rounding explains {TOLERANCE:.0e}",
             )
-    anatomy = anatomy_of(backbone)
     uncut = anatomy.undivided
     if uncut is None:
         # At the first block, behind it, in the middle, above the last.
@@ -260,17 +265,47 @@ def check_vocabulary(
         )
 
 
+def _check_length(backbone: PreTrainedModel, name: str, family: str) -> None:
+    """Refuse a model that cannot read a text as long as it says; its first block is enough.
+
+    Raises:
+        RequestError: with the length.
+    """
+    if anatomy_of(backbone).undivided:
+        return
+    length = min(context_length(backbone.config) or LONG_TEXT, LONG_TEXT)
+    ids = probe(backbone)["input_ids"][:1, :1].repeat(1, length)
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    try:
+        read_states(backbone, backbone, [1], batch, end=False)
+    except Exception as error:
+        raise _refusal(
+            name,
+            family,
+            f"a text of {length} tokens, which its configuration allows, ends with {_line(error)}",
+        ) from error
+
+
 def sees_ahead(backbone: nn.Module) -> bool:
-    """Whether any token's state changes with the tokens behind it."""
+    """Whether any token's state changes with the last token."""
+    return _depends(backbone, -1, slice(None, -1))
+
+
+def _sees_back(backbone: nn.Module) -> bool:
+    """Whether any token's state changes with the first token."""
+    return _depends(backbone, 0, slice(1, None))
+
+
+def _depends(backbone: nn.Module, changed: int, looked_at: slice) -> bool:
     batch = probe(backbone)
     ids = batch["input_ids"][:1].repeat(2, 1)
-    ids[1, -1] = batch["input_ids"][1, -1]
+    ids[1, changed] = batch["input_ids"][1, changed]
     training = backbone.training
     backbone.eval()
     try:
         with torch.no_grad():
             # One at a time: rows of one batch are not rounded alike.
-            first, second = (backbone(input_ids=row[None])[0][0, :-1] for row in ids)
+            first, second = (backbone(input_ids=row[None])[0][0, looked_at] for row in ids)
     finally:
         backbone.train(training)
     size = first.square().mean().sqrt()

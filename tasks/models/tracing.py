@@ -30,8 +30,10 @@ class Anatomy:
         count: how many there are.
         undivided: why they cannot be frozen one by one; None where they can.
         above: names of the parameters that are used behind the last block (a final norm).
-        dead: names of the parameters outside the blocks on which the last hidden states do not
-            depend (a pooler).
+        dead: names of the parameters outside the blocks that get no gradient from the last hidden
+            states.
+        unread: those of them that nothing reads before the last block ends either (a pooler); the
+            others are constants that are looked up (sinusoidal positions).
         width: of the last hidden states.
         inner: width of the states between blocks.
         layout: which axis of the states between blocks holds the texts, the tokens, the width.
@@ -47,6 +49,7 @@ class Anatomy:
     undivided: str | None
     above: frozenset[str]
     dead: frozenset[str]
+    unread: frozenset[str]
     width: int
     inner: int = 0
     layout: tuple[int, int, int] = (0, 1, 2)
@@ -121,11 +124,13 @@ def trace(model: nn.Module) -> Anatomy:
             raise UntraceableError(f"its forward pass ends with {lines[0][:200]!r}") from error
     inside = f"{path}."
     outside = {n: id(p) for n, p in model.named_parameters() if not n.startswith(inside)}
+    dead = frozenset(name for name, number in outside.items() if number not in reached)
     return Anatomy(
         blocks=path,
         count=len(notes.blocks),
         above=frozenset(name for name, number in outside.items() if number in behind),
-        dead=frozenset(name for name, number in outside.items() if number not in reached),
+        dead=dead,
+        unread=frozenset(name for name in dead if name.rpartition(".")[0] not in notes.called),
         **notes.facts(),
     )
 
@@ -138,6 +143,9 @@ class _Notes:
         blocks: nn.ModuleList = model.get_submodule(path)  # type: ignore[assignment]
         self.blocks = list(blocks)
         self.runs: list[int] = []
+        self.called: dict[str, int] = {}
+        """Modules outside the blocks that run before the last one ends, and how many had begun."""
+        self.ended = False
         self.before: set[str] = set()
         self.later: set[str] = set()
         self.tables: list[str] = []
@@ -155,13 +163,16 @@ class _Notes:
             cut: hold the last block's output for a constant, so that those behind it are left.
         """
         self.runs.clear()
+        self.ended = False
         hooks = []
         inside = f"{self.path}."
         for name, module in self.model.named_modules():
-            if name and not name.startswith(inside) and not list(module.children()):
-                hooks.append(
-                    module.register_forward_pre_hook(self._outside(name), with_kwargs=True)
-                )
+            if name and not name.startswith(inside):
+                hooks.append(module.register_forward_pre_hook(self._calls(name)))
+                if not list(module.children()):
+                    hooks.append(
+                        module.register_forward_pre_hook(self._outside(name), with_kwargs=True)
+                    )
         for number, block in enumerate(self.blocks):
             hooks.append(block.register_forward_pre_hook(self._enters(number), with_kwargs=True))
             if number == len(self.blocks) - 1:
@@ -175,6 +186,13 @@ class _Notes:
             raise ValueError(f"hidden states of the shape {tuple(last.shape)}")
         self.width = last.shape[-1]
         return _leaves_of(last)
+
+    def _calls(self, name: str) -> Any:
+        def hook(_module: nn.Module, _args: Any) -> None:
+            if not self.ended:
+                self.called.setdefault(name, len(self.runs))
+
+        return hook
 
     def _outside(self, name: str) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -199,6 +217,7 @@ class _Notes:
 
     def _leaves(self, cut: bool) -> Any:
         def hook(_block: nn.Module, _inputs: Any, output: Any) -> Any:
+            self.ended = True
             self.extras = len(output) - 1 if isinstance(output, tuple | list) else None
             if not cut:
                 return None
@@ -217,6 +236,17 @@ class _Notes:
             return "its blocks are not called one by one"
         if self.runs != list(range(len(self.blocks))):
             return f"its {len(self.blocks)} blocks do not run once each and in their order"
+        if beside := self._beside():
+            return f"its layers are divided over several lists, {self.path} and {beside}"
+        return None
+
+    def _beside(self) -> str | None:
+        """Another list of as many modules that take turns with the blocks (XLM's attentions)."""
+        for path, module in self.model.named_modules():
+            if isinstance(module, nn.ModuleList) and len(module) == len(self.blocks) > 1:
+                turns = {self.called.get(f"{path}.{number}") for number in range(len(module))}
+                if len(turns - {None}) == len(module) and any(True for _ in module.parameters()):
+                    return path
         return None
 
     def facts(self) -> dict[str, Any]:
