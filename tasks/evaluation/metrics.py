@@ -1,8 +1,10 @@
-"""Classification metrics over a prediction table, as `evaluate` metrics on scikit-learn.
+"""Classification metrics over a prediction table, as `evaluate` metrics.
 
 `evaluate.load("f1")` fetches a script from a hub at run time; a subclass of `evaluate.Metric`
 gives the same interface with nothing fetched. Truth and probabilities are (n, labels) arrays
 everywhere; a single-label case has one column a class and exactly one 1 in each row of truth.
+The figures are those that the intervals are drawn of (`weighted_part.py`), every row counted once:
+scikit-learn, which they agree with, looks at the same arrays anew for each of them.
 """
 
 import logging
@@ -13,21 +15,14 @@ import evaluate
 import numpy as np
 from datasets import Features, Value
 from datasets import Sequence as SequenceFeature
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    f1_score,
-    hamming_loss,
-    jaccard_score,
-    log_loss,
-    roc_auc_score,
-)
 
 from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.ordinal import Scale, ordinal_metrics
 from tasks.evaluation.single_label import single_label_metrics
 from tasks.evaluation.weighted_decisions import LabelDecisions
+from tasks.evaluation.weighted_part import Part, once
+from tasks.evaluation.weighted_rankings import LabelRankings
 
 Metrics = dict[str, float]
 
@@ -150,50 +145,14 @@ def multi_label_metrics(
     `roc_auc_hard_labels` is the chapter's own "ROC-AUC": it is taken on predictions binarised
     at 0.5 (micro), which makes it a balanced accuracy; it is logged for comparison only.
     """
-    hard = decide("multi_label", probabilities).astype(np.int8)
-    figures = _at_thresholds(truth, hard, "")
-    figures["roc_auc_hard_labels"] = _or_nan(roc_auc_score, truth.ravel(), hard.ravel())
-    figures["loss"] = float(
-        log_loss(
-            truth.ravel(),
-            np.clip(probabilities.ravel().astype(np.float64), 1e-7, 1 - 1e-7),
-            labels=[0, 1],
-        )
-    )
-    both = (truth.min(0) == 0) & (truth.max(0) == 1)  # ranking needs both classes of a label
-    for name, score in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
-        figures[f"{name}_micro"] = _or_nan(score, truth.ravel(), probabilities.ravel())
-        figures[f"{name}_macro"] = (
-            float(np.mean([score(truth[:, j], probabilities[:, j]) for j in np.flatnonzero(both)]))
-            if both.any()
-            else float("nan")
-        )
+    parts: list[Part] = [LabelDecisions(truth, decide("multi_label", probabilities), "")]
     if thresholds is not None:
-        tuned = decide("multi_label", probabilities, thresholds).astype(np.int8)
-        figures |= _at_thresholds(truth, tuned, "_tuned")
-    return figures
-
-
-def _at_thresholds(truth: np.ndarray, predicted: np.ndarray, suffix: str) -> Metrics:
-    if truth.shape[1] == 1:  # scikit-learn takes one label for two classes
-        of_one = LabelDecisions(truth, predicted == 1, "").at(np.ones((len(truth), 1)))
-        del of_one["roc_auc_hard_labels"]
-        return {f"{name}{suffix}": float(value[0]) for name, value in of_one.items()}
-    figures = {
-        f"f1_{average}": float(f1_score(truth, predicted, average=average, zero_division=0))
-        for average in ("micro", "macro", "samples")
-    }
-    for average in ("micro", "samples"):
-        figures[f"jaccard_{average}"] = float(
-            jaccard_score(truth, predicted, average=average, zero_division=0)
-        )
-    figures["subset_accuracy"] = float(accuracy_score(truth, predicted))
-    figures["hamming_loss"] = float(hamming_loss(truth, predicted))
-    return {f"{name}{suffix}": value for name, value in figures.items()}
-
-
-def _or_nan(score: Any, truth: np.ndarray, values: np.ndarray) -> float:
-    return float(score(truth, values)) if 0 < truth.mean() < 1 else float("nan")
+        tuned = decide("multi_label", probabilities, thresholds)
+        parts.append(LabelDecisions(truth, tuned, "_tuned"))
+    parts += [LabelRankings(truth, probabilities, average) for average in ("micro", "macro")]
+    chances = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
+    losses = -np.log(np.where(truth == 1, chances, 1 - chances))
+    return {**once(parts, len(truth)), "loss": float(losses.mean())}
 
 
 _PULL = 100

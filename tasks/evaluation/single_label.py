@@ -1,14 +1,10 @@
 """The figures of cases in which each row has exactly one label; `metrics.py` wraps them."""
 
 import numpy as np
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    f1_score,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
+
+from tasks.evaluation.weighted_decisions import ClassDecisions
+from tasks.evaluation.weighted_part import Part, once
+from tasks.evaluation.weighted_rankings import PositiveRanking
 
 
 def single_label_metrics(
@@ -30,34 +26,12 @@ def single_label_metrics(
         probabilities: (n, classes), summing to 1 in each row.
         positive: column of the positive class, of two.
     """
-    right, answer = truth.argmax(1), probabilities.argmax(1)
-    classes, present = range(truth.shape[1]), np.flatnonzero(truth.any(0))
-    figures = {
-        "accuracy": accuracy_score(right, answer),
-        # scikit-learn's balanced_accuracy_score, less its warning about classes without a row
-        "balanced_accuracy": recall_score(right, answer, labels=present, average="macro"),
-        "f1_macro": f1_score(right, answer, labels=classes, average="macro", zero_division=0),
-        "f1_weighted": f1_score(right, answer, labels=classes, average="weighted", zero_division=0),
-        "loss": cross_entropy(truth, probabilities).mean(),
-    }
+    answered = np.arange(truth.shape[1]) == probabilities.argmax(1)[:, None]
+    parts: list[Part] = [ClassDecisions(truth, answered, positive)]
     if positive is not None:
-        yes, found = truth[:, positive], (answer == positive).astype(np.int8)
-        figures |= {
-            name: score(yes, found, zero_division=0) if yes.any() else np.nan
-            for name, score in (
-                ("precision", precision_score),
-                ("recall", recall_score),
-                ("f1", f1_score),
-            )
-        }
-        figures["specificity"] = recall_score(1 - yes, 1 - found, zero_division=np.nan)
-        both = 0 < yes.sum() < len(yes)
-        for name, rank in (
-            ("roc_auc", roc_auc_score),
-            ("average_precision", average_precision_score),
-        ):
-            figures[name] = rank(yes, probabilities[:, positive]) if both else np.nan
-    return {name: float(value) for name, value in figures.items()}
+        parts.append(PositiveRanking(truth, probabilities, positive))
+    loss = float(cross_entropy(truth, probabilities).mean())
+    return {**once(parts, len(truth)), "loss": loss}
 
 
 def cross_entropy(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

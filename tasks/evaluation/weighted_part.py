@@ -99,3 +99,9 @@ def mean_of_known(values: np.ndarray) -> np.ndarray:
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(0) / known.sum(0)
+
+
+def once(parts: Sequence[Part], rows: int) -> dict[str, float]:
+    """The metrics of all parts, with every row counted once."""
+    weights = np.ones((rows, 1))
+    return {name: float(value[0]) for part in parts for name, value in part.at(weights).items()}
