@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModelForSeq2SeqLM,
     DynamicCache,
     EncoderDecoderCache,
@@ -20,7 +19,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError
 from tasks.language.generating import Decoding, Generated, answer_of, generate
 from tasks.language.pairs import Prompt, pad_right, prompt_ids
-from tasks.models.base_models import LocatedModel, load_tokenizer, load_weights
+from tasks.models.base_models import LocatedModel, load_tokenizer, load_weights, read_config
 from tasks.models.generators import generator_tokenizer, load_generator
 
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
@@ -58,7 +57,7 @@ def writing_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
 
 def encodes_and_decodes(located: LocatedModel) -> bool:
     """Whether a model has an encoder and a decoder, by its configuration alone."""
-    return bool(AutoConfig.from_pretrained(located.folder).is_encoder_decoder)
+    return bool(read_config(located).is_encoder_decoder)
 
 
 def given_ids(

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
@@ -25,7 +24,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.config.plain_yaml import from_yaml
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked
-from tasks.models.anatomy import anatomy_of, blocks_in, context_length
+from tasks.models.anatomy import blocks_in, context_length
 from tasks.models.checkpoints import (
     ADAPTER,
     MODULES,
@@ -181,12 +180,16 @@ def read_config(located: LocatedModel) -> PreTrainedConfig:
     Raises:
         RequestError: it describes no model that transformers knows.
     """
+    file = located.folder / "config.json"
     try:
-        return AutoConfig.from_pretrained(located.folder)
+        return AutoConfig.from_pretrained(located.folder, trust_remote_code=False)
     except Exception as error:
-        raise RequestError(
-            f"{located.folder / 'config.json'} describes no model: {error}."
-        ) from error
+        if "trust_remote_code" in str(error):
+            raise RequestError(
+                f"{file} names code of its own (auto_map), and Thaw runs none that comes with a "
+                "model: name another base model."
+            ) from error
+        raise RequestError(f"{file} describes no model: {_line(error)}") from error
 
 
 def writes_text(located: LocatedModel) -> bool:
@@ -209,11 +212,17 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
     the attention mask leaves out.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(located.folder)
+        tokenizer = AutoTokenizer.from_pretrained(located.folder, trust_remote_code=False)
     except Exception as error:
         raise RequestError(
-            f"The tokenizer of {located.origin} cannot be loaded: {error}"
+            f"The tokenizer of {located.origin} cannot be loaded: {_line(error)}"
         ) from error
+    if not {*tokenizer.get_vocab()} - {*tokenizer.all_special_tokens}:
+        raise RequestError(
+            f"{located.origin} has no tokenizer: nothing but special tokens is in it, as where a "
+            "folder lacks its files (tokenizer.json, or a vocabulary). Save it there with "
+            "save_pretrained."
+        )
     _name_special_tokens(tokenizer, located)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -229,7 +238,7 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
 
 def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedModel) -> None:
     """Name the special tokens that only the model's configuration knows (GGUF keeps ids alone)."""
-    config = AutoConfig.from_pretrained(located.folder)
+    config = read_config(located)
     for role in ("bos", "eos", "pad", "unk"):
         number = getattr(config, f"{role}_token_id", None)
         if getattr(tokenizer, f"{role}_token") is None and isinstance(number, int) and number >= 0:
@@ -286,8 +295,8 @@ def load_weights(
     Raises:
         ThawError: the weights cannot be read, or some are missing.
     """
+    config, wrong = read_config(located), ThawError if located.shipped else RequestError
     try:
-        config = AutoConfig.from_pretrained(located.folder)
         if dropout is not None:
             set_dropout(config, dropout)
         if family is AutoModel and hasattr(config, "use_cache"):
@@ -297,20 +306,37 @@ def load_weights(
             config=config,
             dtype=torch.float32,
             output_loading_info=True,
+            trust_remote_code=False,
             **loading_options(config),
         )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise ThawError(f"The weights of {located.origin} cannot be loaded: {error}") from error
+    except Exception as error:
+        raise wrong(f"The weights of {located.origin} cannot be loaded: {_line(error)}") from error
     # transformers fills what is missing with random numbers and only warns.
     missing = sorted(loading["missing_keys"])
     if missing and family is AutoModel:
-        missing = sorted({*missing} - anatomy_of(model).unread)  # a pooler, which is not used
+        missing = [name for name in missing if name in _read(model)]
     if missing:
-        raise ThawError(
+        raise wrong(
             f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "
             f"{missing[0]} among them."
         )
     return model
+
+
+def _read(model: PreTrainedModel) -> set[str]:
+    """Names of the weights that a classifier reads: no pooler, and no decoder behind an encoder."""
+    names = {name: id(value) for name, value in model.state_dict(keep_vars=True).items()}
+    part = classifying_part(model)
+    read = {id(value) for value in part.state_dict(keep_vars=True).values()}
+    return {name for name, number in names.items() if number in read}
+
+
+def _line(error: Exception) -> str:
+    """The first line of what a library says."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    if "ignore_mismatched_sizes" in line:
+        return "they have other shapes than its config.json says"
+    return line
 
 
 def set_dropout(config: object, dropout: float) -> None:

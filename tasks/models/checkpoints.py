@@ -11,20 +11,23 @@ What is made here lies in the cache, under the digest of what it was made from.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors import safe_open
 from transformers import (
+    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    PreTrainedModel,
 )
 
 from tasks.errors import RequestError
@@ -42,6 +45,8 @@ WEIGHTS = (
 )
 SEAL = ".complete"
 ADAPTER, MODULES = "adapter_config.json", "modules.json"
+MERGING = "2"
+"""The way of merging: what an earlier one has left in the cache is not used."""
 _CLASSES = {
     "CAUSAL_LM": AutoModelForCausalLM,
     "SEQ_2_SEQ_LM": AutoModelForSeq2SeqLM,
@@ -134,10 +139,10 @@ def _of_sentences(folder: Path) -> Checkpoint:
 
     What stands behind the pooling (a dense layer, a normalisation) is no part of a classifier.
     """
-    modules = json.loads((folder / MODULES).read_text(encoding="utf-8"))
     try:
+        modules = json.loads((folder / MODULES).read_text(encoding="utf-8"))
         kinds = {str(each["type"]).rpartition(".")[2]: str(each["path"]) for each in modules}
-    except (TypeError, KeyError) as error:
+    except (OSError, ValueError, RecursionError, TypeError, KeyError) as error:
         raise RequestError(f"{folder / MODULES} is no list of modules: {error}.") from error
     if "Transformer" not in kinds:
         raise RequestError(
@@ -149,7 +154,7 @@ def _of_sentences(folder: Path) -> Checkpoint:
         told = _json(_inside(folder, kinds["Pooling"]) / "config.json")
         on = [name for name, value in told.items() if name.startswith("pooling_mode_") and value]
         named = told.get("pooling_mode", on)
-        modes = [named] if isinstance(named, str) else list(named)
+        modes = [str(each) for each in (named if isinstance(named, list) else [named])]
         if len(modes) != 1 or modes[0] not in _POOLINGS:
             raise RequestError(
                 f"{folder} pools by {', '.join(modes) or 'nothing'}, and a head here reads the "
@@ -235,15 +240,25 @@ def _merged(folder: Path, locate: Callable[[str], tuple[Path, str]]) -> Checkpoi
             f"{folder / ADAPTER} does not say which base model it adapts "
             "(base_model_name_or_path): write its name, folder or hub id there."
         )
+    if Path(name).expanduser().resolve() == folder.resolve():
+        raise RequestError(
+            f"{folder / ADAPTER} says that the adapter's base model is the adapter itself "
+            "(base_model_name_or_path): write the name, folder or hub id of its base model there."
+        )
     base, digest = locate(name)
     parts = [file_digest(each) for each in (folder / ADAPTER, *weights)]
-    whole = hashlib.sha256("".join([digest, *parts]).encode()).hexdigest()
+    whole = hashlib.sha256("".join([digest, *parts, MERGING]).encode()).hexdigest()
     return _made_once(folder.name, whole, lambda into: _merge(folder, base, into))
 
 
 @one_at_a_time
 def _merge(adapter: Path, base: Path, into: Path) -> None:
-    from peft import PeftConfig, PeftModel  # packages are loaded without it
+    from peft import (  # packages are loaded without it
+        PeftConfig,
+        PeftModel,
+        load_peft_weights,
+        set_peft_model_state_dict,
+    )
 
     try:
         config = PeftConfig.from_pretrained(adapter)
@@ -253,12 +268,26 @@ def _merge(adapter: Path, base: Path, into: Path) -> None:
                 f"merged into weights: use its base model, {base}, with strategy prompt_<n>."
             )
         options = {"num_labels": labels} if (labels := _outputs(adapter)) else {}
-        kind = _CLASSES.get(str(getattr(config.task_type, "value", config.task_type)), AutoModel)
-        model = kind.from_pretrained(base, dtype=torch.float32, **options)
-        merged = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
-        merged.save_pretrained(into)
+        weights = load_peft_weights(str(adapter), device="cpu")
+        misfit: str | None = None
+        for kind in _kinds(config, base):
+            model = kind.from_pretrained(
+                base, dtype=torch.float32, trust_remote_code=False, **options
+            )
+            _make_rows(model, weights)
+            whole = PeftModel.from_pretrained(model, adapter)
+            misfit = _misfit(whole, set_peft_model_state_dict(whole, weights))
+            if misfit is None:
+                break
+        if misfit:
+            raise RequestError(
+                f"The adapter in {adapter} {misfit} (base model {base}): it is another model's, or "
+                "was not saved whole."
+            )
+        whole.merge_and_unload(safe_merge=True).save_pretrained(into)
         own = (adapter / "tokenizer_config.json").is_file()
-        AutoTokenizer.from_pretrained(adapter if own else base).save_pretrained(into)
+        tokenizer = AutoTokenizer.from_pretrained(adapter if own else base, trust_remote_code=False)
+        tokenizer.save_pretrained(into)
     except RequestError:
         raise
     except Exception as error:
@@ -268,6 +297,38 @@ def _merge(adapter: Path, base: Path, into: Path) -> None:
             f"{lines[0][:300]}. Merge it where it was trained (merge_and_unload), and name the "
             "folder of the whole model."
         ) from error
+
+
+def _make_rows(model: PreTrainedModel, weights: Mapping[str, torch.Tensor]) -> None:
+    """As many rows for words as were trained with the adapter: tokens may have been added."""
+    words = model.get_input_embeddings()
+    name = next(name for name, module in model.named_modules() if module is words)
+    rows = {len(value) for key, value in weights.items() if key.endswith(f"{name}.weight")}
+    if len(rows) == 1 and rows != {words.weight.shape[0]}:
+        model.resize_token_embeddings(rows.pop(), mean_resizing=False)
+
+
+def _kinds(config: Any, base: Path) -> list[type]:
+    """The classes of which the adapted model may have been one: its task's, or its own."""
+    if config.task_type:
+        return [_CLASSES.get(str(getattr(config.task_type, "value", config.task_type)), AutoModel)]
+    named = AutoConfig.from_pretrained(base, trust_remote_code=False).architectures or []
+    own = [getattr(transformers, name, None) for name in named]
+    return [AutoModel, *(each for each in own if each is not None)]
+
+
+def _misfit(whole: Any, loaded: Any) -> str | None:
+    """What of an adapter is missing, or has no place in its base model; None where all fits.
+
+    PEFT leaves random numbers where a matrix is missing, and leaves out what does not fit.
+    """
+    lacks = [name for name in loaded.missing_keys if whole.base_model.prefix in name]
+    if lacks:
+        return f"lacks {lacks[0]}"
+    # Layers that were trained whole are saved under several names, of which one is read.
+    twice = (".modules_to_save.", ".original_module.")
+    strange = [name for name in loaded.unexpected_keys if not any(each in name for each in twice)]
+    return f"has {strange[0]}, for which there is no place" if strange else None
 
 
 def _outputs(adapter: Path) -> int | None:

@@ -107,6 +107,8 @@ def _examined(
         alone = _alone(backbone, texts)
     except Exception as error:
         raise _refusal(name, family, f"a text read alone ends with {_line(error)}") from error
+    if not torch.cat(alone).isfinite().all():
+        raise _refusal(name, family, "its states are no numbers, so that its weights are damaged")
     anatomy = anatomy_of(backbone)
     if not (sees_ahead(backbone) or _sees_back(backbone)):
         raise _refusal(name, family, "no token's state depends on any other token")

@@ -9,7 +9,7 @@ to stop, as in the chapter (its `\\int_{0}^{1} x^2 \\,dx^2 \\,dx` runs on).
 import copy
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError
@@ -17,6 +17,7 @@ from tasks.models.base_models import (
     LocatedModel,
     load_tokenizer,
     load_weights,
+    read_config,
     writes_text,
 )
 from tasks.models.examining import sees_ahead
@@ -55,7 +56,7 @@ def generator_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
         RequestError: not a decoder, or a tokenizer without an end token.
     """
     if not writes_text(located):
-        family = AutoConfig.from_pretrained(located.folder).model_type
+        family = read_config(located).model_type
         raise RequestError(
             f"model.base={located.name} is of the family {family!r}, which does not write text "
             "from left to right: name a decoder (smollm2, gpt2)."

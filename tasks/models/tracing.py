@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tasks.models.positions import takes
+
 BATCH, TOKENS = 2, 7
 """Texts and tokens of the reading: unequal and unlike any width, so that axes tell apart."""
 
@@ -60,8 +62,11 @@ class Anatomy:
 
 
 def decodes_too(model: nn.Module) -> bool:
-    """Whether the model is an encoder with a decoder of its own."""
-    return bool(getattr(model.config, "is_encoder_decoder", False)) and hasattr(model, "decoder")
+    """Whether the model is an encoder with a decoder of its own.
+
+    Not by its configuration: the encoder of a T5 that was saved alone says that it is none.
+    """
+    return hasattr(model, "decoder") and takes(model, "decoder_input_ids")
 
 
 def block_list(model: nn.Module) -> str | None:
@@ -111,6 +116,8 @@ def trace(model: nn.Module) -> Anatomy:
     Raises:
         UntraceableError: it cannot read token ids, or nothing in it looks like blocks.
     """
+    if not _reads_words(model):
+        raise UntraceableError("it has no table of words, so that it reads no text")
     path = block_list(model)
     if path is None:
         raise UntraceableError("it has no list of blocks")
@@ -133,6 +140,13 @@ def trace(model: nn.Module) -> Anatomy:
         unread=frozenset(name for name in dead if name.rpartition(".")[0] not in notes.called),
         **notes.facts(),
     )
+
+
+def _reads_words(model: nn.Module) -> bool:
+    try:
+        return isinstance(model.get_input_embeddings().weight, Tensor)  # type: ignore[operator]
+    except (AttributeError, NotImplementedError):
+        return False
 
 
 class _Notes:

@@ -142,7 +142,10 @@ def read_texts(texts: Sequence[str], located: LocatedModel, model: ModelConfig) 
 
 def _unknown(rows: list[list[int]], tokenizer: PreTrainedTokenizerBase) -> tuple[int, int, int]:
     """Unknown tokens, texts without a known one, and all tokens; special tokens do not count."""
+    roles = (getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "pad", "cls", "sep"))
     mark = tokenizer.unk_token_id
+    if mark in roles:  # then it stands in every text, known or not
+        mark = None
     special = set(tokenizer.all_special_ids)
     unknown = nothing = tokens = 0
     for ids in rows:

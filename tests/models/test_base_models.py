@@ -21,6 +21,7 @@ from tasks.models.base_models import (
     load_backbone,
     load_tokenizer,
     locate,
+    read_config,
     set_dropout,
 )
 from tasks.models.examining import usual_pooling
@@ -165,6 +166,41 @@ def test_a_tokenizer_that_cannot_be_read_is_a_sentence(copy: Path) -> None:
     (copy / "tokenizer.json").write_text("{")
     with pytest.raises(RequestError, match="The tokenizer of model cannot be loaded"):
         load_tokenizer(locate(str(copy)))
+
+
+def test_a_folder_without_a_tokenizer_is_a_sentence(copy: Path) -> None:
+    for file in copy.glob("*token*"):
+        file.unlink()
+    with pytest.raises(RequestError, match=r"has no tokenizer: .*tokenizer\.json"):
+        load_tokenizer(locate(str(copy)))
+
+
+def test_code_that_comes_with_a_model_is_neither_run_nor_asked_about(copy: Path) -> None:
+    code = {"AutoConfig": "mine.Config", "AutoModel": "mine.Model"}
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"auto_map": code, "model_type": "mine"}))
+    (copy / "mine.py").write_text("raise SystemExit('this was run')")
+    with pytest.raises(RequestError, match=r"names code of its own \(auto_map\)"):
+        read_config(locate(str(copy)))
+    # Of a family that transformers has, its own code reads the model.
+    (copy / "config.json").write_text(json.dumps(config | {"auto_map": code}))
+    assert load_backbone(locate(str(copy))).config.model_type == "bert"
+
+
+@pytest.mark.parametrize("value", [0, -1, "many", 10])
+def test_an_impossible_context_is_a_sentence(copy: Path, value: object) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"max_position_embeddings": value}))
+    with pytest.raises(RequestError, match=r"config\.json|cannot be loaded"):
+        load_backbone(locate(str(copy)))
+
+
+def test_weights_that_are_no_numbers_are_named(copy: Path) -> None:
+    state = load_file(copy / "model.safetensors")
+    state["encoder.layer.1.attention.self.query.weight"][:] = float("nan")
+    save_file(state, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RequestError, match="its weights are damaged"):
+        load_backbone(locate(str(copy)))
 
 
 # --- what is loaded ---------------------------------------------------------------------------

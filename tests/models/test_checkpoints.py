@@ -8,7 +8,12 @@ import pytest
 import torch
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    T5EncoderModel,
+)
 
 from tasks.errors import RequestError
 from tasks.models.base_models import context_of, load_backbone, load_tokenizer, locate
@@ -143,3 +148,88 @@ def test_a_gguf_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "mine.gguf").write_bytes(b"not a model")
     with pytest.raises(RequestError, match=r"GGUF file .*mine\.gguf cannot be read"):
         locate(str(tmp_path / "mine.gguf"))
+
+
+def test_an_adapter_that_names_no_task_is_merged_under_the_head_it_was_trained_with(
+    tmp_path: Path, tiny_writer: Path
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_writer)
+    whole = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"]))
+    with torch.no_grad():
+        for name, value in whole.named_parameters():
+            if "lora_" in name:
+                value.normal_(std=0.2)
+    whole.save_pretrained(tmp_path / "a")
+    wanted = whole.eval().base_model.model.model(input_ids=IDS)[0]  # type: ignore[union-attr]
+    backbone = load_backbone(locate(str(tmp_path / "a"))).eval()
+    torch.testing.assert_close(backbone(input_ids=IDS)[0], wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_tokens_that_were_added_for_an_adapter_have_their_rows(
+    tmp_path: Path, tiny_llama: Path
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama)
+    rows = model.get_input_embeddings().num_embeddings
+    model.resize_token_embeddings(rows + 5)
+    config = LoraConfig(
+        r=2,
+        target_modules=["q_proj"],
+        modules_to_save=["embed_tokens", "lm_head"],
+        task_type="CAUSAL_LM",
+    )
+    whole = get_peft_model(model, config)
+    with torch.no_grad():
+        for value in whole.parameters():
+            if value.requires_grad:
+                value.normal_(std=0.2)
+    whole.save_pretrained(tmp_path / "a")
+    ids = torch.tensor([[10, rows + 4, 12]])
+    wanted = whole.eval().base_model.model.model(input_ids=ids)[0]  # type: ignore[union-attr]
+    backbone = load_backbone(locate(str(tmp_path / "a"))).eval()
+    torch.testing.assert_close(backbone(input_ids=ids)[0], wanted, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("fault", ["lacks", "has .* for which there is no place"])
+def test_an_adapter_that_does_not_fit_is_not_filled_up_with_random_numbers(
+    fault: str, tiny_bert: Path, tmp_path: Path
+) -> None:
+    adapted(tiny_bert, tmp_path / "a", AutoModel, "FEATURE_EXTRACTION")
+    file = tmp_path / "a" / "adapter_model.safetensors"
+    state = load_file(file)
+    name = next(name for name in sorted(state) if "layer.0." in name and "lora_A" in name)
+    if fault == "lacks":
+        del state[name]
+    else:
+        state[name.replace("layer.0.", "layer.9.")] = state[name].clone()
+    save_file(state, file)
+    with pytest.raises(RequestError, match=f"{fault}.* was not saved whole"):
+        locate(str(tmp_path / "a"))
+
+
+def test_an_adapter_of_itself_is_a_sentence(tiny_bert: Path, tmp_path: Path) -> None:
+    adapted(tiny_bert, tmp_path / "a", AutoModel, "FEATURE_EXTRACTION")
+    told = tmp_path / "a" / "adapter_config.json"
+    config = json.loads(told.read_text()) | {"base_model_name_or_path": str(tmp_path / "a")}
+    told.write_text(json.dumps(config))
+    with pytest.raises(RequestError, match="base model is the adapter itself"):
+        locate(str(tmp_path / "a"))
+
+
+@pytest.mark.parametrize("told", ["{", '{"a": 1}', "[1]"])
+def test_a_list_of_modules_that_is_none_is_a_sentence(
+    told: str, tiny_bert: Path, tmp_path: Path
+) -> None:
+    folder = sentences(tmp_path / "st", tiny_bert, {"pooling_mode_mean_tokens": True})
+    (folder / "modules.json").write_text(told)
+    with pytest.raises(RequestError, match="is no list of modules"):
+        locate(str(folder))
+
+
+def test_an_encoder_that_was_saved_without_its_decoder_is_a_base_model(
+    tmp_path: Path, tiny_t5: Path
+) -> None:
+    encoder = T5EncoderModel.from_pretrained(tiny_t5).eval()
+    encoder.save_pretrained(tmp_path / "encoder")
+    load_tokenizer(locate(str(tiny_t5))).save_pretrained(tmp_path / "encoder")
+    backbone = load_backbone(locate(str(tmp_path / "encoder"))).eval()
+    torch.testing.assert_close(backbone(input_ids=IDS)[0], encoder(input_ids=IDS)[0])

@@ -1,5 +1,6 @@
 """What a tokenizer makes of texts: cut ones and unknown tokens are counted and said."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tasks.config import ModelConfig
-from tasks.models.base_models import LocatedModel, locate
+from tasks.models.base_models import LocatedModel, load_tokenizer, locate
 from tasks.storage import put_table
 from tasks.training import reading
 from tasks.training.reading import read_texts, reading_of
@@ -35,6 +36,15 @@ def test_some_unknown_tokens_are_a_warning_and_none_is_none(located: LocatedMode
     plain = read_texts(known, located, ModelConfig(base="x"))
     assert plain.warnings == ()
     assert plain.sentence == "0 % of the tokens are unknown; none is longer than 128 tokens."
+
+
+def test_an_end_token_that_is_the_unknown_one_too_is_in_every_text(
+    located: LocatedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = deepcopy(load_tokenizer(located))
+    tokenizer.unk_token = tokenizer.sep_token
+    monkeypatch.setattr(reading, "load_tokenizer", lambda _: tokenizer)
+    assert read_texts(["the house"], located, ModelConfig(base="x")).unknown == 0
 
 
 def test_cut_texts_are_said_with_the_length_that_would_hold_95_percent(

@@ -139,7 +139,7 @@ def load_classifier(
     folder = Path(located.folder)
     try:
         model, loading = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True
+            folder, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ThawError(f"The weights of {located.origin} cannot be loaded: {error}") from error

@@ -8,12 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
-from transformers import AutoConfig
 
 from tasks.config.preference import PreferenceConfig
 from tasks.errors import RequestError
 from tasks.kinds.ranking.reading import read_pairs
-from tasks.models.base_models import LocatedModel, load_tokenizer
+from tasks.models.base_models import LocatedModel, load_tokenizer, read_config
 from tasks.models.classifier import tells_texts_apart
 from tasks.storage import TableRef
 from tasks.training.encoding import TEXTS_AT_ONCE, EncodedPart
@@ -115,7 +114,7 @@ def _encode_responses(
     """Each query with its answer, and how many answers were cut."""
     tokenizer = load_tokenizer(located)
     names = ["input_ids"]
-    if tells_texts_apart(AutoConfig.from_pretrained(located.folder)):
+    if tells_texts_apart(read_config(located)):
         names.append("token_type_ids")
     chunks: dict[str, list[pa.Array]] = {name: [] for name in names}
     cut_questions = cut_answers = 0
