@@ -8,7 +8,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-pytest_plugins = ["decoders", "postgres", "tiny"]
+pytest_plugins = ["decoders", "forked", "postgres", "tiny"]
 
 # A busy machine is no failure.
 settings.register_profile("thaw", deadline=None)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,10 +25,24 @@ def after_a_checkpoint(folder: Path) -> bool:
 
 
 def interrupt(
-    overrides: tuple[str, ...], folder: Path, moment: Moment, sign: int, case: str = "genre"
+    python: str,
+    overrides: tuple[str, ...],
+    folder: Path,
+    moment: Moment,
+    sign: int,
+    case: str = "genre",
 ) -> int:
-    """Start the command in a process of its own, send it a signal at a moment; its exit code."""
-    command = [sys.executable, "-m", "flows.cli", "run", case, *options(*overrides)]
+    """Start the command in a process of its own, send it a signal at a moment; its exit code.
+
+    Args:
+        python: the program that runs `-m flows.cli run CASE`.
+        overrides: of the case.
+        folder: holds the runs and the store.
+        moment: when.
+        sign: which signal.
+        case: its name.
+    """
+    command = [python, "-m", "flows.cli", "run", case, *options(*overrides)]
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
             command,

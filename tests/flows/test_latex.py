@@ -201,11 +201,16 @@ def test_folds_test_every_pair_once_and_register_nothing(tiny_latex: tuple[str, 
 
 @pytest.mark.slow
 def test_a_killed_sweep_goes_on_to_the_same_answers(
-    tiny_latex: tuple[str, ...], written: Swept, migrated_store: Path, tmp_path: Path
+    tiny_latex: tuple[str, ...],
+    written: Swept,
+    migrated_store: Path,
+    tmp_path: Path,
+    forked_python: str,
 ) -> None:
     undisturbed = Store().table(Store().sweeps()[0].info.run_id)
     with home(tmp_path / "killed", migrated_store) as folder:
-        code = interrupt(tiny_latex, folder, after_a_checkpoint, signal.SIGKILL, "latex")
+        moment = after_a_checkpoint
+        code = interrupt(forked_python, tiny_latex, folder, moment, signal.SIGKILL, "latex")
         assert code == -signal.SIGKILL
         answer = run_latex(*tiny_latex)
         assert answer.code == 0, answer.err

@@ -72,13 +72,13 @@ def test_a_server_that_never_answers_is_a_sentence(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_temporary_server_that_cannot_start_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_python: str
 ) -> None:
     database = f"sqlite+aiosqlite:///{tmp_path / 'no' / 'folder' / 'prefect.db'}"
     monkeypatch.setenv("PREFECT_API_DATABASE_CONNECTION_URL", database)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "flows.cli", "run", "genre"]
+    command = [forked_python, "-m", "flows.cli", "run", "genre"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert "thaw: Prefect's temporary server ended with code" in done.stderr

@@ -73,9 +73,13 @@ def while_comparing(folder: Path) -> bool:
     ],
 )
 def test_killed_and_run_again_it_comes_to_the_same(
-    moment: Moment, long: tuple[str, ...], undisturbed: dict[str, float], own_home: Path
+    moment: Moment,
+    long: tuple[str, ...],
+    undisturbed: dict[str, float],
+    own_home: Path,
+    forked_python: str,
 ) -> None:
-    assert interrupt(long, own_home, moment, signal.SIGKILL) == -signal.SIGKILL
+    assert interrupt(forked_python, long, own_home, moment, signal.SIGKILL) == -signal.SIGKILL
     store = Store()
     (killed,) = store.sweeps()
     assert killed.info.status == "RUNNING"  # it had no time to say otherwise
@@ -109,9 +113,9 @@ def whole(found: set[Path]) -> set[Path]:
 
 
 def test_ctrl_c_leaves_a_sweep_that_says_so_and_goes_on(
-    long: tuple[str, ...], undisturbed: dict[str, float], own_home: Path
+    long: tuple[str, ...], undisturbed: dict[str, float], own_home: Path, forked_python: str
 ) -> None:
-    code = interrupt(long, own_home, after_a_checkpoint, signal.SIGINT)
+    code = interrupt(forked_python, long, own_home, after_a_checkpoint, signal.SIGINT)
     said = (own_home / "output.txt").read_text(encoding="utf-8")
     assert code == 130, said
     assert said.rstrip().endswith("Stopped; the same command goes on from here.")
@@ -130,9 +134,12 @@ def test_ctrl_c_leaves_a_sweep_that_says_so_and_goes_on(
 
 
 def test_a_run_that_another_program_ends_says_so_and_goes_on(
-    long: tuple[str, ...], undisturbed: dict[str, float], own_home: Path
+    long: tuple[str, ...], undisturbed: dict[str, float], own_home: Path, forked_python: str
 ) -> None:
-    assert interrupt(long, own_home, after_a_checkpoint, signal.SIGTERM) == -signal.SIGTERM
+    assert (
+        interrupt(forked_python, long, own_home, after_a_checkpoint, signal.SIGTERM)
+        == -signal.SIGTERM
+    )
     store = Store()
     (sweep,) = store.sweeps()
     for run in (sweep, *store.children(sweep.info.run_id).values()):

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -360,13 +359,17 @@ finish(HostedArm.model_validate_json(sys.argv[1]), print)
     "ending", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )
 def test_a_process_that_ends_in_the_middle_of_asking_loses_no_answer(
-    ending: signal.Signals, make_arm: MakeArm, server: OpenAI, said: list[str]
+    ending: signal.Signals,
+    make_arm: MakeArm,
+    server: OpenAI,
+    said: list[str],
+    forked_python: str,
 ) -> None:
     server.answer, server.statuses = judge, ("succeeded",)
     arm, config = make_arm(concurrency=2, timeout=60.0)
     submit(arm, config, False, said.append)
     server.moods["chat"] = [*[None] * 17, *[hangs(30)] * 2]  # and nothing more is said
-    command = [sys.executable, "-c", FINISHING, arm.model_dump_json()]
+    command = [forked_python, "-c", FINISHING, arm.model_dump_json()]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         journal = journal_of(arm.folder, "test")

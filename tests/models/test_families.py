@@ -7,7 +7,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -214,10 +213,10 @@ for folder in map(Path, sys.argv[1:]):
 """
 
 
-def test_a_fresh_process_gives_the_same_answers() -> None:
+def test_a_fresh_process_gives_the_same_answers(forked_python: str) -> None:
     assert answers, "the tests above package a model of each family"
     done = subprocess.run(
-        [sys.executable, "-c", AGAIN, *answers], capture_output=True, text=True, check=True
+        [forked_python, "-c", AGAIN, *answers], capture_output=True, text=True, check=True
     )
     for line, (folder, wanted) in zip(done.stdout.splitlines(), answers.items(), strict=True):
         np.testing.assert_allclose(json.loads(line), wanted, atol=1e-5, err_msg=folder)

@@ -70,7 +70,11 @@ def store(migrated_store: Path, tmp_path: Path) -> Tracker:
 
 
 def test_a_model_that_answers_as_expected_passes_within_the_tolerance(
-    model: str, store: Tracker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    model: str,
+    store: Tracker,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    real_processes: None,
 ) -> None:
     (tmp_path / "tasks.py").write_text("raise SystemExit('a stray file was run')\n")
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,121 @@
+"""Python processes without the wait for their imports: a program that asks `zygote.py` for one.
+
+`forked_python` is that program. It takes Python's arguments, and what it starts has its
+environment, its folder, its input and output, its signals and its exit code. Packaged models are
+asked through it, except by tests that look at that very process: they name `real_processes`.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+PYTHON = sys.executable
+ZYGOTE = Path(__file__).with_name("zygote.py")
+PROGRAM = """#!{python} -IS
+import array, json, os, signal, socket, sys
+with socket.socket(socket.AF_UNIX) as zygote:
+    zygote.connect({place!r})
+    said = dict(arguments=sys.argv[1:], environment=dict(os.environ), folder=os.getcwd())
+    files = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
+    message = json.dumps(said).encode() + b"\\n"
+    sent = zygote.sendmsg([message], files)
+    zygote.sendall(message[sent:])
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, _: zygote.sendall(bytes([number])))
+    code = int(zygote.makefile().readline() or -9)
+if code < 0:
+    if code != -signal.SIGKILL:
+        signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+os._exit(code)
+"""
+
+
+class Zygote:
+    """The process that forks, started when it is first wanted, for all workers of a test run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._hold: socket.socket | None = None
+
+    @property
+    def program(self) -> str:
+        """The path of the program, which answers from now on."""
+        program, place = self.folder / "python", self.folder / "zygote"
+        if self._hold is None:
+            with FileLock(self.folder / "zygote.lock"):
+                if not place.exists():
+                    self._start(place)
+                    text = PROGRAM.format(python=sys.executable, place=str(place))
+                    program.write_text(text, encoding="utf-8")
+                    program.chmod(0o700)
+                self._hold = socket.socket(socket.AF_UNIX)
+                self._hold.connect(str(place))
+                self._hold.sendall(b"\n")
+        return str(program)
+
+    def _start(self, place: Path) -> None:
+        with (self.folder / "zygote.txt").open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-I", str(ZYGOTE), str(place)],
+                cwd="/",
+                env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        while not place.exists():
+            assert process.poll() is None, (self.folder / "zygote.txt").read_text()
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        """Let it end when nobody else holds it."""
+        if self._hold is not None:
+            self._hold.close()
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """One for all workers of this run."""
+    own = tmp_path_factory.getbasetemp()
+    made = Zygote(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def forked_python(zygote: Zygote) -> str:
+    """A program that runs Python's arguments in a process of its own, at once."""
+    return zygote.program
+
+
+@pytest.fixture(autouse=True)
+def packages_are_asked_at_once(
+    request: pytest.FixtureRequest, zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let packaged models be asked through it."""
+    if "real_processes" in request.fixturenames:
+        return
+    start = subprocess.Popen.__init__
+
+    def started(self: Any, command: Any, *arguments: Any, **named: Any) -> None:
+        asked = list(map(str, command[:3])) if isinstance(command, list) else []
+        if asked[:2] == [PYTHON, "-I"] and asked[2].endswith("fresh_child.py"):
+            command = [zygote.program, *command[1:]]
+        start(self, command, *arguments, **named)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", started)
+
+
+@pytest.fixture
+def real_processes() -> None:
+    """Packaged models are asked as they are for users, in an interpreter that has just begun."""
