@@ -135,7 +135,7 @@ def _child_run(
 def arm_params(spec: ArmSpec) -> dict[str, Any]:
     """The arm's fields as flat parameters, for MLflow's columns and filters."""
     flat: dict[str, Any] = {"strategy": str(spec.strategy), "seed": spec.seed}
-    for part in ("model", "training", "language", "preference", "rl", "vqa"):
+    for part in ("model", "training", "language", "numbers", "preference", "rl", "vqa"):
         fields = getattr(spec, part)
         for name, value in (fields.model_dump(mode="json") if fields else {}).items():
             if value not in (None, {}):

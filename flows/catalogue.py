@@ -13,6 +13,7 @@ FLOWS = (
     "spam",
     "imdb",
     "reviews",
+    "urgency",
     "acceptability",
     "latex",
     "sft",

@@ -51,6 +51,7 @@ def predict(
       thaw predict genre --strategy head "A retired swordsman opens a noodle bar for ghosts."
       thaw predict latex "g of x equals integral from 0 to 1 of x squared" --beams 4
       thaw predict vqa --image photo.jpg "what colour is the wall?" "how many people are there?"
+      thaw predict urgency "The lift is stuck, and my aunt is in it."
       thaw predict vqa --file questions.jsonl --json
       thaw predict sawyer_reward "Is tea a drink?" "Yes, it is." "No, tea is a stone."
     """
@@ -67,7 +68,7 @@ def predict(
             "--alias names a registered version and --strategy an arm of a sweep: give one of them."
         )
     if beams is not None and not kind.beams:
-        raise RequestError(f"--beams is for cases that write, and {case} gives labels: leave it.")
+        raise RequestError(f"--beams is for cases that write, and {case} is none: leave it.")
     install()
     if strategy is None:
         model = prediction.load_champion(config.registry.name or case, config.tracking.uri, alias)

@@ -7,6 +7,7 @@ from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationCon
 from tasks.config.hosted import HostedConfig
 from tasks.config.kinds import (
     LabelsCase,
+    NumbersCase,
     PicturesCase,
     PolicyCase,
     RankingCase,
@@ -14,6 +15,7 @@ from tasks.config.kinds import (
     WritingCase,
 )
 from tasks.config.language import LanguageConfig
+from tasks.config.numbers import NumbersConfig
 from tasks.config.preference import PreferenceConfig
 from tasks.config.reference import ReferenceConfig, ReferenceRow
 from tasks.config.rl import RewardConfig, RLConfig
@@ -39,6 +41,8 @@ __all__ = [
     "LabelsCase",
     "LanguageConfig",
     "ModelConfig",
+    "NumbersCase",
+    "NumbersConfig",
     "Part",
     "PicturesCase",
     "PolicyCase",

@@ -9,9 +9,11 @@ Rate = Annotated[float, Field(gt=0.0, lt=1.0)]
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 """The parts in their order: what is learned from, chosen by, and read once."""
-Task = Literal["multi_label", "single_label", "completion", "preference", "policy", "vqa"]
-"""What a case learns: any number of labels a row, exactly one, to write a text, which of two
-answers is better, to earn rewards, to answer questions about pictures."""
+Task = Literal[
+    "multi_label", "single_label", "regression", "completion", "preference", "policy", "vqa"
+]
+"""What a case learns: any number of labels a row, exactly one, a number, to write a text, which of
+two answers is better, to earn rewards, to answer questions about pictures."""
 
 
 class Frozen(BaseModel):

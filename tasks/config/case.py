@@ -40,9 +40,9 @@ class CaseConfig(Frozen):
     title: str
     """One line, as `thaw list` shows it."""
     task: Task
-    """What is learned: any number of labels a row (`multi_label`), exactly one (`single_label`),
-    to write a text (`completion`), which of two answers is better (`preference`), to earn rewards
-    (`policy`), to answer questions about pictures (`vqa`)."""
+    """What is learned: any number of labels a row (`multi_label`), exactly one (`single_label`), a
+    number (`regression`), to write a text (`completion`), which of two answers is better
+    (`preference`), to earn rewards (`policy`), to answer questions about pictures (`vqa`)."""
     profile: str = "sample"
     """The profile that was applied."""
     strategies: tuple[Strategy, ...]

@@ -68,6 +68,6 @@ class EvaluationConfig(Frozen):
     primary: str = "test/f1_micro_tuned"
     """The test metric by which the champion is judged."""
     baseline_c: tuple[float, ...] = (0.25, 1.0, 4.0, 16.0, 64.0)
-    """Inverse regularisation strengths tried for TF-IDF with logistic regression."""
+    """Inverse regularisation strengths tried for TF-IDF with logistic or ridge regression."""
     table: tuple[str, ...] = ()
     """Metrics shown in the comparison table (the rest is in the artifacts)."""

@@ -13,6 +13,7 @@ from tasks.config.base import Task
 from tasks.config.case import CaseConfig
 from tasks.config.hosted import HostedConfig
 from tasks.config.language import LanguageConfig
+from tasks.config.numbers import NumbersConfig
 from tasks.config.preference import PreferenceConfig
 from tasks.config.rl import RewardConfig, RLConfig
 from tasks.config.running import GridConfig
@@ -40,6 +41,21 @@ class SingleLabelCase(LabelsCase):
     no_single_label: ClassVar[str] = ""
 
     task: Literal["single_label"]
+
+
+class NumbersGrid(GridConfig):
+    """Values to try in cases that learn a number."""
+
+    numbers: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Field of how numbers are learned -> values."""
+
+
+class NumbersCase(CaseConfig):
+    """A case whose rows have a number."""
+
+    task: Literal["regression"]
+    numbers: NumbersConfig = NumbersConfig()
+    grid: NumbersGrid = NumbersGrid()
 
 
 class WritingCase(CaseConfig):
@@ -115,6 +131,7 @@ class PicturesCase(CaseConfig):
 CASES: dict[Task, type[CaseConfig]] = {
     "multi_label": MultiLabelCase,
     "single_label": SingleLabelCase,
+    "regression": NumbersCase,
     "completion": WritingCase,
     "preference": RankingCase,
     "policy": PolicyCase,

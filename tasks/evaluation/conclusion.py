@@ -10,6 +10,7 @@ from math import isnan
 from statistics import median
 
 from tasks.evaluation.findings import Comparison, Difference, Entry
+from tasks.evaluation.numeric import IN_UNITS
 from tasks.evaluation.wording import (
     amount,
     figure,
@@ -22,7 +23,8 @@ from tasks.evaluation.wording import (
 )
 
 # An interval wholly within this margin is narrow enough to say "as good as"; a wider one that
-# includes zero only says that the two cannot be told apart.
+# includes zero only says that the two cannot be told apart. Of errors that have a unit of their own
+# it is this share of the best arm's.
 AS_GOOD = 0.03
 FEW_ROWS = 300
 NAMED = 3  # entries that a sentence lists before it counts the rest
@@ -121,7 +123,7 @@ def _cheaper(comparison: Comparison, reference: Entry | None) -> Entry | None:
     good = [
         entry
         for name in comparison.indistinguishable
-        if _as_good(comparison.difference((entry := comparison.entry(name)).name, best.name))
+        if _as_good(comparison, (entry := comparison.entry(name)))
         and (times := _times(entry, best)) is not None
         and max(times) < 1
         and (not reference or comparison.verdict(name, reference.name) == "better")
@@ -163,7 +165,8 @@ def _equals(comparison: Comparison) -> list[str]:
     for entry in equals:
         gap = comparison.difference(entry.name, best.name)
         cost = f" at {_time(comparison, entry)}" if _times(entry, best) else ""
-        (close if _as_good(gap) else unclear).append(f"{entry.name} ({told(gap)}){cost}")
+        group = close if _as_good(comparison, entry) else unclear
+        group.append(f"{entry.name} ({told(gap)}){cost}")
     sentences = []
     if close:
         sentences.append(f"As good as {best.name}: {_listed(close)}.")
@@ -263,9 +266,12 @@ def _to_best(comparison: Comparison, entry: Entry) -> Difference:
     return comparison.difference(entry.name, comparison.best)
 
 
-def _as_good(gap: Difference) -> bool:
-    """Whether the interval is so narrow that the two serve alike; False where it is not known."""
-    return max(-gap.low, gap.high) <= AS_GOOD
+def _as_good(comparison: Comparison, entry: Entry) -> bool:
+    """Whether an arm's distance from the best one has so narrow an interval that the two serve
+    alike; False where it is not known."""
+    gap, best = _to_best(comparison, entry), comparison.entry(comparison.best)
+    unit = best.metrics[gap.metric].mean if gap.metric in IN_UNITS else 1.0
+    return max(-gap.low, gap.high) <= AS_GOOD * unit
 
 
 def _gain(gap: Difference) -> float:

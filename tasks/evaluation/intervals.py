@@ -7,7 +7,11 @@ at t is that of the figure scaled as the spread of its kind is:
 
     share     t (1 - t)     accuracy, F1, rankings: between 0 and 1
     amount    t             losses, errors, counts: 0 or more
+    below 1   1 - t         explained variance, which is 1 less an amount
     signed    constant      rewards and margins
+
+A correlation has the limits that Fisher's transformation gives it, between -1 and 1 (Fisher 1921,
+"On the probable error of a coefficient of correlation").
 
 For a share of n independent rows that is Wilson's interval (Wilson 1927, "Probable inference, the
 law of succession, and statistical inference"); for other shares it is Wilson's with the number of
@@ -25,6 +29,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from tasks.evaluation.completions import NO_SHARES
+from tasks.evaluation.numeric import AT_MOST_ONE, CORRELATIONS, IN_UNITS
 from tasks.evaluation.ordinal import UNBOUNDED
 from tasks.evaluation.scored import UNBOUNDED as SCORED_UNBOUNDED
 from tasks.evaluation.scored import is_signed
@@ -38,6 +43,8 @@ class Kind(Enum):
     SHARE = (0.0, 1.0)
     AMOUNT = (0.0, math.inf)
     SIGNED = (-math.inf, math.inf)
+    BELOW_ONE = (-math.inf, 1.0)
+    CORRELATION = (-1.0, 1.0)
 
     def clip(self, value: float) -> float:
         """The nearest value that the figure can take."""
@@ -48,7 +55,12 @@ def kind_of(metric: str) -> Kind:
     """The kind of a metric, by its short name."""
     if is_signed(metric):
         return Kind.SIGNED
-    return Kind.AMOUNT if metric in {*NO_SHARES, *UNBOUNDED, *SCORED_UNBOUNDED} else Kind.SHARE
+    if metric in AT_MOST_ONE:
+        return Kind.BELOW_ONE
+    if metric in CORRELATIONS:
+        return Kind.CORRELATION
+    amounts = {*NO_SHARES, *UNBOUNDED, *SCORED_UNBOUNDED, *IN_UNITS}
+    return Kind.AMOUNT if metric in amounts else Kind.SHARE
 
 
 def interval(
@@ -65,8 +77,15 @@ def interval(
         kind: what values it can take.
         exact: the figure is a share of independent rows: the normal quantile, not Student's.
     """
+    if kind is Kind.BELOW_ONE:
+        low, high = interval(1 - figure, variance, rows, confidence, Kind.AMOUNT)
+        return 1 - high, 1 - low
     q = _quantile(math.inf if exact else rows - 1, confidence)
     figure = kind.clip(figure)
+    if kind is Kind.CORRELATION:
+        inside = min(max(figure, -1 + 1e-9), 1 - 1e-9)
+        half = q * math.sqrt(variance) / (1 - inside**2)
+        return math.tanh(math.atanh(inside) - half), math.tanh(math.atanh(inside) + half)
     if kind is Kind.SIGNED:
         return figure - q * math.sqrt(variance), figure + q * math.sqrt(variance)
     spread = figure * (1 - figure) if kind is Kind.SHARE else figure

@@ -4,6 +4,9 @@ A row is a pair of answers (reward models), a held-out prompt (learning from rew
 (visual question answering). Each of its scores is one number; a metric is the mean of a score over
 the rows that have it. Rows that share a query or a picture are no independent evidence: where they
 name their `group`, the bootstrap draws groups.
+
+Rows of two more sorts have figures that are of all rows together: written texts (`variety.py`), and
+numbers with what was predicted for them (`numeric.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config.base import Task
+from tasks.evaluation.numeric import NUMBER, PREDICTED, numeric_parts
 from tasks.evaluation.outcomes import GROUP, group_numbers
 from tasks.evaluation.variety import DistinctGrams
 from tasks.evaluation.weighted_part import Part, RowMeans
@@ -33,6 +37,7 @@ METRICS: dict[Task, tuple[str, ...]] = {
         "overlap",
     ),
     "vqa": ("vqa_accuracy", "exact_match", "yes_no", "number", "other", "stops", "loss"),
+    "regression": ("mae", "rmse", "r2", "spearman", "loss"),
 }
 """Of each task; `policy` also has `reward_<name>` for every part of the reward."""
 UNBOUNDED = ("loss", "tokens", "words")
@@ -126,20 +131,20 @@ def is_signed(metric: str) -> bool:
 
 
 def scored_metrics(scored: Scored) -> dict[str, float]:
-    """The mean of every score, none for a score that no row has; and how varied answers are."""
+    """The mean of every score, none for a score that no row has; and what is of all rows."""
     means = {
         name: float(np.nanmean(values))
         for name, values in scored.scores.items()
         if not np.isnan(values).all()
     }
     once = np.ones((len(scored.ids), 1))
-    varied = {
+    together = {
         name: float(values[0])
-        for part in _varied(scored)
+        for part in _of_all_rows(scored)
         for name, values in part.at(once).items()
         if not np.isnan(values[0])
     }
-    return means | varied
+    return means | together
 
 
 def table_metrics(table: TableRef) -> dict[str, float]:
@@ -150,10 +155,14 @@ def table_metrics(table: TableRef) -> dict[str, float]:
 def scored_parts(scored: Scored) -> list[Part]:
     """The metrics as functions of row weights."""
     means = [RowMeans({name: values}, ~np.isnan(values)) for name, values in scored.scores.items()]
-    return [*means, *_varied(scored)]
+    return [*means, *_of_all_rows(scored)]
 
 
-def _varied(scored: Scored) -> list[DistinctGrams]:
-    if TEXT not in scored.frame:
-        return []
-    return [DistinctGrams(scored.frame[TEXT].tolist())]
+def _of_all_rows(scored: Scored) -> list[Part]:
+    """What is no mean over rows."""
+    frame, parts = scored.frame, list[Part]()
+    if TEXT in frame:
+        parts.append(DistinctGrams(frame[TEXT].tolist()))
+    if PREDICTED in frame:
+        parts += numeric_parts(*(frame[name].to_numpy(float) for name in (NUMBER, PREDICTED)))
+    return parts

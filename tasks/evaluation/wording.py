@@ -8,6 +8,9 @@ NOT_ESTIMABLE = "not estimable"
 _NAMES = {
     "roc_auc_hard_labels": "ROC-AUC on hard labels",
     "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "r2": "explained variance (R2)",
+    "spearman": "rank correlation (Spearman)",
     "mae_expected": "mean absolute error of the expected label",
     "off_by_one": "at most one off",
     "good_bad": "good or bad",
@@ -73,7 +76,7 @@ def lower_is_better(metric: str) -> bool:
     """Whether a smaller figure is the better one: losses, Hamming's among them, and errors."""
     name = short_name(metric).removesuffix("_tuned")
     falling = name.endswith(("loss", "error", "brier", "perplexity"))
-    return falling or name.split("_")[0] in ("mae", "ece")
+    return falling or name.split("_")[0] in ("mae", "rmse", "ece")
 
 
 def figure(value: float | None, digits: int = 3) -> str:
@@ -119,6 +122,11 @@ def ratio(value: float | None) -> str:
     if value >= 10:
         return f"{value:,.0f}x"
     return f"{value:.2f}x" if value >= 0.1 else f"{value:.2g}x"
+
+
+def plain(value: float) -> str:
+    """A number in its own unit, to four digits: `71.43`, `12,346`, `1.2e-05`."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def share(value: float | None) -> str:

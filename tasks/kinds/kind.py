@@ -1,4 +1,4 @@
-"""What a kind of case has to know: the contract between the chain and five sorts of answers.
+"""What a kind of case has to know: the contract between the chain and six sorts of answers.
 
     kind = kind_of(config.task)
     config = kind.check(config)
@@ -47,6 +47,7 @@ from tasks.training.run import Learner
 KINDS: dict[Task, str] = {
     "multi_label": "tasks.kinds.labels.kind:multi_label",
     "single_label": "tasks.kinds.labels.kind:single_label",
+    "regression": "tasks.kinds.numbers.kind:numbers",
     "completion": "tasks.kinds.writing.kind:writing",
     "preference": "tasks.kinds.ranking.kind:ranking",
     "policy": "tasks.kinds.policy.kind:policy",

@@ -13,6 +13,7 @@ configuration or a hub be reached. Nothing secret is on its command line: it is 
 What each kind offers since the first release, for whoever judges a champion:
 
     labels    predict(texts, params={"rendered": True}): `labels`, `scores`, `probabilities`
+    numbers   predict(texts, params={"rendered": True}): `number`, and `unit` where it has one
     writing   predict(prompts, params={"rendered": True}): `answer`, `stopped`, `tokens`;
               call("nats", [[prompt, completion], …]): floats, NaN where a pair does not fit
     ranking   predict([{"question": …, "answer": …}, …], params={"rendered": True}): `reward`

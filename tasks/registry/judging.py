@@ -23,7 +23,8 @@ class Candidate:
     Attributes:
         outcome: its figures and predictions.
         key: by which a registered version of it is known again.
-        package: makes all that answering needs (`save`, `predict`); may take a minute.
+        package: makes all that answering needs (`save`, `predict`, and `spread` where answers are
+            numbers with a unit); may take a minute.
         packaging: how MLflow runs that.
         card: Markdown for the version's description.
         classical: it is no transformer, and so no start for training (`stages.py`).

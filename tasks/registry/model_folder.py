@@ -8,6 +8,8 @@
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
+import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict
 from transformers import AutoTokenizer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
@@ -16,13 +18,16 @@ from tasks.config import DataConfig
 from tasks.ingestion.prepare import clean, parse_template, render
 from tasks.models.classifier import TextClassifier
 from tasks.storage import write_text
+from tasks.training.batching import PaddingCollator, token_ids
+
+BATCH = 32
 
 
 class FolderInfo(BaseModel):
     """What a package knows about itself besides weights and tokenizer.
 
     `data` is the case's data configuration without its source: with it a bare text is cleaned
-    and put into the template exactly as it was for training.
+    and put into the template exactly as it was for training. `prompt_end` stands behind each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +37,7 @@ class FolderInfo(BaseModel):
     data: DataConfig
     arm_key: str
     strategy: str
+    prompt_end: str = ""
 
 
 Info = TypeVar("Info", bound=FolderInfo)
@@ -80,3 +86,28 @@ class ModelFolder(Generic[Info]):
         """Tokens of a text: a soft prompt may leave fewer than `max_length`."""
         longest = self.model.longest_text
         return self.info.max_length if longest is None else min(self.info.max_length, longest)
+
+    def logits(self, texts: list[str], rendered: bool = False) -> np.ndarray:
+        """(n, outputs) of the head in float32 arithmetic, the same on every machine.
+
+        Args:
+            texts: raw texts, or whole model inputs when `rendered`.
+            rendered: the template has been applied already.
+        """
+        if not texts:
+            return np.zeros((0, self.model.head_config.labels))
+        inputs = texts if rendered else [render_bare(text, self.info.data) for text in texts]
+        ids, _ = token_ids(inputs, self.tokenizer, self.text_length, self.info.prompt_end)
+        # A decoder's tokenizer adds nothing to an empty text.
+        ids = [row or [int(self.tokenizer.eos_token_id)] for row in ids]
+        collate = PaddingCollator(int(self.tokenizer.pad_token_id))
+        order = np.argsort([len(row) for row in ids], kind="stable")
+        found = np.zeros((len(ids), self.model.head_config.labels))
+        device = next(self.model.parameters()).device
+        with torch.inference_mode():
+            for start in range(0, len(ids), BATCH):
+                rows = order[start : start + BATCH]
+                batch = collate([{"input_ids": ids[row]} for row in rows])
+                batch = {name: values.to(device) for name, values in batch.items()}
+                found[rows] = self.model(**batch)["logits"].cpu().numpy()
+        return found

@@ -153,7 +153,8 @@ def register(
         package.save(Path(scratch) / "package")
         examples = way.examples(test)
         uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2], way)
-        verify_in_fresh_process(tracker, uri, examples, package.predict(examples))
+        spread = getattr(package, "spread", 1.0)
+        verify_in_fresh_process(tracker, uri, examples, package.predict(examples), spread)
     tags = {
         "thaw.arm": candidate.key,
         "thaw.strategy": str(best.strategy),

@@ -15,7 +15,11 @@ TOLERANCE = 1e-5  # float32 arithmetic in another process, possibly with other b
 
 
 def verify_in_fresh_process(
-    tracker: Tracker, model_uri: str, rows: list[Any], answers: list[dict[str, Any]]
+    tracker: Tracker,
+    model_uri: str,
+    rows: list[Any],
+    answers: list[dict[str, Any]],
+    spread: float = 1.0,
 ) -> None:
     """Ask `model_uri` in a process that has its packaged code alone, and compare.
 
@@ -24,13 +28,14 @@ def verify_in_fresh_process(
         model_uri: a logged model.
         rows: as its `predict` takes them.
         answers: what they have to come to.
+        spread: how far answers usually lie apart, where they are numbers with a unit.
 
     Raises:
         ThawError: it does not load, or answers differently.
     """
     try:
         worst = largest_difference(load_fresh(tracker, model_uri).predict(rows), answers)
-        if worst > TOLERANCE:
+        if worst > TOLERANCE * spread:
             writes = any("answer" in answer for answer in answers) and math.isinf(worst)
             figures = f"its figures differ by up to {worst:.2g}"
             raise ThawError("it writes another text" if writes else figures)

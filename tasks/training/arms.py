@@ -14,6 +14,7 @@ from tasks.config import (
     CaseConfig,
     LanguageConfig,
     ModelConfig,
+    NumbersConfig,
     PreferenceConfig,
     RewardConfig,
     RLConfig,
@@ -45,6 +46,7 @@ CODE_OF_AN_ARM = (
     "language",
     "evaluation/completions.py",
     "evaluation/scored.py",
+    "evaluation/numeric.py",
     "registry/stages.py",
     "kinds",
 )
@@ -59,6 +61,7 @@ class ArmSpec(BaseModel):
         scale: the number that each label of an ordered case stands for.
         calibrate: whether the logits are divided by a temperature fitted on validation.
         language: how pairs become text, in cases that write.
+        numbers: what a number is told by, in cases that learn one.
         preference: how a reward model learns from comparisons.
         rl, rewards: how a policy learns from what, in cases that learn from rewards.
         reward_digests: of the model behind each reward, empty for a plain function.
@@ -81,6 +84,7 @@ class ArmSpec(BaseModel):
     scale: Scale | None = None
     calibrate: bool = False
     language: LanguageConfig | None = None
+    numbers: NumbersConfig | None = None
     preference: PreferenceConfig | None = None
     rl: RLConfig | None = None
     rewards: tuple[RewardConfig, ...] = ()

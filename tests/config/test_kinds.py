@@ -10,10 +10,11 @@ from tasks.config.kinds import CASES, case_of_json
 from tasks.config.loading import case_names, load_case
 from tasks.errors import RequestError
 
-OF_ONE_KIND = {"hosted", "language", "preference", "rl", "rewards", "vqa"}
+OF_ONE_KIND = {"hosted", "language", "numbers", "preference", "rl", "rewards", "vqa"}
 HELD = {
     "genre": {"hosted"},
     "spam": {"hosted"},
+    "urgency": {"numbers"},
     "latex": {"language"},
     "sft": {"language"},
     "sawyer_reward": {"preference"},

@@ -40,6 +40,29 @@ def test_a_missing_answer_is_an_error() -> None:
         largest_difference(answers(0.5), answers(0.5, 0.5))
 
 
+def test_numbers_with_a_unit_are_told_apart_in_what_they_usually_differ_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rounding of float32 in prices of a quarter million, and a real difference of tiny shares."""
+
+    class Answering:
+        def __init__(self, number: float) -> None:
+            self.number = number
+
+        def predict(self, rows: list[str]) -> list[dict[str, Any]]:
+            return [{"number": self.number} for _ in rows]
+
+    def verify(found: float, wanted: float, spread: float) -> None:
+        monkeypatch.setattr("tasks.registry.verify.load_fresh", lambda *_: Answering(found))
+        verify_in_fresh_process(None, "models:/m/1", ["a"], [{"number": wanted}], spread)  # type: ignore[arg-type]
+
+    verify(250_000.02, 250_000.0, 40_000.0)
+    verify(2.000001e-6, 2e-6, 1e-6)
+    for numbers in ((250_002.0, 250_000.0, 40_000.0), (2.1e-6, 2e-6, 1e-6), (NAN, 2.0, 1.0)):
+        with pytest.raises(ThawError, match="its figures differ by up to"):
+            verify(*numbers)
+
+
 # --- with a model in a real store -------------------------------------------------------------
 
 TEXTS = ["one", "longer"]

@@ -1,0 +1,1 @@
+"""Cases whose rows have a number: how urgent, how long, at what price."""

@@ -1,0 +1,45 @@
+"""A trained model of a number in one folder, with the scale that brings its answers back."""
+
+from typing import Any
+
+import numpy as np
+
+from tasks.registry.model_folder import FolderInfo, ModelFolder
+
+
+class NumberInfo(FolderInfo):
+    """The same of a model that gives a number.
+
+    `mean` and `deviation` are those of the training part, in `unit`.
+    """
+
+    mean: float
+    deviation: float
+    unit: str = ""
+
+
+def answers(standard: np.ndarray, mean: float, deviation: float, unit: str) -> list[dict[str, Any]]:
+    """What is said of each text: `number`, in units, and `unit` where there is one.
+
+    Args:
+        standard: (texts,) standardised.
+        mean, deviation, unit: of the package.
+    """
+    beside = {"unit": unit} if unit else {}
+    return [{"number": float(each) * deviation + mean, **beside} for each in standard]
+
+
+class NumberPackage(ModelFolder[NumberInfo]):
+    """A loaded model that gives numbers."""
+
+    info_type = NumberInfo
+
+    @property
+    def spread(self) -> float:
+        """How far answers usually lie apart."""
+        return self.info.deviation
+
+    def predict(self, texts: list[str], rendered: bool = False) -> list[dict[str, Any]]:
+        """For each text its number; see `answers`, and `ModelFolder.logits` for the arguments."""
+        info = self.info
+        return answers(self.logits(texts, rendered)[:, 0], info.mean, info.deviation, info.unit)

@@ -1,0 +1,50 @@
+"""The model of a number as MLflow loads it: texts in, a number for each out.
+
+MLflow runs this file by itself when it loads the model ("models from code"), with the copy of
+`tasks/` that travels with the model on the path. Nothing here needs the hub, the data store or
+the configuration: the package folder holds all.
+"""
+
+from typing import Any
+
+import mlflow
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from tasks.kinds.numbers.package import NumberPackage
+
+
+class PackagedNumber(PythonModel):
+    """A model of a number with its scale and text template: a transformer, or of words."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the package folder."""
+        self.package = _loaded(context.artifacts["package"])
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: list[str],
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The number of each text, and its unit where it has one.
+
+        Args:
+            context: given by MLflow.
+            model_input: raw texts; the case's template is put around them.
+            params: `{"rendered": true}` for texts that went through the template already.
+        """
+        rendered = bool((params or {}).get("rendered", False))
+        return self.package.predict([str(text) for text in model_input], rendered=rendered)
+
+
+def _loaded(folder: str) -> Any:
+    """A transformer, or a model of words."""
+    if NumberPackage.lies_in(folder):
+        return NumberPackage.load(folder)
+    # Which needs scikit-learn; transformers are served without it.
+    from tasks.kinds.numbers.classical_package import ClassicalNumber
+
+    return ClassicalNumber.load(folder)
+
+
+mlflow.models.set_model(PackagedNumber())
