@@ -138,7 +138,7 @@ def validate_data(raw: Rows, start: Start, sweep: Sweep) -> Rows:
         sweep.tracker.log_params(sweep.run_id, start.params)
         for path, text in kind.audits(rows).items():
             sweep.tracker.log_text(sweep.run_id, text, path)
-        report = validate(kind.validated(rows), config, kind.labels_are_texts)
+        report = validate(kind.validated(rows), config, kind.labels_are_texts, kind.answer)
         reading = kind.reading(rows.table, config)
         if reading is not None:
             report = with_reading(report, reading)

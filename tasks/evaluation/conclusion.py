@@ -92,7 +92,7 @@ def _advice(comparison: Comparison) -> str:
             f"{_time(comparison, cheap)}, {_both(comparison, cheap, best)} in {metric}"
             f"{_scope(gap)}{_against(comparison, cheap, reference)}."
         )
-    reached = f"{metric} {figure(best.metrics[comparison.primary].mean)} on test"
+    reached = f"{metric} {_shown(comparison, best.metrics[comparison.primary].mean)} on test"
     if not arms:
         why = "the only arm"
     elif all(comparison.verdict(arm.name, best.name) == "worse" for arm in arms):
@@ -114,7 +114,7 @@ def _against(comparison: Comparison, entry: Entry, reference: Entry | None) -> s
     if comparison.verdict(entry.name, reference.name) != "better":
         return ""
     mean = reference.metrics[comparison.primary].mean
-    return f"; better than {reference.name} ({figure(mean)})"
+    return f"; better than {reference.name} ({_shown(comparison, mean)})"
 
 
 def _cheaper(comparison: Comparison, reference: Entry | None) -> Entry | None:
@@ -141,17 +141,18 @@ def _chosen(comparison: Comparison) -> str:
         f"{best.name} is the only arm"
         if len(arms) == 1
         else f"Of {len(arms)} {kind}{seeds}, {best.name} is best on validation "
-        f"({comparison.metric_title(comparison.select_by)} {figure(best.selection)})"
+        f"({comparison.metric_title(comparison.select_by)} "
+        f"{figure(best.selection, comparison.digits(comparison.select_by))})"
     )
     reach = (
-        f"{percent(comparison.confidence)} interval {figure(interval.low)} to "
-        f"{figure(interval.high)}"
+        f"{percent(comparison.confidence)} interval {_shown(comparison, interval.low)} to "
+        f"{_shown(comparison, interval.high)}"
     )
     if not interval.estimable:
         reach = "its interval is not estimable: a label has too few test rows"
     return (
         f"{choice}; on test it reaches {comparison.metric_title(comparison.primary)} "
-        f"{figure(interval.mean)} ({reach})."
+        f"{_shown(comparison, interval.mean)} ({reach})."
     )
 
 
@@ -166,7 +167,7 @@ def _equals(comparison: Comparison) -> list[str]:
         gap = comparison.difference(entry.name, best.name)
         cost = f" at {_time(comparison, entry)}" if _times(entry, best) else ""
         group = close if _as_good(comparison, entry) else unclear
-        group.append(f"{entry.name} ({told(gap)}){cost}")
+        group.append(f"{entry.name} ({_told(comparison, gap)}){cost}")
     sentences = []
     if close:
         sentences.append(f"As good as {best.name}: {_listed(close)}.")
@@ -182,11 +183,11 @@ def _others(comparison: Comparison) -> list[str]:
     worse = [_to_best(comparison, arm) for arm in _with_verdict(comparison, arms, "worse")]
     if worse:
         worse.sort(key=_gain, reverse=True)
-        named = [f"{gap.first} ({told(gap)})" for gap in worse]
+        named = [f"{gap.first} ({_told(comparison, gap)})" for gap in worse]
         sentences.append(f"Worse: {_listed(named)}.")
     better = [_to_best(comparison, arm) for arm in _with_verdict(comparison, arms, "better")]
     if better:
-        named = [f"{gap.first} ({told(gap)})" for gap in better]
+        named = [f"{gap.first} ({_told(comparison, gap)})" for gap in better]
         verb = "is" if len(better) == 1 else "are"
         sentences.append(
             f"On test {_listed(named)} {verb} better than {comparison.best}, although validation "
@@ -202,11 +203,14 @@ def _references(comparison: Comparison) -> list[str]:
         return []
     verbs = {"better": "beats", "worse": "loses to", "even": "cannot be told apart from"}
     gap = comparison.difference(comparison.best, reference.name)
-    sentences = [f"It {verbs[gap.verdict]} the strongest baseline, {reference.name} ({told(gap)})."]
+    against = f"{reference.name} ({_told(comparison, gap)})"
+    sentences = [f"It {verbs[gap.verdict]} the strongest baseline, {against}."]
     for entry in _with_verdict(comparison, comparison.baselines, "better"):
         if entry is not reference:
             gap = comparison.difference(comparison.best, entry.name)
-            sentences.append(f"It loses to the baseline {entry.name}, too ({told(gap)}).")
+            sentences.append(
+                f"It loses to the baseline {entry.name}, too ({_told(comparison, gap)})."
+            )
     return sentences
 
 
@@ -223,8 +227,8 @@ def _hosted(comparison: Comparison) -> list[str]:
         cost = entry.costs.get("dollars")
         price = f" for about ${cost.value:,.2f}" if cost else ""
         sentences.append(
-            f"The hosted model {entry.name} {verdict}{price} ({told(gap)}); it lies at its server, "
-            "so it can be neither packaged nor champion."
+            f"The hosted model {entry.name} {verdict}{price} ({_told(comparison, gap)}); it lies "
+            "at its server, so it can be neither packaged nor champion."
         )
     return sentences
 
@@ -237,8 +241,9 @@ def _cautions(comparison: Comparison) -> list[str]:
             for gap in comparison.differences
             if gap.metric == comparison.primary and gap.high > gap.low
         ]
+        digits = max(0, comparison.digits(comparison.primary) - 1)
         reach = (
-            f": a difference of less than about {median(widths):.2f} would not show"
+            f": a difference of less than about {figure(median(widths), digits)} would not show"
             if widths
             else ""
         )
@@ -279,14 +284,24 @@ def _gain(gap: Difference) -> float:
     return -gap.difference if lower_is_better(gap.metric) else gap.difference
 
 
-def told(gap: Difference) -> str:
+def told(gap: Difference, digits: int = 3) -> str:
     """A difference with its interval."""
-    return f"difference {signed(gap.difference)}, interval {signed_span(gap.low, gap.high)}"
+    interval = signed_span(gap.low, gap.high, digits)
+    return f"difference {signed(gap.difference, digits)}, interval {interval}"
 
 
 def _both(comparison: Comparison, first: Entry, second: Entry) -> str:
     one, two = (each.metrics[comparison.primary].mean for each in (first, second))
-    return f"{figure(one)} against {figure(two)}"
+    return f"{_shown(comparison, one)} against {_shown(comparison, two)}"
+
+
+def _shown(comparison: Comparison, value: float) -> str:
+    """A figure of the primary metric."""
+    return figure(value, comparison.digits(comparison.primary))
+
+
+def _told(comparison: Comparison, gap: Difference) -> str:
+    return told(gap, comparison.digits(gap.metric))
 
 
 def _scope(gap: Difference) -> str:

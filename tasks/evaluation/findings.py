@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from tasks.config.base import Task
-from tasks.evaluation.wording import lower_is_better, metric_title
+from tasks.evaluation.numeric import IN_UNITS
+from tasks.evaluation.wording import digits_of, lower_is_better, metric_title, short_name
 
 # JSON has no NaN: pydantic writes null for it, and this reads it back.
 Figure = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -227,6 +228,14 @@ class Comparison(_Frozen):
     def metric_title(self, metric: str) -> str:
         """A metric's name as a reader says it, with the class that it is about."""
         return metric_title(metric, self.positive)
+
+    def digits(self, metric: str) -> int:
+        """Decimals with which a metric is shown: 3, but for errors in a unit of their own."""
+        name = short_name(metric)
+        shown = [entry.metrics[name].mean for entry in self.entries if name in entry.metrics]
+        if name not in IN_UNITS or not shown:
+            return 3
+        return digits_of(max((abs(mean) for mean in shown if not math.isnan(mean)), default=0.0))
 
     def entry(self, name: str) -> Entry:
         """The entry of that name."""

@@ -71,7 +71,10 @@ def quality(comparison: Comparison) -> Sheet:
             (
                 _name(entry, comparison),
                 *(
-                    Cell(figure(found.mean), limits(found.mean, found.low, found.high))
+                    Cell(
+                        figure(found.mean, digits := comparison.digits(metric)),
+                        limits(found.mean, found.low, found.high, digits),
+                    )
                     for metric in comparison.metrics
                     if (found := entry.metrics[metric])
                 ),
@@ -161,7 +164,7 @@ def against_best(comparison: Comparison) -> Sheet:
     for entry in comparison.entries:
         if entry.name != comparison.best:
             gap = comparison.difference(entry.name, comparison.best)
-            cell = _gap(gap)
+            cell = _gap(gap, comparison.digits(gap.metric))
             verdict = Cell(cell.main)
             if cell.tone:
                 verdict = Cell(said[cell.tone], over_seeds(gap.seeds).strip(), cell.tone)
@@ -202,7 +205,9 @@ def matrix(comparison: Comparison, metric: str) -> Sheet:
             (
                 Cell(row),
                 *(
-                    Cell("") if row == other else _gap(comparison.difference(row, other, metric))
+                    Cell("")
+                    if row == other
+                    else _gap(comparison.difference(row, other, metric), comparison.digits(metric))
                     for other in names
                 ),
             )
@@ -226,7 +231,10 @@ def over_folds(comparison: Comparison) -> Sheet | None:
             (
                 _name(entry, comparison),
                 *(
-                    Cell(figure(found.mean), f"± {figure(found.deviation)}")
+                    Cell(
+                        figure(found.mean, digits := comparison.digits(metric)),
+                        f"± {figure(found.deviation, digits)}",
+                    )
                     if (found := entry.folds.get(metric))
                     else Cell(figure(None))
                     for metric in comparison.metrics
@@ -266,9 +274,9 @@ def _name(entry: Entry, comparison: Comparison) -> Cell:
     return Cell(entry.name, "" if entry.kind == "arm" else entry.kind)
 
 
-def _gap(gap: Difference) -> Cell:
-    shown = signed(gap.difference)
-    interval = signed_span(gap.low, gap.high)
+def _gap(gap: Difference, digits: int) -> Cell:
+    shown = signed(gap.difference, digits)
+    interval = signed_span(gap.low, gap.high, digits)
     if gap.verdict == "unknown":
         return Cell(shown, interval)
     return Cell(shown, NOT_ESTIMABLE if np.isnan(gap.low) else interval, gap.verdict)

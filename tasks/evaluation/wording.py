@@ -86,21 +86,34 @@ def figure(value: float | None, digits: int = 3) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def signed(value: float | None) -> str:
+def digits_of(size: float) -> int:
+    """Decimals of figures of up to that size, in whatever unit: 3 from 0.1 to 10, fewer above,
+    none from 1000 on; below, as many as three digits take."""
+    if not 0 < size < math.inf:
+        return 3
+    place = math.floor(math.log10(size))
+    return max(0, 3 - max(0, place)) if size >= 0.1 else 2 - place
+
+
+def signed(value: float | None, digits: int = 3) -> str:
     """A difference with its sign."""
     if value is None or math.isnan(value):
         return MISSING
-    return f"{round(value, 3) + 0.0:+.3f}"
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
-def span(low: float, high: float) -> str:
+def span(low: float, high: float, digits: int = 3) -> str:
     """An interval of figures: `0.531–0.574`; a dash where there is none."""
-    return MISSING if math.isnan(low) or math.isnan(high) else f"{figure(low)}–{figure(high)}"
+    if math.isnan(low) or math.isnan(high):
+        return MISSING
+    return f"{figure(low, digits)}–{figure(high, digits)}"
 
 
-def signed_span(low: float, high: float) -> str:
+def signed_span(low: float, high: float, digits: int = 3) -> str:
     """An interval of differences: `-0.020 to +0.010`."""
-    return MISSING if math.isnan(low) or math.isnan(high) else f"{signed(low)} to {signed(high)}"
+    if math.isnan(low) or math.isnan(high):
+        return MISSING
+    return f"{signed(low, digits)} to {signed(high, digits)}"
 
 
 def amount(value: float | None) -> str:
@@ -141,11 +154,11 @@ def over_seeds(seeds: int) -> str:
     return f" over these {seeds} seeds" if seeds > 1 else " on this seed"
 
 
-def limits(mean: float, low: float, high: float) -> str:
+def limits(mean: float, low: float, high: float, digits: int = 3) -> str:
     """The interval of a figure, or that there is none although there is a figure."""
     if math.isnan(low) and not math.isnan(mean):
         return NOT_ESTIMABLE
-    return span(low, high)
+    return span(low, high, digits)
 
 
 def percent(confidence: float) -> str:

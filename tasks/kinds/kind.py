@@ -63,6 +63,8 @@ class Kind(ABC, Generic[C, S, R]):
     """How MLflow runs its packages."""
     labels_are_texts = False
     """Whether what a row is labelled with is to be written."""
+    answer = "label"
+    """What rows have, as reports call it."""
     beams = False
     """Whether `thaw predict --beams` means something."""
     curves: tuple[str, ...] = ("train/loss", "val/loss")

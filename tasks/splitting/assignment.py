@@ -133,6 +133,7 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
     report = SplitReport(
         rows=rows,
         noun=units.noun,
+        answer=units.answer,
         folds=config.folds,
         parts=tuple(parts),
         units=tuple(

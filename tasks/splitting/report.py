@@ -60,6 +60,8 @@ class SplitReport(Frozen):
     """Usable rows that came in."""
     noun: str
     """What rows are told by: text, prompt, picture."""
+    answer: str = "label"
+    """What rows have: a label, a number."""
     folds: int | None
     """How many folds there are (none: one split)."""
     parts: tuple[dict[Part, int], ...]
@@ -219,7 +221,8 @@ def notes_on(
         absent = [part for part, rows in spread.rows.items() if not rows]
         if absent:
             having = _rows(sum(spread.rows.values()))
-            notes.append(f"Label {label!r} ({having}) is absent from {' and '.join(absent)}.")
+            named = f"{report.answer.capitalize()} {label!r} ({having})"
+            notes.append(f"{named} is absent from {' and '.join(absent)}.")
     return tuple(notes)
 
 
@@ -240,8 +243,9 @@ def _sizes(report: SplitReport, number: int, cut: Mapping[Part, int]) -> list[st
 
 
 def _conflicts(report: SplitReport) -> str:
-    """What became of repeated texts whose rows differ in labels."""
-    texts = f"Repeated texts whose rows differ in labels: {report.conflicting}"
+    """What became of repeated texts whose rows contradict each other."""
+    answers = f"{report.answer}s"
+    texts = f"Repeated texts whose rows differ in {answers}: {report.conflicting}"
     if report.conflicts == "first":
         kept = "the first row's stand" if report.left_out.repeated else "all were kept"
         return f"{texts}; {kept}."
@@ -249,8 +253,8 @@ def _conflicts(report: SplitReport) -> str:
         return f"{texts}; left out ({_rows(report.left_out.conflicting)})."
     settled = report.conflicting - report.unsettled
     return (
-        f"{texts}; for {settled} the labels of most rows stand, and {report.unsettled}, whose "
-        "most frequent labels are equally frequent, are left out."
+        f"{texts}; for {settled} the {answers} of most rows stand, and {report.unsettled}, whose "
+        f"most frequent {answers} are equally frequent, are left out."
     )
 
 

@@ -30,6 +30,7 @@ class Units:
         names: titles, or names of groups, by which `split.group_by` joins rows; None without.
         strata: labels, of which each part gets its share; None where parts differ by size alone.
         answers: what rows of one text may contradict each other in; the strata where it is None.
+        answer: what such a one is called.
         settled: whether a text has one answer, so that `split.conflicts` and
             `split.drop_duplicates` say which of its rows stand; otherwise all do.
         in_test: bool: rows that the data puts into the test part; None where it is cut.
@@ -42,6 +43,7 @@ class Units:
     names: Sequence[str | None] | None = None
     strata: Sequence[Sequence[str]] | None = None
     answers: Sequence[Sequence[str]] | None = None
+    answer: str = "label"
     settled: bool = False
     in_test: np.ndarray | None = None
 

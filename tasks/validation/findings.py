@@ -122,6 +122,8 @@ class ValidationReport(_Frozen):
     """How many labels there are."""
     labels: tuple[LabelCount, ...]
     """The 200 most frequent of them, in that order."""
+    noun: str = "label"
+    """What they are called; of numbers they are ranges."""
 
     def failed(self, severity: Literal["block", "warn"]) -> tuple[Finding, ...]:
         """The findings of that severity which are not fulfilled."""

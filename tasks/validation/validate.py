@@ -21,7 +21,10 @@ MAX_LABELS = 200  # a free-text column taken for labels must not make a report o
 
 
 def validate(
-    examples: pd.DataFrame, config: CaseConfig, labels_are_texts: bool = False
+    examples: pd.DataFrame,
+    config: CaseConfig,
+    labels_are_texts: bool = False,
+    noun: str = "label",
 ) -> ValidationReport:
     """What every expectation of the case's suite finds in `examples`.
 
@@ -31,6 +34,7 @@ def validate(
             the case has labels. It is not changed.
         config: names the suite (by default the case's own) and says which labels are usable.
         labels_are_texts: a row's label is what is to be written, and there is nothing to count.
+        noun: what is counted.
 
     Raises:
         RequestError: there is no such suite, or it is wrong.
@@ -64,6 +68,7 @@ def validate(
         findings=tuple(findings),
         label_total=len(counted),
         labels=_label_counts(counted.head(MAX_LABELS)),
+        noun=noun,
     )
 
 

@@ -58,7 +58,7 @@ def comparison(
         metric: that decides and chooses.
         test_rows: of the table.
     """
-    sign = -1 if metric == "loss" else 1
+    sign = -1 if metric in ("loss", "mae") else 1
     arms = [each for each in entries if each.kind == "arm"]
     best = max(arms, key=lambda each: sign * each.selection)
     gaps = []

@@ -185,3 +185,17 @@ def test_the_nearest_of_the_worse_arms_is_named_first() -> None:
             line for line in comparison(arms, metric=metric).evidence if line.startswith("Worse")
         )
         assert line.index("arm2") < line.index("arm3")
+
+
+@pytest.mark.parametrize(("unit", "shown"), [(1.0, "8.120"), (1e4, "81200"), (1e-4, "0.000812")])
+def test_errors_in_a_unit_are_told_and_weighed_in_it(unit: float, shown: str) -> None:
+    """3 % more error is as good, in minutes as in years; one of 0.02 is not, where all are so."""
+    entries = [
+        entry("slow", 8.12 * unit, selection=8.0 * unit, seconds=20.0, metric="mae"),
+        entry("quick", 8.2 * unit, selection=8.2 * unit, seconds=1.0, metric="mae"),
+    ]
+    said = comparison(entries, 0.15 * unit, metric="mae").conclusion
+    assert shown in said
+    assert "As good as slow: quick" in said
+    wide = comparison(entries, 0.3 * unit, metric="mae").conclusion
+    assert "Not distinguishable from slow on test: quick" in wide

@@ -46,7 +46,7 @@ def session_urgency(
         *quick_urgency,
         f"data.path={write_csv(folder / 'messages.csv', rows)}",
         "numbers.unit=points",
-        "strategies=[full,head]",
+        "strategies=[full]",
         "registry.enabled=true",
         "registry.beats=floor",
     )
@@ -83,6 +83,9 @@ def test_a_run_compares_in_units_and_keeps_its_evidence(swept_urgency: Swept) ->
     assert report["labels"]  # how each part was given its share of the numbers
     validation = json.loads(store.text(sweep.info.run_id, "validation/report.json"))
     assert (validation["rows"], validation["usable_rows"]) == (122, 121)
+    assert sum(each["count"] for each in validation["labels"]) == 121  # a histogram of the numbers
+    assert "<h2>Numbers</h2>" in store.text(sweep.info.run_id, "validation/report.html")
+    assert any("whose rows differ in numbers: 1" in note for note in report["notes"])
     page = store.text(sweep.info.run_id, "comparison/report.html")
     assert "The largest errors" in page
 

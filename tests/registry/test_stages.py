@@ -10,9 +10,10 @@ from damages import DAMAGES, Damage
 from genre_runs import home
 from registry.registered import classifier, register, reward_model, writer
 
-from tasks.config import RewardConfig
+from tasks.config import DataConfig, RewardConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
+from tasks.kinds.numbers.package import NumberInfo
 from tasks.kinds.policy.pinning import pin
 from tasks.kinds.policy.reward_models import build_reward
 from tasks.registry.stages import CLASSICAL, fetch, is_reference, locate_start, package_folder
@@ -198,6 +199,25 @@ def test_a_model_that_cannot_reward_so_is_refused(
     digest = fetch(f"{name}@champion", tracker).digest
     with pytest.raises(RequestError, match=says):
         build_reward(RewardConfig(model=f"{name}@v1", label=label), digest)
+
+
+def test_a_model_of_numbers_is_refused_as_a_reward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = NumberInfo(
+        case="urgency",
+        max_length=32,
+        data=DataConfig(),
+        arm_key="k",
+        strategy="full",
+        mean=1.0,
+        deviation=2.0,
+    )
+    (tmp_path / "package.json").write_text(info.model_dump_json())
+    (tmp_path / "head.json").write_text("{}")
+    monkeypatch.setattr("tasks.kinds.policy.reward_models.package_folder", lambda _: tmp_path)
+    with pytest.raises(RequestError, match="a registered model that gives numbers"):
+        build_reward(RewardConfig(model="urgency@v1"), "")
 
 
 def test_a_reward_that_is_neither_a_model_nor_a_folder_names_its_field(tracker: Tracker) -> None:

@@ -47,6 +47,7 @@ NO_NUMBER, NOT_READ = "no number", "a number that cannot be read"
 
 class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
     packaging = Packaging("kinds/numbers/packaged.py")
+    answer = "number"
 
     def check(self, config: NumbersCase) -> NumbersCase:
         """Metrics and fields."""
@@ -101,6 +102,7 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
             text_units(examples, config.split, labelled=True),
             strata=in_quantiles(numbers_in(examples)),
             answers=examples["labels"].tolist(),
+            answer=self.answer,
         )
 
     def outputs(self, rows: Rows) -> tuple[str, ...]:
@@ -151,7 +153,8 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         best, unit = compared.arms.best, compared.start.config.numbers.unit
         rows = predictions_of(best)
         furthest = largest_errors(rows)
-        picture = truth_against_prediction(rows, best.name, unit)
+        what = ", ".join(filter(None, [compared.config.data.label_role, unit]))
+        picture = truth_against_prediction(rows, best.name, what)
         return Extras(
             plots={"truth_against_prediction.png": picture},
             files={"comparison/largest_errors.csv": str(furthest.to_csv(index=False))},

@@ -22,17 +22,22 @@ def predictions_of(outcome: Outcome) -> pd.DataFrame:
     return frame[["id", "text", NUMBER, PREDICTED]].assign(error=errors)
 
 
-def truth_against_prediction(rows: pd.DataFrame, name: str, unit: str) -> bytes:
-    """Every test row: its number to the right, what was predicted upwards."""
+def truth_against_prediction(rows: pd.DataFrame, name: str, what: str) -> bytes:
+    """Every test row: its number to the right, what was predicted upwards.
+
+    Args:
+        rows: of `predictions_of`.
+        name: of the arm.
+        what: the number is, with its unit.
+    """
     picture = Figure(figsize=(5.6, 5.4), layout="constrained")
     axes = clean(picture.add_subplot())
     both = rows[[NUMBER, PREDICTED]].to_numpy()
     ends = [both.min(), both.max()]
     axes.plot(ends, ends, color=FAINT, lw=1, ls=(0, (5, 3)))
     axes.scatter(rows[NUMBER], rows[PREDICTED], s=16, color=PALETTE[0], alpha=0.6, lw=0)
-    inside = f", {unit}" if unit else ""
-    axes.set_xlabel(f"number{inside}")
-    axes.set_ylabel(f"predicted{inside}")
+    axes.set_xlabel(what)
+    axes.set_ylabel(f"predicted {what}")
     picture.suptitle(
         f"{name} on test: rows on the dashed line are predicted exactly",
         fontsize=9,

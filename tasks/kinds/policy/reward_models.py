@@ -112,6 +112,11 @@ def _read_package(config: RewardConfig, folder: Path, digest: str) -> Reward:
         if uses_gpu():
             classifier.model.cuda()
         return PackageReward(*common, classifier, column)
+    if "deviation" in about:
+        raise RequestError(
+            f"{FIELD}={config.model} is a registered model that gives numbers: name a classifier "
+            "or a reward model."
+        )
     if (folder / "head.json").is_file():
         if config.label is not None:
             raise RequestError(
