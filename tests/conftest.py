@@ -1,5 +1,6 @@
 """Fixtures that every test may use: an isolated store, and the real data where it is at hand."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,9 +11,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 pytest_plugins = ["decoders", "forked", "postgres", "tiny"]
 
-# A busy machine is no failure.
-settings.register_profile("thaw", deadline=None)
+# A busy machine is no failure. More examples are for whoever changes what they are about.
+settings.register_profile("thaw", deadline=None, max_examples=40)
 settings.load_profile("thaw")
+
+
+def pytest_collection_finish() -> None:
+    """Full garbage collections, one at the start of each arm, pass over what imports have made."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

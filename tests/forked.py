@@ -1,8 +1,9 @@
 """Python processes without the wait for their imports: a program that asks `zygote.py` for one.
 
 `forked_python` is that program. It takes Python's arguments, and what it starts has its
-environment, its folder, its input and output, its signals and its exit code. Packaged models are
-asked through it, except by tests that look at that very process: they name `real_processes`.
+environment, its folder, its open files, its signals and its exit code, and so have the processes
+that multiprocessing starts from there. Packaged models are asked through it, except by tests that
+look at that very process: they name `real_processes`.
 """
 
 import os
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from filelock import FileLock
@@ -21,12 +23,24 @@ PYTHON = sys.executable
 ZYGOTE = Path(__file__).with_name("zygote.py")
 PROGRAM = """#!{python} -IS
 import array, json, os, signal, socket, sys
+def is_open(number):
+    try:
+        return bool(os.fstat(number))
+    except OSError:  # of the listing itself
+        return False
+files = [number for number in map(int, os.listdir("/proc/self/fd")) if is_open(number)]
 with socket.socket(socket.AF_UNIX) as zygote:
     zygote.connect({place!r})
-    said = dict(arguments=sys.argv[1:], environment=dict(os.environ), folder=os.getcwd())
-    files = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
+    said = dict(
+        arguments=sys.argv[1:],
+        environment=dict(os.environ),
+        folder=os.getcwd(),
+        files=files,
+        program=sys.argv[0],
+    )
+    passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))]
     message = json.dumps(said).encode() + b"\\n"
-    sent = zygote.sendmsg([message], files)
+    sent = zygote.sendmsg([message], passed)
     zygote.sendall(message[sent:])
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda number, _: zygote.sendall(bytes([number])))
@@ -43,7 +57,7 @@ class Zygote:
     """The process that forks, started when it is first wanted, for all workers of a test run."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.answers = folder, True
         self._hold: socket.socket | None = None
 
     @property
@@ -98,24 +112,24 @@ def forked_python(zygote: Zygote) -> str:
     return zygote.program
 
 
-@pytest.fixture(autouse=True)
-def packages_are_asked_at_once(
-    request: pytest.FixtureRequest, zygote: Zygote, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Let packaged models be asked through it."""
-    if "real_processes" in request.fixturenames:
-        return
+@pytest.fixture(scope="session", autouse=True)
+def packages_are_asked_at_once(zygote: Zygote) -> Iterator[None]:
+    """Let packaged models be asked through it, in fixtures of a session too."""
     start = subprocess.Popen.__init__
 
     def started(self: Any, command: Any, *arguments: Any, **named: Any) -> None:
         asked = list(map(str, command[:3])) if isinstance(command, list) else []
-        if asked[:2] == [PYTHON, "-I"] and asked[2].endswith("fresh_child.py"):
+        if zygote.answers and asked[:2] == [PYTHON, "-I"] and asked[2].endswith("fresh_child.py"):
             command = [zygote.program, *command[1:]]
         start(self, command, *arguments, **named)
 
-    monkeypatch.setattr(subprocess.Popen, "__init__", started)
+    with patch.object(subprocess.Popen, "__init__", started):
+        yield
 
 
 @pytest.fixture
-def real_processes() -> None:
+def real_processes(zygote: Zygote) -> Iterator[None]:
     """Packaged models are asked as they are for users, in an interpreter that has just begun."""
+    zygote.answers = False
+    yield
+    zygote.answers = True

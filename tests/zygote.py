@@ -10,9 +10,11 @@ would cost every process ten to twenty seconds. It ends when nobody holds a conn
 import array
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
+import multiprocessing
 import os
 import runpy
 import select
@@ -57,6 +59,7 @@ LIBRARIES = (
     "prefect.server.schemas.schedules",
 )
 MESSAGE = 1 << 20
+ABOVE = 256  # no process that is started here has so many files
 
 
 def serve(place: str) -> None:
@@ -108,7 +111,7 @@ def _take(
 
 def _received(asking: socket.socket) -> tuple[dict[str, Any], list[int]]:
     numbers = array.array("i")
-    message, extra, _, _ = asking.recvmsg(MESSAGE, socket.CMSG_LEN(3 * numbers.itemsize))
+    message, extra, _, _ = asking.recvmsg(MESSAGE, socket.CMSG_LEN(ABOVE * numbers.itemsize))
     for _, _, data in extra:
         numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
     while message and not message.endswith(b"\n"):
@@ -150,12 +153,17 @@ def _become(said: dict[str, Any], files: list[int]) -> NoReturn:
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        for target, number in enumerate(files):
+        # Out of the way first: a file may have come as the number that another one is to have.
+        held = [fcntl.fcntl(number, fcntl.F_DUPFD, ABOVE) for number in files]
+        os.closerange(0, ABOVE)
+        for number, target in zip(held, said["files"], strict=True):
             os.dup2(number, target)
-        os.closerange(3, 256)
+        os.closerange(ABOVE, 2 * ABOVE)
+        multiprocessing.set_executable(said["program"])
         os.environ.clear()
         os.environ.update(said["environment"])
         os.chdir(said["folder"])
+        multiprocessing.process.ORIGINAL_DIR = said["folder"]  # type: ignore[attr-defined]
         if context := sys.modules.get("prefect.context"):
             context.refresh_global_settings_context()
         code = _run(list(said["arguments"]))
@@ -199,7 +207,7 @@ def _run(arguments: list[str]) -> int:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             stream.flush()
     if code == -signal.SIGINT:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

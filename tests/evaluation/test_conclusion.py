@@ -62,7 +62,7 @@ def named(text: str) -> list[str]:
 
 
 @given(tables())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
     best, reference = table.best, strongest_reference(table)
     verdict = {

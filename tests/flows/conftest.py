@@ -3,30 +3,63 @@
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+import matplotlib.figure
 import pytest
 from genre_runs import LEARNING, Swept, home, run_genre, synopses, write_csv
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 from prefect.testing.utilities import prefect_test_harness
 from reward_runs import records, run_reward, write
+
+EVENTS = "prefect.events.utilities.should_emit_events"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Iterator[None]:
     """One temporary server with a database of its own: starting one costs seconds.
 
-    Two things that cost every run a second are done without: heartbeats, and collecting the
-    objects that the libraries made when they were imported.
+    What costs every run seconds is done without: heartbeats, the log lines and the events of each
+    task that Prefect's pages show (see `prefect_told`), and collecting the objects that the
+    libraries made when they were imported.
     """
     import flows.chain  # noqa: F401
 
     gc.freeze()
     with (
         prefect_test_harness(server_startup_timeout=120),
-        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        temporary_settings(
+            {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+        ),
+        patch(EVENTS, lambda: False),
     ):
         yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def prefect_told() -> Iterator[None]:
+    """Prefect's server hears of tasks, and of what is logged, as it does for users."""
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}), patch(EVENTS, lambda: True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sketched_pictures() -> Iterator[None]:
+    """Pictures are drawn coarsely here, and none waits for its layout: tests/evaluation looks."""
+    save = matplotlib.figure.Figure.savefig
+
+    def sketch(picture: matplotlib.figure.Figure, *arguments: Any, **named: Any) -> None:
+        picture.set_layout_engine("none")
+        save(picture, *arguments, **{**named, "dpi": 30})
+
+    with patch.object(matplotlib.figure.Figure, "savefig", sketch):
+        yield
 
 
 @pytest.fixture(autouse=True)

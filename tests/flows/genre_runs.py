@@ -111,14 +111,14 @@ def run_genre(*overrides: str, force: bool = False) -> Answer:
     return thaw("run", "genre", *options(*overrides), *(["--force"] if force else []))
 
 
-def thaw_apart(*overrides: str, force: bool = False) -> tuple[int, str]:
+def thaw_apart(python: str, *overrides: str, force: bool = False) -> tuple[int, str]:
     """Exit code and words of `thaw run genre` in a process of its own.
 
     Processes that it starts begin with its main module, which must not be a test runner's.
     """
     asked = [*options(*overrides), *(["--force"] if force else [])]
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "run", "genre", *asked],
+        [python, "-m", "flows.cli", "run", "genre", *asked],
         cwd=ROOT,
         env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
         stdout=subprocess.PIPE,

@@ -21,6 +21,7 @@ def adapter_sweep(
     overrides = (
         *small,
         *LEARNING,
+        "training.epochs=2",
         "training.lora_learning_rate=1.0e-2",
         "strategies=[prompt_4,lora_4,dora_4,bitfit,head]",
         "registry.enabled=true",

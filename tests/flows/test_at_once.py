@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ FLOWS = [*SWEEPS, ("genre", 1), ("imdb", 1)]
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_eight_flows_share_a_new_store(
-    quick: tuple[str, ...], small_csv: Path, tmp_path: Path
+    quick: tuple[str, ...], small_csv: Path, tmp_path: Path, forked_python: str
 ) -> None:
     home = tmp_path / "team"
     places = {"THAW_RUNS": home / "mlruns", "THAW_STORE": home / "store"}
@@ -30,7 +29,7 @@ def test_eight_flows_share_a_new_store(
     def start(case: str, seed: int, number: int) -> subprocess.Popen[bytes]:
         wanted = options(*common, *of_case[case], f"seeds=[{seed}]", "strategies=[head,last_1]")
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "run", case, *wanted],
+            [forked_python, "-m", "flows.cli", "run", case, *wanted],
             cwd=ROOT,
             env=environment,
             stdout=(tmp_path / f"out{number}.txt").open("wb"),

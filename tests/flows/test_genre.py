@@ -17,6 +17,7 @@ SELECTED = "val/average_precision_micro"
 ARMS = {"full seed=42", "freeze_2 seed=42"}
 
 
+@pytest.mark.slow  # `make demo` is the same with a real model
 def test_the_sample_runs_end_to_end(quick: tuple[str, ...]) -> None:
     answer = run_genre(*quick)
     assert answer.code == 0, answer.err
@@ -227,15 +228,14 @@ def test_force_trains_again_in_a_sweep_of_its_own(small: tuple[str, ...], once: 
     assert store.table(again) == store.table(once.run_id)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_arms_in_processes_come_to_the_same_as_in_sequence(
-    small: tuple[str, ...], once: Once
+    small: tuple[str, ...], once: Once, forked_python: str
 ) -> None:
     """Two at a time, to the last digit: each has random states of its own."""
     store = Store()
     known = {run.info.run_id for run in store.sweeps()}
-    code, said = thaw_apart(*small, "execution.runner=processes", "execution.workers=2", force=True)
+    two = ("execution.runner=processes", "execution.workers=2")
+    code, said = thaw_apart(forked_python, *small, *two, force=True)
     assert code == 0, said
     (together,) = {run.info.run_id for run in store.sweeps()} - known
     assert store.table(together) == store.table(once.run_id)

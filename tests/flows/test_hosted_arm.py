@@ -74,16 +74,9 @@ def test_the_hosted_model_lands_as_one_more_arm_and_its_key_nowhere(
     assert KEY not in caplog.text + answer.out + answer.err
 
 
-def test_the_same_command_again_sends_nothing(hosted: tuple[str, ...], server: OpenAI) -> None:
-    assert run(*hosted).code == 0
-    before = dict(server.seen)
-    answer = run(*hosted)
-    assert answer.code == 0, answer.err
-    assert "Every arm was finished already" in answer.out
-    assert dict(server.seen) == before
-
-
-def test_a_local_arm_is_the_same_with_a_hosted_one_beside_it(hosted: tuple[str, ...]) -> None:
+def test_a_local_arm_is_the_same_with_a_hosted_one_beside_it_and_again_nothing_is_sent(
+    hosted: tuple[str, ...], server: OpenAI
+) -> None:
     assert run(*hosted, "training.backend=local").code == 0
     assert run(*hosted).code == 0
     store = Store()
@@ -91,6 +84,11 @@ def test_a_local_arm_is_the_same_with_a_hosted_one_beside_it(hosted: tuple[str, 
     keys = {run.data.tags["thaw.arm"] for arms in both for run in arms.values()}
     assert len(both) == 2
     assert len(keys) == 1
+    before = dict(server.seen)
+    answer = run(*hosted)
+    assert answer.code == 0, answer.err
+    assert "Every arm was finished already" in answer.out
+    assert dict(server.seen) == before
 
 
 def test_a_failed_job_ends_the_run_and_the_same_command_goes_on(

@@ -60,7 +60,8 @@ def test_a_given_test_part_and_limits_by_overrides_alone(
 ) -> None:
     file = films(tmp_path / "films.parquet")
     limits = ("split.validation=0.25", "split.rows.train=20", "split.rows.test=30")
-    answer = run_imdb(*quick_imdb, f"data.path={file}", *limits, profile="book")
+    few = (*limits, "strategies=[head]")
+    answer = run_imdb(*quick_imdb, f"data.path={file}", *few, profile="book")
     assert answer.code == 0, answer.err
     (sweep,) = Store().sweeps()
     report = json.loads(Store().text(sweep.info.run_id, "split/report.json"))
@@ -84,7 +85,11 @@ def test_the_sample_profile_does_not_take_labels_for_stars(
 ) -> None:
     """In the sample 1 is a star, so negative; a file with 0 and 1 must not lose its positives."""
     file = films(tmp_path / "films.parquet")
-    columns = ("data.columns={text: text, label: label}", "data.keep.language=[]")
+    columns = (
+        "data.columns={text: text, label: label}",
+        "data.keep.language=[]",
+        "strategies=[head]",
+    )
     answer = run_imdb(*quick_imdb, f"data.path={file}", *columns)
     assert answer.code == 2
     assert "Both labels" in answer.sentence

@@ -154,6 +154,7 @@ def test_the_same_command_again_trains_nothing_and_says_the_same(written: Swept)
     assert len(Store().sweeps()) == 1
 
 
+@pytest.mark.slow
 def test_two_runs_with_one_seed_write_the_same_text(
     tiny_latex: tuple[str, ...], written: Swept, migrated_store: Path, tmp_path: Path
 ) -> None:
@@ -171,6 +172,7 @@ def test_folds_test_every_pair_once_and_register_nothing(tiny_latex: tuple[str, 
     folds = (
         "split.folds=2",
         "strategies=[full,lora_4]",
+        "training.epochs=2",
         "registry.enabled=true",
         "registry.beats=floor",
     )

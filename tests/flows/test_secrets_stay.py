@@ -70,6 +70,7 @@ def betrayed(folder: Path, printed: list[str]) -> dict[str, set[str]]:
 
 @pytest.mark.slow
 def test_no_secret_stays_behind_and_no_figure_depends_on_one(
+    prefect_told: None,
     small: tuple[str, ...],
     small_csv: Path,
     own_home: Path,
@@ -124,6 +125,7 @@ def test_no_secret_stays_behind_and_no_figure_depends_on_one(
 
 @pytest.mark.slow
 def test_a_run_that_fails_says_no_secret(
+    prefect_told: None,
     small: tuple[str, ...],
     own_home: Path,
     processes: list[str],

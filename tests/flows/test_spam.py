@@ -66,14 +66,15 @@ def test_a_label_outside_the_set_is_refused_with_its_row(
     assert "junk" in answer.sentence
 
 
-@pytest.mark.parametrize("pooling", ["first", "mean"])
-def test_the_chapters_other_readings_run(quick_spam: tuple[str, ...], pooling: str) -> None:
-    overrides = (f"model.pooling={pooling}", "training.padding=max", "training.balance=true")
+def test_the_chapters_other_readings_run(quick_spam: tuple[str, ...]) -> None:
+    overrides = ("grid.model.pooling=[first,mean]", "training.padding=max", "training.balance=true")
     answer = run_spam(*quick_spam, *overrides, "strategies=[last_1]")
     assert answer.code == 0, answer.err
     (sweep,) = Store().sweeps()
-    (arm,) = Store().children(sweep.info.run_id).values()
-    assert "training.padding=max" in arm.data.tags["thaw.trunk"]
+    arms = Store().children(sweep.info.run_id)
+    assert len(arms) == 2
+    for arm in arms.values():
+        assert "training.padding=max" in arm.data.tags["thaw.trunk"]
 
 
 def test_the_real_file_is_read_whole(real_data: Path) -> None:
@@ -84,6 +85,7 @@ def test_the_real_file_is_read_whole(real_data: Path) -> None:
     assert ingest(config.data).rows == 5574
 
 
+@pytest.mark.slow  # as those of imdb, whose probabilities are calibrated
 def test_the_champion_answers(quick_spam: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """With the fresh-process check left out: test_genre runs it for real."""
     monkeypatch.setattr("tasks.registry.promotion.verify_in_fresh_process", lambda *arguments: None)

@@ -366,7 +366,7 @@ tables = st.integers(1, 3).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows=tables)
 def test_a_table_reads_the_same_from_every_format(rows: list[tuple[str | None, ...]]) -> None:
     names = ["text", "labels", "c"][: len(rows[0])]

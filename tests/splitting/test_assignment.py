@@ -231,7 +231,7 @@ TITLE = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(data=st.data(), seed=st.integers(0, 1_000), drop=st.booleans())
 def test_nothing_is_ever_on_both_sides(
     make_examples: Callable[..., pd.DataFrame], data: st.DataObject, seed: int, drop: bool

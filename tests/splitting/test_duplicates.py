@@ -85,7 +85,7 @@ def test_a_changed_word_or_digit_hides_no_near_duplicate(
     assert len(set(found)) >= 100  # and no two others
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     texts=st.lists(
         st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from often import each_once
 from safetensors.torch import load_file, save_file
 from test_resume import interrupt, undisturbed
 from test_run import Logged, figures, train
@@ -37,6 +38,11 @@ from tasks.training.trainer import optimizer, training_arguments
 
 ADAPTERS = ("prompt_4", "lora_2", "dora_2", "ia3", "bitfit")
 HEAD = {"head.1.weight", "head.1.bias"}
+INTERRUPTED = [
+    ("prompt_4", "bert"),
+    ("lora_2", "llama"),
+    *(pytest.param(each, "bert", marks=pytest.mark.slow) for each in ADAPTERS[1:]),
+]
 
 
 @pytest.fixture
@@ -74,8 +80,7 @@ def skip_without_biases(family: str, strategy: str) -> None:
         pytest.skip("models of this family have no biases")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("strategy", ADAPTERS)
+@pytest.mark.parametrize(("family", "strategy"), each_once(FAMILIES, ADAPTERS))
 def test_training_moves_the_adapter_and_the_head_and_nothing_else(
     family: str, strategy: str, spec_of: Callable[..., ArmSpec]
 ) -> None:
@@ -91,8 +96,7 @@ def test_training_moves_the_adapter_and_the_head_and_nothing_else(
         assert (model.prompt.weight != before["prompt.weight"]).any(1).all()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("strategy", ADAPTERS)
+@pytest.mark.parametrize(("family", "strategy"), each_once(FAMILIES, ADAPTERS))
 def test_equal_seeds_give_equal_arms(
     family: str, strategy: str, spec_of: Callable[..., ArmSpec]
 ) -> None:
@@ -108,9 +112,7 @@ def test_equal_seeds_give_equal_arms(
     assert any(not torch.equal(value, other[name]) for name, value in first.items())
 
 
-@pytest.mark.parametrize(
-    ("strategy", "family"), [*((each, "bert") for each in ADAPTERS), ("lora_2", "llama")]
-)
+@pytest.mark.parametrize(("strategy", "family"), INTERRUPTED)
 def test_an_arm_is_interrupted_resumed_and_comes_back(
     family: str, strategy: str, spec_of: Callable[..., ArmSpec]
 ) -> None:

@@ -73,7 +73,7 @@ def pad(states: list[Tensor], mask: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -1,6 +1,7 @@
 """Pictures of one arm's predictions on the test part, as PNG bytes."""
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ from tasks.kinds.labels.confusion import confusion, reliability_bins
 
 MOST_LABELS = 16  # panels that a page of precision/recall curves still shows legibly
 MOST_WRITTEN = 12  # classes up to which a cell of the confusion matrix holds its figures
+MOST_NAMED = 40  # classes whose names find place on an axis; of more, some are named
 PANELS_A_ROW = 4
 
 
@@ -105,8 +107,10 @@ def confusion_matrix(outcome: Outcome, labels: Sequence[str], confidence: float)
                 color="white" if share > 0.6 else INK,
             )
     crowded = size > 3 and max(map(len, labels)) > 6
-    axes.set_xticks(range(size), labels, rotation=45 if crowded else 0, fontsize=9)
-    axes.set_yticks(range(size), labels, fontsize=9)
+    named = range(0, size, ceil(size / MOST_NAMED))
+    names = [labels[place] for place in named]
+    axes.set_xticks(named, names, rotation=45 if crowded else 0, fontsize=9)
+    axes.set_yticks(named, names, fontsize=9)
     axes.set_xlabel("answer")
     axes.set_ylabel("true class")
     inside = f"rows, their share of the true class, and its {percent(confidence)} interval"

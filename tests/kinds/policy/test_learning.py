@@ -1,15 +1,16 @@
-"""It learns: a task whose best answer is known, both architectures, three seeds."""
+"""It learns: a task whose best answer is known, both architectures (more seeds: `slow`)."""
 
 from pathlib import Path
 
 import pytest
 from kinds.policy.rl_parts import KINDS, PROMPTS, MakePolicy, make_queries, many_b, small_config
+from often import mostly
 
 from tasks.kinds.policy.training import train
 
 STEPS = 40
 EXAM = {"steps": STEPS, "batch_size": 32, "mini_batch_size": 16, "epochs": 4, "save_every": STEPS}
-SEEDS = (1, 2, 3)
+SEEDS = mostly([1], [2, 3])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

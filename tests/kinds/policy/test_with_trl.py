@@ -13,6 +13,7 @@ from kinds.policy.rl_parts import (
     many_b,
 )
 from kinds.policy.trl_runs import ALGORITHMS, QUERIES, config_of, start
+from often import mostly
 from pydantic import ValidationError
 
 from tasks.errors import RequestError, ThawError
@@ -24,7 +25,7 @@ STEPS = {"rloo": 10, "grpo": 25}
 """Within which 0.9 of the best reward is reached; PPO has 40 in `test_learning.py`."""
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", mostly([1], [2, 3]))
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_it_learns_to_write_one_word(
     algorithm: str, seed: int, make_policy: MakePolicy, tmp_path: Path
