@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 NOUNS = ("kettle", "lamp", "scarf", "clock", "fence", "pillow", "drawer", "basket", "stove")
 WAYS = ("arrived", "looked", "felt", "stayed", "turned", "seemed")
-WORDS = {
-    "good": ("splendid", "lovely", "sturdy", "brilliant"),
-    "bad": ("shoddy", "dreadful", "broken", "useless"),
-}
+WORDS = {"good": "splendid", "bad": "shoddy"}
 ENDS = ("on monday", "after a week", "in the rain", "")
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 TOKENS = (
@@ -26,13 +23,14 @@ TOKENS = (
     "the",
     *NOUNS,
     *WAYS,
-    *WORDS["good"],
-    *WORDS["bad"],
+    *WORDS.values(),
     *dict.fromkeys(" ".join(ENDS).split()),
 )
 ROWS = {"train": 160, "validation": 32, "test": 64}
 LABELS = ("bad", "good")
 BLOCKS = 3
+SPREAD = 0.05
+"""Of random weights: with the usual .02 frozen layers of this width hand on too little."""
 
 _IDS = {"vocab_size": 64, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 _SIZES = {
@@ -83,7 +81,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
         "cls_token_id": 0,
         "sep_token_id": 2,
     },
-    "longformer": {**_SIZES, "attention_window": [4] * BLOCKS},
+    "longformer": {**_SIZES, "attention_window": [16] * BLOCKS},
     "luke": {**_SIZES, "entity_vocab_size": 8, "entity_emb_size": 16},
     "nystromformer": {**_SIZES, "num_landmarks": 8, "segment_means_seq_len": 64},
     "xmod": {**_SIZES, "languages": ["en_XX"], "default_language": "en_XX"},
@@ -206,7 +204,8 @@ def make(family: str, folder: Path) -> Path:
     import torch
     from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.for_model(family, **FAMILIES[family])
+    spread = {"initializer_range": SPREAD, "init_std": SPREAD}
+    config = AutoConfig.for_model(family, **spread, **FAMILIES[family])
     config.architectures = []  # funnel's two headless models are told apart by it
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -224,8 +223,7 @@ def toy_rows() -> dict[str, pd.DataFrame]:
         for number in range(count):
             label = LABELS[number % 2]
             text = (
-                f"the {draw.choice(NOUNS)} {draw.choice(WAYS)} {draw.choice(WORDS[label])} "
-                f"{draw.choice(ENDS)}"
+                f"the {draw.choice(NOUNS)} {draw.choice(WAYS)} {WORDS[label]} {draw.choice(ENDS)}"
             ).strip()
             rows.append({"id": f"{part}{number}", "text": text, "labels": [label]})
         frames[part] = pd.DataFrame(rows)

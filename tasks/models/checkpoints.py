@@ -151,7 +151,13 @@ def _of_sentences(folder: Path) -> Checkpoint:
     inner = _inside(folder, kinds["Transformer"])
     pooling: Pooling | None = None
     if "Pooling" in kinds:
-        told = _json(_inside(folder, kinds["Pooling"]) / "config.json")
+        file = _inside(folder, kinds["Pooling"]) / "config.json"
+        if not file.is_file():
+            raise RequestError(
+                f"{folder / MODULES} says that the model pools, and {file}, which says how, is "
+                "missing: copy the whole folder."
+            )
+        told = _json(file)
         on = [name for name, value in told.items() if name.startswith("pooling_mode_") and value]
         named = told.get("pooling_mode", on)
         modes = [str(each) for each in (named if isinstance(named, list) else [named])]

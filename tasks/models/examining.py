@@ -18,6 +18,7 @@ from tasks.errors import RequestError
 from tasks.models.anatomy import anatomy_of, context_length
 from tasks.models.classifier import HeadConfig, Pooling, TextClassifier
 from tasks.models.cutting import read_states, tail_of
+from tasks.models.positions import padded_right
 from tasks.models.tracing import probe
 
 TOLERANCE = 1e-4
@@ -114,9 +115,13 @@ def _examined(
         raise _refusal(name, family, "no token's state depends on any other token")
     _check_length(backbone, name, family)
     reader = TextClassifier(backbone, HeadConfig(labels=1, pooling="mean"))
-    worst = 0.0
+    worst, read = 0.0, None
     for side in ("right", "left"):
         batch = _batch(texts, int(tokenizer.pad_token_id), backbone.device, side == "left")
+        moved = padded_right(batch[1], batch[0])
+        if read is not None and all(map(torch.equal, moved, read)):
+            continue  # the model is given the same batch
+        read = moved
         try:
             worst = max(worst, _difference(_rows(*reader.read(*batch)), alone))
         except Exception as error:
@@ -131,8 +136,8 @@ def _examined(
             )
     uncut = anatomy.undivided
     if uncut is None:
-        # At the first block, behind it, in the middle, above the last.
-        for depth in sorted({0, 1, anatomy.count // 2, anatomy.count}):
+        # Below the first block, in the middle, above the last; others when they are wanted.
+        for depth in sorted({0, anatomy.count // 2, anatomy.count}):
             found = _uncut(backbone, depth, texts, alone, int(tokenizer.pad_token_id))
             _cuts[(*_key(backbone), depth)] = found
             uncut = uncut or found
@@ -195,13 +200,13 @@ def _uncut(
 def _unprompted(reader: TextClassifier, texts: list[list[int]], alone: list[Tensor]) -> str | None:
     """Why no soft prompt can stand before a text: one of a text's own words must change nothing."""
     words = reader.backbone.get_input_embeddings()
+    wanted = max(alone, key=len)
+    row = torch.tensor([max(texts, key=len)], device=reader.backbone.device)
     try:
-        for ids, wanted in zip(texts, alone, strict=True):
-            row = torch.tensor([ids], device=reader.backbone.device)
-            read = reader.read_behind(words(row[0, :1]), torch.ones_like(row)[:, 1:], row[:, 1:])
-            off = _difference([read[0]], [wanted[1:]])
-            if not off <= TOLERANCE:
-                return f"word embeddings are read differently, by {off:.1e} of the states' size"
+        read = reader.read_behind(words(row[0, :1]), torch.ones_like(row)[:, 1:], row[:, 1:])
+        off = _difference([read[0]], [wanted[1:]])
+        if not off <= TOLERANCE:
+            return f"word embeddings are read differently, by {off:.1e} of the states' size"
     except Exception as error:
         return f"word embeddings in place of words end with {_line(error)}"
     return None

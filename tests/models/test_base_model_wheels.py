@@ -105,7 +105,7 @@ def test_an_unpacking_that_was_cut_short_is_done_again(
 ) -> None:
     wheel()
     located = locate("mine")
-    (located.folder / ".complete").unlink()
+    (located.folder / ".unpacked").unlink()
     (located.folder / "config.json").write_text("{")
     assert load_backbone(locate("mine")).config.num_hidden_layers == BLOCKS
 

@@ -233,3 +233,12 @@ def test_an_encoder_that_was_saved_without_its_decoder_is_a_base_model(
     load_tokenizer(locate(str(tiny_t5))).save_pretrained(tmp_path / "encoder")
     backbone = load_backbone(locate(str(tmp_path / "encoder"))).eval()
     torch.testing.assert_close(backbone(input_ids=IDS)[0], encoder(input_ids=IDS)[0])
+
+
+def test_a_sentence_transformer_that_lacks_its_poolings_file_says_which(
+    tiny_bert: Path, tmp_path: Path
+) -> None:
+    folder = sentences(tmp_path / "st", tiny_bert, {"pooling_mode_mean_tokens": True})
+    shutil.rmtree(folder / "1_Pooling")
+    with pytest.raises(RequestError, match=r"1_Pooling/config\.json, which says how, is missing"):
+        locate(str(folder))

@@ -1,5 +1,6 @@
 """What the examination of a base model finds out, on families that the table does not have."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,15 @@ from families import tokenizer
 from tiny import save_model
 from transformers import AutoConfig, AutoModel
 
-from tasks.errors import RequestError
-from tasks.models.base_models import LocatedModel, context_of, examined, load_backbone, locate
+from tasks.errors import RequestError, ThawError
+from tasks.models.base_models import (
+    LocatedModel,
+    context_of,
+    examined,
+    load_backbone,
+    load_tokenizer,
+    locate,
+)
 
 _IDS = {"vocab_size": 64, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 _ENCODER = {
@@ -107,6 +115,24 @@ def test_a_configuration_that_allows_more_tokens_than_fit_is_refused(tmp_path: P
     config.save_pretrained(folder)
     with pytest.raises(RequestError, match=r"a text of 50 tokens, which its configuration allows"):
         examined(locate(str(folder)))
+
+
+def test_minilm_as_a_folder_is_examined_in_less_than_a_second() -> None:
+    try:
+        shipped = locate("minilm")
+    except ThawError as error:
+        pytest.skip(f"MiniLM cannot be had here: {error}")
+    folder = locate(str(shipped.folder))
+    assert (folder.pooling, folder.max_length, folder.shipped) == ("mean", 256, False)
+    load_tokenizer(folder)
+    load_backbone(shipped)  # what is imported and found out for its family
+    started = time.process_time()
+    load_backbone(shipped)
+    plain = time.process_time() - started
+    started = time.process_time()
+    load_backbone(folder)
+    assert time.process_time() - started - plain < 1.0
+    assert examined(folder) is not None
 
 
 def test_as_many_words_as_positions_are_no_table_of_positions(tmp_path: Path) -> None:
