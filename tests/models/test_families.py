@@ -32,10 +32,10 @@ PAGE = ROOT / "docs" / "base-models.md"
 OFTEN = (
     "xlm-roberta",
     "mpnet",
-    "electra",
+    "distilbert",
     "deberta-v2",
     "modernbert",
-    "longformer",
+    "luke",
     "mistral",
     "qwen3",
     "gemma3_text",
