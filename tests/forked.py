@@ -117,11 +117,11 @@ def packages_are_asked_at_once(zygote: Zygote) -> Iterator[None]:
     """Let packaged models be asked through it, in fixtures of a session too."""
     start = subprocess.Popen.__init__
 
-    def started(self: Any, command: Any, *arguments: Any, **named: Any) -> None:
-        asked = list(map(str, command[:3])) if isinstance(command, list) else []
+    def started(self: Any, args: Any, *others: Any, **named: Any) -> None:
+        asked = list(map(str, args[:3])) if isinstance(args, list) else []
         if zygote.answers and asked[:2] == [PYTHON, "-I"] and asked[2].endswith("fresh_child.py"):
-            command = [zygote.program, *command[1:]]
-        start(self, command, *arguments, **named)
+            args = [zygote.program, *args[1:]]
+        start(self, args, *others, **named)
 
     with patch.object(subprocess.Popen, "__init__", started):
         yield
