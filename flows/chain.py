@@ -7,6 +7,7 @@ A task is a few lines around plain functions that tests call directly.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from prefect import Flow, task
@@ -15,6 +16,7 @@ from prefect.logging import get_run_logger
 from pydantic import BaseModel, ConfigDict
 
 from flows.arms import run_arms, without_diverged
+from flows.fanning import or_divergence
 from flows.hosted import local_part, run_hosted, start_hosted
 from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
 from flows.overrides import as_mapping, case_overrides
@@ -23,9 +25,10 @@ from flows.server import served
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
+from tasks.errors import DivergedError
 from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.conclusion import strongest_reference
-from tasks.evaluation.findings import Comparison
+from tasks.evaluation.findings import Comparison, LeftOut
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_common
 from tasks.evaluation.pooling import pool_folds
@@ -82,8 +85,9 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
             outcomes.append(run_hosted(hosted, sweep))
         best = best_outcome(outcomes, start.config)
         made = Arms(tuple(specs), tuple(arms), best, left_out)
-        for name in kind_of(config.task).references(start):
-            outcomes.append(run_reference(name, made, start, anew, sweep))
+        references, lost = run_references(made, start, anew, sweep)
+        outcomes += references
+        made = replace(made, left_out=(*left_out, *lost))
         compared = compare_arms(outcomes, made, rows, division, start, sweep)
         promotion = register_best(compared, sweep) if config.registry.enabled else None
     return SweepResult(
@@ -200,6 +204,29 @@ def pooled(arms: Sequence[Outcome], start: Start, sweep: Sweep) -> list[Outcome]
 
 def _under(outcome: Outcome) -> Any:
     return lambda run_id: outcome.model_copy(update={"run_id": run_id})
+
+
+def run_references(
+    arms: Arms, start: Start, anew: bool, sweep: Sweep
+) -> tuple[list[Outcome], list[LeftOut]]:
+    """All baselines, and those that diverged: they are left out as an arm is.
+
+    Raises:
+        DivergedError: the one is lost that stands for the trivial answer.
+    """
+    kind, found, lost = kind_of(start.config.task), [], {}
+    for name in kind.references(start):
+        measured = or_divergence(run_reference, name, arms, start, anew, sweep)
+        if isinstance(measured, DivergedError):
+            get_run_logger().warning("%s is left out: %s", name, measured)
+            lost[name] = measured
+        else:
+            found.append(measured)
+    try:
+        kind.floor(found, start)
+    except StopIteration:
+        raise next(iter(lost.values())) from None
+    return found, [LeftOut(name=name, reason=str(error)) for name, error in lost.items()]
 
 
 @task(name="baseline", task_run_name="{name}", cache_policy=NO_CACHE)

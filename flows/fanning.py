@@ -136,7 +136,7 @@ def collect(
 
 
 def or_divergence(arm: Callable[..., Outcome], *arguments: Any) -> Outcome | DivergedError:
-    """What an arm comes to; that it diverges is no end of the others."""
+    """What an arm or a baseline comes to; that it diverges is no end of the others."""
     try:
         return arm(*arguments)
     except DivergedError as error:

@@ -116,7 +116,7 @@ class Entry(_Frozen):
 
 
 class LeftOut(_Frozen):
-    """An arm that is in no figure of the comparison, because its training diverged.
+    """An arm or a baseline that is in no figure of the comparison, because it diverged.
 
     Attributes:
         name: of the entry that it would be part of.
@@ -125,13 +125,13 @@ class LeftOut(_Frozen):
     """
 
     name: str
-    seed: int
+    seed: int | None = None
     reason: str
 
     @property
     def title(self) -> str:
         """How its run is called."""
-        return f"{self.name} seed={self.seed}"
+        return self.name if self.seed is None else f"{self.name} seed={self.seed}"
 
 
 class ReferenceLine(_Frozen):
@@ -159,7 +159,7 @@ class Comparison(_Frozen):
         metrics: short names of the shown metrics, in order.
         best: name of the arm entry chosen on validation; `best_seed` is its best seed.
         indistinguishable: arms whose primary metric cannot be told from that of `best`.
-        left_out: arms that diverged, and so are in no entry.
+        left_out: arms and baselines that diverged, and so are in no entry.
         conclusion: in plain English: a line that says what to do, and lines of evidence, cautions
             included, each after a dash.
     """

@@ -86,7 +86,7 @@ class Arms:
         specs: all that came to an outcome.
         outcomes: of each by itself, with its curve and its model.
         best: the chosen one, its folds pooled.
-        left_out: those that diverged.
+        left_out: those that diverged, and baselines that did.
     """
 
     specs: tuple[ArmSpec, ...]

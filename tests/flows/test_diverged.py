@@ -1,8 +1,14 @@
-"""An arm whose training runs away is left out of the comparison, with its reason; others go on."""
+"""What diverges, arm or baseline, is left out of the comparison, with its reason; others go on."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
 from genre_runs import Store, run_genre
+
+from tasks.evaluation.baselines import tfidf_logistic
 
 RUNS_AWAY = ("training.learning_rate=1.0e+30", "training.max_grad_norm=0")
 
@@ -57,3 +63,24 @@ def test_where_no_arm_is_left_the_sweep_ends_with_their_reasons(small: tuple[str
     lower = run_genre(*small, *both, "training.learning_rate=1.0e-4")
     assert lower.code == 0, lower.err
     assert all(losses(store, run_id) == steps for run_id, steps in kept.items())
+
+
+def test_a_sweep_goes_on_without_a_baseline_that_diverged(
+    small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs_away(*given: Any) -> Any:
+        found = tfidf_logistic(*given)
+        return replace(found, test=np.full_like(found.test, np.nan))
+
+    monkeypatch.setattr("tasks.kinds.labels.references.tfidf_logistic", runs_away)
+    answer = run_genre(*small, "strategies=[head]")
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    assert sweep.info.status == "FINISHED"
+    lost = store.children(sweep.info.run_id, "baseline")["TF-IDF + logistic regression"]
+    assert lost.info.status == "FAILED"
+    assert "rows have no number for an answer" in lost.data.tags["thaw.error"]
+    table = store.text(sweep.info.run_id, "comparison/table.md")
+    assert "| TF-IDF + logistic regression (diverged) | – |" in table
+    assert "TF-IDF + logistic regression is left out" in " ".join(answer.out.split())
