@@ -60,7 +60,8 @@ def answer(folder: Path, request: dict[str, Any]) -> Any:
     """What the model says: of its `predict`, or of another method of its package."""
     import mlflow.pyfunc
 
-    model = mlflow.pyfunc.load_model(str(folder))
+    # Nobody reads its warnings here, for which it would look at all that is installed.
+    model = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
     if request["method"] == "predict":
         return model.predict(request["rows"], params=request["params"])
     package = model.unwrap_python_model().package
