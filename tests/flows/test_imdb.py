@@ -149,3 +149,51 @@ def test_the_real_file_is_split_as_it_says(real_data: Path, profile: str) -> Non
     in_test = rows_of_test(examples, config.split)
     assert in_test is not None
     assert in_test.tolist() == (examples["split"] == "test").tolist()
+
+
+def thai_films(path: Path) -> Path:
+    """Reviews in Thai with emoji, whose label a word and a sign tell."""
+    said = ("หนังแย่มาก 😡", "หนังดีมาก 🎉")
+    made = [
+        {
+            "split": "test" if number % 2 else "train",
+            "label": number // 2 % 2,
+            "text": f"{said[number // 2 % 2]} เรื่องที่ {'กขคงจ'[number % 5] * (number + 1)}",
+        }
+        for number in range(60)
+    ]
+    pd.DataFrame(made).to_parquet(path)
+    return path
+
+
+def test_texts_in_a_language_that_the_base_model_does_not_know_stop_the_run(
+    quick_imdb: tuple[str, ...], tmp_path: Path
+) -> None:
+    answer = run_imdb(
+        *quick_imdb, f"data.path={thai_films(tmp_path / 'thai.parquet')}", profile="book"
+    )
+    assert answer.code == 2
+    assert "60 of 60 texts are nothing but tokens that tiny-bert" in answer.err
+    assert "choose a base model for this language" in answer.err
+
+
+def test_a_base_model_of_many_languages_says_what_it_sees(
+    quick_imdb: tuple[str, ...], tiny_roberta: Path, tmp_path: Path
+) -> None:
+    """It reads bytes: it knows every sign, and a Thai letter is three of its tokens."""
+    answer = run_imdb(
+        *quick_imdb,
+        f"data.path={thai_films(tmp_path / 'thai.parquet')}",
+        f"model.base={tiny_roberta}",
+        "strategies=[head]",
+        profile="book",
+    )
+    assert answer.code == 0, answer.err
+    cut = "100 % of the texts are longer than model.max_length=32"
+    assert cut in answer.err
+    (sweep,) = Store().sweeps()
+    files = Store().artifacts(sweep.info.run_id)
+    pages = [name for name in files if name.endswith((".html", ".md"))]
+    said = {name for name in pages if cut in Store().text(sweep.info.run_id, name)}
+    assert any("validation" in name for name in said), pages
+    assert any("comparison" in name for name in said), pages
