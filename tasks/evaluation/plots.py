@@ -43,10 +43,17 @@ def drawn(pictures: Mapping[str, bytes | None]) -> dict[str, bytes]:
 def quality_against_cost(comparison: Comparison) -> bytes | None:
     """The primary test metric of each arm over its training time; the others as lines.
 
+    Entries without a figure (a constant answer has no rank) have no place in it.
+
     Returns:
-        A PNG, or None where no arm has a training time.
+        A PNG, or None where no arm has a training time and a figure.
     """
-    arms = [arm for arm in comparison.arms if "train_seconds" in arm.costs]
+    known = [
+        entry
+        for entry in comparison.entries
+        if not np.isnan(entry.metrics[comparison.primary].mean)
+    ]
+    arms = [arm for arm in comparison.arms if arm in known and "train_seconds" in arm.costs]
     if not arms:
         return None
     picture = Figure(figsize=(8.4, 4.8), layout="constrained")
@@ -62,7 +69,7 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
     else:
         axes.set_xlim(0, max(seconds) * 1.15)
     # A hosted job's seconds are another machine's, and its queue's: no place on this axis.
-    flat = (*comparison.hosted, *comparison.baselines)
+    flat = [entry for entry in known if entry.kind != "arm"]
     for baseline in flat:
         axes.axhline(baseline.metrics[comparison.primary].mean, color=FAINT, lw=1, ls=(0, (5, 3)))
     points, bars = [], []

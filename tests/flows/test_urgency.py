@@ -35,30 +35,36 @@ def run_urgency(*overrides: str) -> Answer:
     return thaw("run", "urgency", *options(*overrides))
 
 
-@pytest.fixture(scope="session")
-def session_urgency(
-    quick_urgency: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Swept:
-    """One run with a champion, checked in a fresh process, for all tests that only look at it."""
-    folder = tmp_path_factory.mktemp("urgency")
-    rows = [*texts(), ("a row without a number", "n/a"), (texts()[5][0], 77.0)]
-    overrides = (
-        *quick_urgency,
-        f"data.path={write_csv(folder / 'messages.csv', rows)}",
-        "numbers.unit=points",
-        "strategies=[full]",
-        "registry.enabled=true",
-        "registry.beats=floor",
-    )
-    with home(folder, migrated_store):
-        return Swept(folder, overrides, run_urgency(*overrides))
+_ONCE: list[Swept] = []
 
 
 @pytest.fixture
-def swept_urgency(own_home: Path, session_urgency: Swept, migrated_store: Path) -> Iterator[Swept]:
-    assert session_urgency.answer.code == 0, session_urgency.answer.err
-    with home(session_urgency.folder, migrated_store):
-        yield session_urgency
+def swept_urgency(
+    own_home: Path,
+    quick_urgency: tuple[str, ...],
+    migrated_store: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Swept]:
+    """One run with a champion for all tests that only look at it.
+
+    Made by the first of them, not by the session, so that its package is asked at once
+    (`forked.py`).
+    """
+    folder = _ONCE[0].folder if _ONCE else tmp_path_factory.mktemp("urgency")
+    with home(folder, migrated_store):
+        if not _ONCE:
+            rows = [*texts(), ("a row without a number", "n/a"), (texts()[5][0], 77.0)]
+            overrides = (
+                *quick_urgency,
+                f"data.path={write_csv(folder / 'messages.csv', rows)}",
+                "numbers.unit=points",
+                "strategies=[full]",
+                "registry.enabled=true",
+                "registry.beats=floor",
+            )
+            _ONCE.append(Swept(folder, overrides, run_urgency(*overrides)))
+        assert _ONCE[0].answer.code == 0, _ONCE[0].answer.err
+        yield _ONCE[0]
 
 
 def test_a_run_compares_in_units_and_keeps_its_evidence(swept_urgency: Swept) -> None:
@@ -168,3 +174,28 @@ def test_a_file_as_it_is_written_elsewhere_is_read_where_the_case_says_so(tmp_pa
     assert [labels[0] for labels in rows.table.read()["labels"]] == [
         repr(1000 + n + 0.5) for n in range(30)
     ]
+
+
+def test_losses_are_tried_in_a_grid_and_chosen_by_rank(
+    quick_urgency: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A constant answer has no rank correlation: its row of the table has a dash, no figure."""
+    answer = run_urgency(
+        *quick_urgency,
+        f"data.path={write_csv(tmp_path / 'messages.csv', [*texts()])}",
+        "strategies=[head]",
+        "training.epochs=2",
+        "training.select_by=val/spearman",
+        "evaluation.primary=test/spearman",
+        "grid.numbers.loss=[squared,huber]",
+    )
+    assert answer.code == 0, answer.err
+    (sweep,) = Store().sweeps()
+    assert set(Store().children(sweep.info.run_id)) == {
+        "head loss=squared seed=42",
+        "head loss=huber seed=42",
+    }
+    found = json.loads(Store().text(sweep.info.run_id, "comparison/comparison.json"))
+    mean = next(each for each in found["entries"] if each["name"] == "always the mean")
+    assert mean["metrics"]["spearman"]["mean"] is None
+    assert "quality_against_cost.png" in " ".join(Store().artifacts(sweep.info.run_id))
