@@ -7,6 +7,6 @@
 A corrupted sentence and the clean one it came from stay in one part.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 acceptability = case_flow("acceptability", "Compare strategies on grammaticality", __name__)

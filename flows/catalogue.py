@@ -1,12 +1,13 @@
-"""The flows by case name; the one place where a new case is added."""
+"""The flows by case name; the one place where a new shipped case is added.
+
+A case of a user's own needs no module: `flows/own.py` makes its flow from its file.
+"""
 
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from tasks.config.loading import CHAINS, case_names, proper_name
-from tasks.errors import RequestError
-from tasks.wording import nearest
+from tasks.config.case_files import CHAINS, case_names, find_case
 
 FLOWS = (
     "genre",
@@ -26,23 +27,28 @@ FLOWS = (
 
 
 def flow_of(case: str) -> Any:
-    """The case's Prefect flow.
+    """The Prefect flow of a case or a chain, by its name or the path of its file.
 
     Raises:
         RequestError: there is no such case.
     """
-    case = proper_name(case)
-    if case not in FLOWS:
-        raise RequestError(
-            f"There is no case {case!r}{nearest(case, FLOWS)}; the cases are {', '.join(FLOWS)}."
-        )
-    return getattr(import_module(f"flows.{case}"), case)
+    found = find_case(case)
+    if found.name in FLOWS:
+        return getattr(import_module(f"flows.{found.name}"), found.name)
+    from flows.own import flow_of_file
+
+    return flow_of_file(case)
 
 
 @cache
 def runnable_cases() -> tuple[str, ...]:
-    """Cases that have both a configuration and a flow."""
+    """Thaw's own cases, which have both a configuration and a flow."""
     return tuple(case for case in case_names() if case in FLOWS)
+
+
+def own_cases() -> tuple[str, ...]:
+    """The cases in folders of `THAW_CONF` that are none of Thaw's."""
+    return tuple(case for case in case_names() if case not in FLOWS)
 
 
 def runnable_chains() -> tuple[str, ...]:

@@ -8,9 +8,9 @@ A task is a few lines around plain functions that tests call directly.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
-from prefect import Flow, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from pydantic import BaseModel, ConfigDict
@@ -19,12 +19,9 @@ from flows.arms import run_arms, without_diverged
 from flows.fanning import or_divergence
 from flows.hosted import local_part, run_hosted, start_hosted
 from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
-from flows.overrides import as_mapping, case_overrides
 from flows.recording import in_own_run
-from flows.server import served
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig
-from tasks.config.loading import load_case
 from tasks.errors import DivergedError
 from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.conclusion import strongest_reference
@@ -340,34 +337,3 @@ def bar_of(kind: Kind[Any, Any, Any], compared: Compared[Any, Any]) -> Bar:
         found.verdict(found.best, reference.name),
         kind.classical(outcome, compared),
     )
-
-
-def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
-    """The flow of a case, as an entrypoint of its own: `flows/<case>.py:<case>`.
-
-    Args:
-        case: its name.
-        does: what it compares, as the Prefect UI shows it.
-        module: the name of the module that holds it.
-    """
-    form: Any = case_overrides(case)
-
-    def run(
-        profile: Literal["sample", "book"] = "sample",
-        overrides: form = form(),  # noqa: B008 - frozen, and the form needs the default
-        force: bool = False,
-    ) -> SweepResult:
-        return run_case(load_case(case, profile, as_mapping(overrides)), force)
-
-    run.__name__ = run.__qualname__ = case
-    run.__module__, run.__doc__ = module, does + _REST
-    return served(case)(run)
-
-
-_REST = """ and register the best arm.
-
-Args:
-    profile: `sample` (what ships with Thaw) or `book` (the chapter's models and data).
-    overrides: configuration fields to change for this run; others stay as `conf/` has them.
-    force: train finished arms anew.
-"""

@@ -9,10 +9,11 @@ import click
 
 import flows  # noqa: F401 - switches telemetry off
 from flows.hosted_commands import cancel, export
+from flows.new_command import new
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict
+from tasks.config.case_files import proper_name, read_case_file
 from tasks.config.chains import answering_case, load_any
-from tasks.config.loading import proper_name, read_case_file
 from tasks.errors import RequestError, ThawError
 from tasks.limits import require_flow_parameters
 
@@ -26,7 +27,8 @@ def cli() -> None:
 
     \b
     Examples:
-      thaw run genre
+      thaw new tickets.csv
+      thaw run tickets.yaml
       thaw run genre -o training.epochs=3 -o strategies=[full,freeze_4,head]
       thaw compare genre
       thaw predict genre "A retired swordsman opens a noodle bar for ghosts."
@@ -41,9 +43,9 @@ def list_cases() -> None:
     Example:
       thaw list
     """
-    from flows.catalogue import runnable_cases, runnable_chains
+    from flows.catalogue import own_cases, runnable_cases, runnable_chains
 
-    for case in (*runnable_cases(), *runnable_chains()):
+    for case in (*runnable_cases(), *runnable_chains(), *own_cases()):
         click.echo(f"{case:<14} {read_case_file(case).get('title', '')}")
 
 
@@ -51,7 +53,7 @@ def list_cases() -> None:
 @click.argument("case")
 @PROFILE
 @OVERRIDE
-def show(case: str, profile: str, overrides: tuple[str, ...]) -> None:
+def show(case: str, profile: str | None, overrides: tuple[str, ...]) -> None:
     """The resolved configuration of CASE, as YAML.
 
     \b
@@ -72,7 +74,7 @@ def show(case: str, profile: str, overrides: tuple[str, ...]) -> None:
 @PROFILE
 @OVERRIDE
 @click.option("--force", is_flag=True, help="Train finished arms anew.")
-def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> None:
+def run(case: str, profile: str | None, overrides: tuple[str, ...], force: bool) -> None:
     """Run CASE: ingest, validate, split, train every arm, compare, register the best.
 
     Interrupted by Ctrl-C, a kill or a power cut, the same command goes on where it stopped.
@@ -104,7 +106,7 @@ def run(case: str, profile: str, overrides: tuple[str, ...], force: bool) -> Non
     # Each arm collects garbage, and the libraries' own objects are most of it: look away.
     gc.collect()
     gc.freeze()
-    result = flow(profile=profile, overrides=chosen, force=force)
+    result = flow(**({"profile": profile} if profile else {}), overrides=chosen, force=force)
     console = _console()
     console.print()
     console.print(terminal(result.comparison))
@@ -167,19 +169,21 @@ def _console() -> "Console":
 
 
 @cli.command()
+@click.argument("cases", nargs=-1)
 @click.option("--limit", default=1, show_default=True, help="Flow runs at a time.")
-def serve(limit: int) -> None:
-    """Serve every case as a deployment with the schedule that conf/ gives it.
+def serve(cases: tuple[str, ...], limit: int) -> None:
+    """Serve CASES (default: every case) as deployments with the schedule that their files give.
 
     Needs a Prefect server (`prefect server start`, then PREFECT_API_URL set to it).
 
     \b
-    Example:
+    Examples:
       PREFECT_API_URL=http://127.0.0.1:4200/api thaw serve
+      PREFECT_API_URL=http://127.0.0.1:4200/api thaw serve tickets.yaml genre
     """
-    from flows.serving import serve_all
+    from flows.serving import serve_cases
 
-    serve_all(limit)
+    serve_cases(cases, limit)
 
 
 @cli.command()
@@ -214,7 +218,7 @@ def ui(case: str | None, host: str, port: int) -> None:
     raise SystemExit(subprocess.call(command, env=environment))
 
 
-for command in (predict, export, cancel):
+for command in (new, predict, export, cancel):
     cli.add_command(command)
 
 

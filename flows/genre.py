@@ -8,6 +8,6 @@ From the command line and from a deployment alike, `overrides` leaves every fiel
 not name as `conf/genre.yaml` has it.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 genre = case_flow("genre", "Compare strategies on multi-label genres", __name__)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from flows.options import OVERRIDE, PROFILE
-from tasks.config.loading import load_case, read_case_file
+from tasks.config.case_files import read_case_file
+from tasks.config.loading import load_case
 
 
 @click.command()
@@ -27,7 +28,7 @@ def export(
     form: str | None,
     out: Path | None,
     with_test: bool,
-    profile: str,
+    profile: str | None,
     overrides: tuple[str, ...],
 ) -> None:
     """Write CASE as the JSONL files that OpenAI's fine-tuning takes.

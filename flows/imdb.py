@@ -8,6 +8,6 @@ The last is the chapter's subset, here for every strategy alike. A temperature f
 makes the champion's confidence mean what it says.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 imdb = case_flow("imdb", "Compare strategies on the sentiment of reviews", __name__)

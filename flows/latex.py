@@ -7,6 +7,6 @@
 The last is for files of a few dozen pairs, like the chapter's: each pair is tested once.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 latex = case_flow("latex", "Compare strategies on English to LaTeX", __name__)

@@ -4,9 +4,8 @@ import click
 
 PROFILE = click.option(
     "--profile",
-    default="sample",
-    show_default=True,
-    help="Where data and base model come from: sample (ships with Thaw) or book (the chapter's).",
+    help="Of a shipped case: where data and base model come from, sample (the default: what ships "
+    "with Thaw) or book (the chapter's). A case of your own has none.",
 )
 OVERRIDE = click.option(
     "-o",

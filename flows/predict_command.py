@@ -13,7 +13,15 @@ from tasks.errors import RequestError
 @click.argument("case")
 @click.argument("texts", nargs=-1)
 @click.option(
-    "--file", "file", type=click.Path(path_type=Path), help="Texts, one a line, or JSONL."
+    "--file",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Texts, one a line; or CSV, TSV, JSON, JSON lines or Parquet with the case's columns.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the answers, each beside its row, to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--alias", default="champion", show_default=True, help="Which registered version.")
@@ -36,6 +44,7 @@ def predict(
     case: str,
     texts: tuple[str, ...],
     file: Path | None,
+    out: Path | None,
     as_json: bool,
     alias: str,
     strategy: str | None,
@@ -48,6 +57,7 @@ def predict(
     Examples:
       thaw predict genre "A retired swordsman opens a noodle bar for ghosts."
       thaw predict genre --file synopses.txt --json
+      thaw predict tickets.yaml --file new.csv --out answers.csv
       thaw predict genre --strategy head "A retired swordsman opens a noodle bar for ghosts."
       thaw predict latex "g of x equals integral from 0 to 1 of x squared" --beams 4
       thaw predict vqa --image photo.jpg "what colour is the wall?" "how many people are there?"
@@ -60,9 +70,12 @@ def predict(
     from flows.quiet import install
     from tasks.kinds.kind import kind_of
     from tasks.registry import prediction
+    from tasks.registry.answers_file import check_out, write_answers
 
+    if out is not None:
+        check_out(out)
     kind = kind_of(config.task)
-    rows, sent = kind.asked(config, texts, file, images)
+    rows, sent, params = kind.asked(config, texts, file, images)
     if strategy is not None and alias != "champion":
         raise RequestError(
             "--alias names a registered version and --strategy an arm of a sweep: give one of them."
@@ -76,6 +89,11 @@ def predict(
         from tasks.registry.arm_prediction import load_arm
 
         model = load_arm(kind, case, strategy, config.tracking.uri)
-    params = {"beams": beams} if beams else None
-    for answer in kind.in_order(rows, prediction.predict(model, sent, params)):
+    params |= {"beams": beams} if beams else {}
+    answers = kind.in_order(rows, prediction.predict(model, sent, params or None))
+    if out is not None:
+        write_answers(answers, out)
+        click.echo(f"{out} written: {len(answers):,} answers.")
+        return
+    for answer in answers:
         click.echo(json.dumps(answer, ensure_ascii=False) if as_json else kind.line(answer))

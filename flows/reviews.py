@@ -8,6 +8,6 @@
 The second trains on the rows in the order of their stars, which the chapter warns against.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 reviews = case_flow("reviews", "Compare strategies on star ratings", __name__)

@@ -47,7 +47,7 @@ SawyerOverrides: Any = chain_overrides("sawyer")
 Stages = dict[str, SweepResult]
 
 
-@served("sawyer")
+@served("sawyer", "sawyer-{profile}")
 def sawyer(
     profile: Literal["sample", "book"] = "sample",
     overrides: SawyerOverrides = SawyerOverrides(),  # noqa: B008 - frozen, and the form needs it

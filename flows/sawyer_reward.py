@@ -9,6 +9,6 @@ The second stage of SAWYER. The stage after it learns from its rewards:
 `rewards: [{model: sawyer_reward@champion}]`.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 sawyer_reward = case_flow("sawyer_reward", "Compare strategies on pairs of answers", __name__)

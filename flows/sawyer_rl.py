@@ -8,6 +8,6 @@ It starts from `sft@champion` and is rewarded by `sawyer_reward@champion`, each 
 of its own; `flows/sawyer.py` chains the three.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 sawyer_rl = case_flow("sawyer_rl", "Compare strategies on rewards", __name__)

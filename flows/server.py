@@ -50,11 +50,16 @@ class ServedFlow(Flow[P, R]):
         return super().__call__(*args, **kwargs)
 
 
-def served(name: str) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
-    """A decorator that makes a function of `profile` and more such a flow."""
+def served(name: str, run_name: str) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
+    """A decorator that makes a function such a flow.
+
+    Args:
+        name: of the flow.
+        run_name: of its runs, in which `{parameter}` stands for the value of one.
+    """
 
     def flow(run: Callable[P, R]) -> ServedFlow[P, R]:
-        return ServedFlow(run, name=name, flow_run_name=f"{name}-{{profile}}")
+        return ServedFlow(run, name=name, flow_run_name=run_name)
 
     return flow
 

@@ -1,4 +1,7 @@
-"""Every case as a scheduled deployment of one serving process."""
+"""Cases as scheduled deployments of one serving process."""
+
+import os
+from collections.abc import Sequence
 
 from prefect import serve
 from prefect.client.schemas.schedules import CronSchedule
@@ -6,8 +9,9 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
-from flows.catalogue import flow_of, runnable_cases, runnable_chains
+from flows.catalogue import flow_of, own_cases, runnable_cases, runnable_chains
 from flows.server import check_answers
+from tasks.config.case_files import find_case, proper_name
 from tasks.config.chains import load_any
 from tasks.errors import RequestError
 
@@ -18,20 +22,21 @@ def deployment_of(case: str) -> RunnerDeployment:
     Raises:
         RequestError: there is no such case, or its schedule is none that cron understands.
     """
-    given = load_any(case).schedule
+    given, name = load_any(case).schedule, proper_name(case)
     try:
         schedules = [CronSchedule(cron=given.cron, timezone=given.timezone)] if given.cron else []
     except ValidationError as error:
         wrong = error.errors()[0]
         field, what = wrong["loc"][0], wrong["msg"].removeprefix("Value error, ")
-        raise RequestError(f"conf/{case}.yaml, schedule.{field}: {what}.") from error
-    return flow_of(case).to_deployment(name="scheduled", schedules=schedules, tags=["thaw", case])
+        raise RequestError(f"{find_case(case).path}, schedule.{field}: {what}.") from error
+    return flow_of(case).to_deployment(name="scheduled", schedules=schedules, tags=["thaw", name])
 
 
-def serve_all(limit: int = 1) -> None:
+def serve_cases(cases: Sequence[str] = (), limit: int = 1) -> None:
     """Serve until stopped.
 
     Args:
+        cases: names, or paths of cases' files; by default every case that there is.
         limit: flow runs at a time; two on one machine share its cores.
 
     Raises:
@@ -44,5 +49,11 @@ def serve_all(limit: int = 1) -> None:
             "PREFECT_API_URL=http://127.0.0.1:4200/api."
         )
     check_answers()
-    every = (*runnable_cases(), *runnable_chains())
-    serve(*(deployment_of(case) for case in every), limit=limit)
+    cases = cases or (*runnable_cases(), *runnable_chains(), *own_cases())
+    # A run is a process of its own, which finds a user's case by its name.
+    folders = [str(found.path.parent) for case in cases if not (found := find_case(case)).ships]
+    if folders:
+        given = os.environ.get("THAW_CONF")
+        kept = [given] if given else []
+        os.environ["THAW_CONF"] = os.pathsep.join(dict.fromkeys([*folders, *kept]))
+    serve(*(deployment_of(case) for case in cases), limit=limit)

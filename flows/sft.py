@@ -8,6 +8,6 @@ The first stage of SAWYER. What it registers carries its prompt format, and the 
 load it by alias: `load_champion("sft")`.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 sft = case_flow("sft", "Compare strategies on instructions", __name__)

@@ -7,6 +7,6 @@
 The last two are the chapter's own experiments: which token is read, and padding to the maximum.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 spam = case_flow("spam", "Compare strategies on spam detection", __name__)

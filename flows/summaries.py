@@ -8,6 +8,6 @@ The report has each reward before and after with a paired test, the length of th
 much of them stands in the article, and the texts side by side.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 summaries = case_flow("summaries", "Compare strategies on the two rewards", __name__)

@@ -9,6 +9,6 @@ both writes the answer. The sample is drawn on first use: scenes of coloured sha
 that one cannot answer without looking.
 """
 
-from flows.chain import case_flow
+from flows.case_flow import case_flow
 
 vqa = case_flow("vqa", "Compare what to freeze of three joined models", __name__)

@@ -10,9 +10,19 @@ def project_root() -> Path:
     return Path(home).resolve() if home else Path(__file__).resolve().parent.parent
 
 
-def conf_dir() -> Path:
-    """Configuration files; `THAW_CONF` points elsewhere (a team's own cases, a test)."""
-    return Path(os.environ.get("THAW_CONF") or project_root() / "conf")
+def conf_dirs() -> tuple[Path, ...]:
+    """Where configuration files are looked for, the first first.
+
+    The folders of `THAW_CONF` (a user's own cases; several like PATH), then the project's `conf/`.
+    """
+    own = (each for each in os.environ.get("THAW_CONF", "").split(os.pathsep) if each)
+    return (*(Path(each).expanduser().absolute() for each in own), project_root() / "conf")
+
+
+def conf_file(name: str) -> Path:
+    """The first such file of `conf_dirs()`; where there is none, the place in the project's own."""
+    places = [folder / name for folder in conf_dirs()]
+    return next((place for place in places if place.is_file()), places[-1])
 
 
 def samples_dir() -> Path:

@@ -5,6 +5,7 @@ file, every field documented there; these texts are also the help in the Prefect
 is `loading.py`.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import field_validator, model_validator
@@ -34,6 +35,8 @@ class CaseConfig(Frozen):
     """Why nothing that is for rows with one label each means something; empty where it does."""
     has_folds: ClassVar[bool] = False
     """Whether such cases can be cross-validated."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """What holds of this kind where neither the case's file nor an override says otherwise."""
 
     case: str
     """The case's name: that of its file, flow, experiment and registered model."""
@@ -44,7 +47,7 @@ class CaseConfig(Frozen):
     number (`regression`), to write a text (`completion`), which of two answers is better
     (`preference`), to earn rewards (`policy`), to answer questions about pictures (`vqa`)."""
     profile: str = "sample"
-    """The profile that was applied."""
+    """The profile that was applied; `own` where a case has none, or a run brings its own data."""
     strategies: tuple[Strategy, ...]
     """What trains: `full`, `freeze_<n>`, `last_<n>`, `unfreeze_<n>`, `head`, `prompt_<n>`,
     `lora_<r>`, `dora_<r>`, `ia3`, `bitfit`; in cases about pictures (`vqa`) which parts are frozen:

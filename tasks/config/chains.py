@@ -12,7 +12,8 @@ from pydantic import SerializeAsAny, ValidationError
 
 from tasks.config import CaseConfig, ScheduleConfig
 from tasks.config.base import Frozen
-from tasks.config.loading import CHAINS, load_case, parse_overrides, read_case_file
+from tasks.config.case_files import CHAINS, read_case_file
+from tasks.config.loading import load_case, parse_overrides
 from tasks.errors import RequestError
 from tasks.wording import nearest
 
@@ -55,7 +56,7 @@ def stage_cases(chain: str) -> dict[str, str]:
 
 
 def load_chain(
-    chain: str, profile: str = "sample", overrides: Sequence[str] | Mapping[str, Any] = ()
+    chain: str, profile: str | None = None, overrides: Sequence[str] | Mapping[str, Any] = ()
 ) -> ChainConfig:
     """The resolved configuration of every stage, so that all are refused before one starts.
 
@@ -85,7 +86,7 @@ def load_chain(
 
 
 def load_any(
-    case: str, profile: str = "sample", overrides: Sequence[str] | Mapping[str, Any] = ()
+    case: str, profile: str | None = None, overrides: Sequence[str] | Mapping[str, Any] = ()
 ) -> CaseConfig | ChainConfig:
     """The configuration of a case or a chain."""
     load = load_chain if is_chain(case) else load_case

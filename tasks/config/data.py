@@ -17,8 +17,8 @@ class DataConfig(Frozen):
     """A file that ships with Thaw (the default profile); in cases about pictures `scenes`, which
     are drawn on first use."""
     path: Path | None = None
-    """A local CSV, TSV, JSON, JSONL or Parquet file; in cases about pictures a folder in the layout
-    of VQA v2."""
+    """A local CSV, TSV, JSON, JSONL or Parquet file, also zipped or compressed (.gz, .bz2, .zst);
+    in cases about pictures a folder in the layout of VQA v2."""
     hub: str | None = None
     """A dataset id on the Hugging Face hub."""
     hub_config: str | None = None
@@ -40,6 +40,8 @@ class DataConfig(Frozen):
 
     format: Literal["csv", "tsv", "json", "jsonl", "parquet"] | None = None
     """File format; by default told from the file's extension."""
+    encoding: str | None = None
+    """Encoding of a text file that is not UTF-8: `cp1252` (Windows), `utf-16`, …"""
     separator: str | None = None
     """Column separator of a CSV file (default: comma; tab for TSV)."""
     header: tuple[str, ...] | None = None

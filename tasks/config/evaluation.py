@@ -51,7 +51,7 @@ class ValidationConfig(Frozen):
     """Which expectation suite is used."""
 
     suite: str | None = None
-    """File in `conf/expectations/` (default: the case's own name)."""
+    """File in `conf/expectations/` (default: that of the case's name, else that of its kind)."""
 
 
 class EvaluationConfig(Frozen):

@@ -5,6 +5,7 @@ UI. A kind's class stands here, not in its wing, because a case is read before i
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -31,6 +32,17 @@ class MultiLabelCase(LabelsCase):
     """Any number of labels a row."""
 
     no_single_label: ClassVar[str] = "is multi-label"
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "data": {"required": ["text", "labels"]},
+        "training": {"select_by": "val/average_precision_micro"},
+        "evaluation": {
+            "primary": "test/f1_micro_tuned",
+            "table": [
+                *("f1_micro_tuned", "f1_macro_tuned", "average_precision_macro"),
+                *("roc_auc_macro", "jaccard_samples_tuned"),
+            ],
+        },
+    }
 
     task: Literal["multi_label"]
 
@@ -39,6 +51,14 @@ class SingleLabelCase(LabelsCase):
     """Exactly one label a row."""
 
     no_single_label: ClassVar[str] = ""
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "data": {"required": ["text", "label"], "label_role": "label", "label_separator": ""},
+        "training": {"select_by": "val/f1_macro"},
+        "evaluation": {
+            "primary": "test/f1_macro",
+            "table": ["f1_macro", "accuracy", "balanced_accuracy", "f1_weighted", "loss"],
+        },
+    }
 
     task: Literal["single_label"]
 
@@ -62,6 +82,20 @@ class WritingCase(CaseConfig):
     """A case that learns to write a text for a text."""
 
     has_folds: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "data": {
+            "required": ["prompt", "completion"],
+            "text_role": "prompt",
+            "label_role": "completion",
+            "label_separator": "",
+            "text": ["{prompt}"],
+        },
+        "evaluation": {
+            "primary": "test/perplexity",
+            "table": ["perplexity", "loss", "distinct_2", "repetition_4", "words", "stops"],
+        },
+        "language": {"scores": "text", "few_shot": 0},
+    }
 
     task: Literal["completion"]
     language: LanguageConfig = LanguageConfig()
@@ -82,6 +116,22 @@ class RankingGrid(GridConfig):
 class RankingCase(CaseConfig):
     """A case that learns which of two answers is better."""
 
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "data": {
+            "layout": "comparisons",
+            "required": ["query", "chosen", "rejected"],
+            "optional": ["gap", "chosen_source", "rejected_source"],
+            "text_role": "query",
+            "label_role": None,
+            "keep_lines": True,
+            "text": ["{query}"],
+        },
+        "evaluation": {
+            "primary": "test/pair_accuracy",
+            "table": ["pair_accuracy", "pair_accuracy_matched", "margin", "loss"],
+        },
+    }
+
     task: Literal["preference"]
     preference: PreferenceConfig = PreferenceConfig()
     grid: RankingGrid = RankingGrid()
@@ -96,6 +146,15 @@ class PolicyGrid(GridConfig):
 
 class PolicyCase(CaseConfig):
     """A case that learns to write what earns rewards."""
+
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "data": {"label_role": None},
+        "training": {"select_by": "val/reward"},
+        "evaluation": {
+            "primary": "test/reward",
+            "table": ["reward", "greedy_reward", "kl", "tokens", "distinct_2", "repetition_4"],
+        },
+    }
 
     task: Literal["policy"]
     language: LanguageConfig = LanguageConfig()
@@ -117,6 +176,12 @@ class PicturesCase(CaseConfig):
 
     families: ClassVar[tuple[Family, ...]] = OF_PARTS
     has_folds: ClassVar[bool] = True
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "evaluation": {
+            "primary": "test/vqa_accuracy",
+            "table": ["vqa_accuracy", "exact_match", "yes_no", "number", "other", "stops", "loss"],
+        },
+    }
 
     task: Literal["vqa"]
     vqa: VqaConfig = VqaConfig()

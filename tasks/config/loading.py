@@ -7,16 +7,15 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.config import CaseConfig
+from tasks.config.case_files import find_case, proper_name, read_case_file
 from tasks.config.kinds import CASES
 from tasks.config.plain_yaml import from_yaml, require_shallow
 from tasks.errors import RequestError
-from tasks.paths import conf_dir
 from tasks.secrets import hidden_addresses, shown
 from tasks.wording import cut, nearest
 
@@ -24,104 +23,74 @@ C = TypeVar("C", bound=CaseConfig)
 DATA_SOURCES = ("sample", "path", "hub", "url")
 # Some of their fields have the names of training's, which are meant more often.
 SPECIAL = ("hosted", "rl", "vqa")
-CHAINS = ("sawyer",)
-"""Files of `conf/` that chain cases (`tasks/config/chains.py`) and are none themselves."""
-OTHER_NAMES = {"sawyer_sft": "sft"}
-"""Names under which a case is known beside its own."""
 MOST_POINTS = 10_000
 """Points of a grid: more are a slip, and listing them alone would take minutes."""
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # What is said of one source and holds for no other.
-BELONGINGS = (
-    "member",
-    "sha256",
-    "hub_config",
-    "hub_test_split",
-    "hub_revision",
-    "format",
-    "separator",
-    "header",
-    "quotes_are_text",
+BELONGINGS = ("member", "sha256", "hub_config", "hub_test_split", "hub_revision")
+# What a profile says of its own data: other data have a form, columns, labels and languages of
+# their own.
+OF_THE_PROFILE = (
+    *("format", "encoding", "separator", "header", "quotes_are_text"),
+    *("columns", "rename_labels", "keep", "may_be_empty", "labels", "positive"),
 )
-
-
-def case_names() -> list[str]:
-    """The cases that `conf/` holds, sorted."""
-    return sorted(path.stem for path in conf_dir().glob("*.yaml") if _is_case(path))
-
-
-def _is_case(path: Path) -> bool:
-    return path.stem not in {"base_models", "openai", *CHAINS}
-
-
-def proper_name(case: str) -> str:
-    """A case's name, where another was given that it goes by too: `sawyer_sft` is `sft`."""
-    return OTHER_NAMES.get(case, case)
-
-
-def read_case_file(case: str) -> dict[str, Any]:
-    """The YAML of a case or a chain as it stands.
-
-    Raises:
-        RequestError: there is no such case, or its file is not YAML.
-    """
-    case = proper_name(case)
-    path = conf_dir() / f"{case}.yaml"
-    if case not in (*case_names(), *CHAINS):
-        hint = nearest(case, [*case_names(), *CHAINS])
-        raise RequestError(
-            f"There is no case {case!r}{hint}; the cases are {', '.join(case_names())}."
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} is not readable YAML: {error}.") from error
-    content = from_yaml(text, str(path))
-    if not isinstance(content, dict):
-        raise RequestError(f"{path} holds no mapping of fields.")
-    return content
+OWN = "own"
+"""What the profile is called where a case has none, or where a run reads other data than its."""
 
 
 def load_case(
     case: str,
-    profile: str = "sample",
+    profile: str | None = None,
     overrides: Sequence[str] | Mapping[str, Any] = (),
 ) -> CaseConfig:
     """The resolved, frozen configuration.
 
     Args:
-        case: a name from `case_names()`.
-        profile: `sample` or `book`.
+        case: a name from `case_names()`, or the path of a case's file.
+        profile: `sample` or `book` (by default the first that the case has); a user's own case
+            needs none.
         overrides: `field=value` texts (values are YAML), or the same as a nested mapping.
 
     Raises:
         RequestError: an unknown case, profile or field (with the nearest valid name), or a
             value that does not fit its field.
     """
-    case = proper_name(case)
     fields = read_case_file(case)
-    profiles = fields.pop("profiles", {})
-    if profile not in profiles:
-        raise RequestError(
-            f"Case {case} has no profile {profile!r}{nearest(profile, profiles)}; "
-            f"it has {', '.join(profiles)}."
-        )
+    name = proper_name(case)
+    profiles = fields.pop("profiles", None) or {}
     chosen = overrides if isinstance(overrides, Mapping) else parse_overrides(overrides)
     require_shallow(chosen, "The overrides")
     model = _model_of(fields, case)
     check_names(chosen, model)
-    for name in ("case", "profile"):
-        if name in chosen:
-            raise RequestError(f"{name} is no field to override: say `thaw run CASE --profile P`.")
-    resolved = _merge(_merge(fields, profiles[profile] or {}), chosen)
-    _let_one_source_win(resolved, chosen)
-    resolved.update(case=case, profile=profile)
+    for field in ("case", "profile"):
+        if field in chosen:
+            raise RequestError(f"{field} is no field to override: say `thaw run CASE --profile P`.")
+    above = _profile_of(name, profiles, profile)
+    used = profile or next(iter(profiles), OWN)
+    if _names_data(chosen):
+        fields, above, used = _without_source(fields), _without_data(above), OWN
+    resolved = _merge(_merge(_merge(model.defaults, fields), above), chosen)
+    resolved.update(case=name, profile=used)
     try:
         config = model.model_validate(resolved)
     except ValidationError as error:
         raise RequestError(_sentence(error)) from error
     list(grid_points(config))  # refuses bad grid values now
     return config
+
+
+def _profile_of(case: str, profiles: Mapping[str, Any], wanted: str | None) -> Mapping[str, Any]:
+    """The fields of one profile of a case: of the first where none is asked for."""
+    if wanted is None:
+        return next(iter(profiles.values()), None) or {}
+    if not profiles:
+        raise RequestError(f"Case {case} has no profiles: leave out --profile.")
+    if wanted not in profiles:
+        raise RequestError(
+            f"Case {case} has no profile {wanted!r}{nearest(wanted, profiles)}; "
+            f"it has {', '.join(profiles)}."
+        )
+    return profiles[wanted] or {}
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
@@ -181,16 +150,26 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _let_one_source_win(resolved: dict[str, Any], chosen: Mapping[str, Any]) -> None:
-    """An override that names a source replaces the profile's, with what belonged to it."""
+def _names_data(chosen: Mapping[str, Any]) -> bool:
+    """Whether overrides name a source of their own."""
     over = chosen.get("data") or {}
-    named = [source for source in DATA_SOURCES if over.get(source) is not None]
-    if not named:
-        return
-    belongings = (*DATA_SOURCES, *BELONGINGS)
-    for field in belongings:
-        if field not in over:
-            resolved["data"].pop(field, None)
+    return any(over.get(source) is not None for source in DATA_SOURCES)
+
+
+def _without_source(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A case without the source that it names, what belongs to it, and figures beside its own."""
+    data = dict(fields.get("data") or {})
+    for field in (*DATA_SOURCES, *BELONGINGS):
+        data.pop(field, None)
+    return {name: value for name, value in fields.items() if name != "reference"} | {"data": data}
+
+
+def _without_data(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile without anything that it says of its own data."""
+    kept = _without_source(profile)
+    for field in OF_THE_PROFILE:
+        kept["data"].pop(field, None)
+    return kept
 
 
 def case_model(case: str) -> type[CaseConfig]:
@@ -199,14 +178,15 @@ def case_model(case: str) -> type[CaseConfig]:
     Raises:
         RequestError: there is no such case, or its file names no kind that there is.
     """
-    return _model_of(read_case_file(case), proper_name(case))
+    return _model_of(read_case_file(case), case)
 
 
 def _model_of(fields: Mapping[str, Any], case: str) -> type[CaseConfig]:
     task = fields.get("task")
     if task not in CASES:
         hint = nearest(str(task), tuple(CASES))
-        raise RequestError(f"conf/{case}.yaml: task is {task!r}{hint}; use {', '.join(CASES)}.")
+        path = find_case(case).path
+        raise RequestError(f"{path}: task is {task!r}{hint}; use {', '.join(CASES)}.")
     return CASES[task]
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tasks.config import HostedConfig
 from tasks.config.plain_yaml import from_yaml
 from tasks.errors import RequestError
-from tasks.paths import conf_dir
+from tasks.paths import conf_file
 
 Dollars = Annotated[float, Field(ge=0)]
 
@@ -78,7 +78,7 @@ def price_list() -> PriceList:
     Raises:
         RequestError: the file is not readable or does not fit.
     """
-    path = conf_dir() / "openai.yaml"
+    path = conf_file("openai.yaml")
     try:
         return PriceList.model_validate(from_yaml(path.read_text(encoding="utf-8"), str(path)))
     except FileNotFoundError:

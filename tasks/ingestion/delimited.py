@@ -35,7 +35,6 @@ def read_delimited(path: Path, config: DataConfig, separator: str, choose: Choos
     """
     refuse_wide_encodings(path)
     separator = _checked(config.separator or separator)
-    csv.field_size_limit(LONGEST_CELL)
     try:
         return _read(path, config, separator, choose)
     except UnicodeDecodeError as error:
@@ -43,7 +42,7 @@ def read_delimited(path: Path, config: DataConfig, separator: str, choose: Choos
 
 
 def _read(path: Path, config: DataConfig, separator: str, choose: Choose) -> pa.Table:
-    rows = _records(path, separator, config.quotes_are_text)
+    rows = delimited_records(path, separator, config.quotes_are_text)
     first = next(rows, None)
     if first is None:
         raise RequestError(f"{path} holds nothing but blank lines.")
@@ -74,8 +73,16 @@ def _read(path: Path, config: DataConfig, separator: str, choose: Choose) -> pa.
     return pa.table(chunks, names=columns)
 
 
-def _records(path: Path, separator: str, quotes_are_text: bool) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line that it starts on."""
+def delimited_records(
+    path: Path, separator: str, quotes_are_text: bool
+) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line that it starts on.
+
+    Raises:
+        RequestError: broken quotes.
+        UnicodeDecodeError: not UTF-8.
+    """
+    csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding=UTF8, newline="") as stream:
         reader = csv.reader(
             stream,
@@ -167,7 +174,7 @@ def _otherwise(path: Path, separator: str, config: DataConfig) -> list[tuple[str
     for other in SEPARATOR_NAMES:
         if other != separator:
             try:
-                record = next(_records(path, other, config.quotes_are_text), None)
+                record = next(delimited_records(path, other, config.quotes_are_text), None)
             except RequestError:
                 continue
             if record:

@@ -26,7 +26,8 @@ def refuse_wide_encodings(path: Path) -> None:
     marked = next((name for mark, name in BYTE_ORDER_MARKS if head.startswith(mark)), None)
     if marked or b"\0" in head:
         raise RequestError(
-            f"{path} is {marked or 'UTF-16 or not text at all'}, not UTF-8: save it as UTF-8."
+            f"{path} is {marked or 'UTF-16 or not text at all'}, not UTF-8: save it as UTF-8, "
+            "or say what it is (data.encoding=utf-16)."
         )
 
 
@@ -44,7 +45,8 @@ def not_utf8(path: Path) -> RequestError:
                 place = offset + error.start
                 return RequestError(
                     f"{path} is not UTF-8: line {number} has the byte 0x{line[error.start]:02x} "
-                    f"at offset {place}; save the file as UTF-8."
+                    f"at offset {place}; save the file as UTF-8, or say what "
+                    "it is (data.encoding=cp1252)."
                 )
             offset += len(line)
-    return RequestError(f"{path} is not UTF-8; save the file as UTF-8.")
+    return RequestError(f"{path} is not UTF-8; save the file as UTF-8, or set data.encoding.")

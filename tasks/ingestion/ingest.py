@@ -59,7 +59,8 @@ def ingest(
         roles = {role: table.column(role) for role in table.column_names}
         numbers = roles.pop("row")
     else:
-        roles = _roles_of(source, config, name)
+        roles, taken = _roles_of(source, config, name)
+        notes += [f"column {column!r} read as {role}" for role, column in taken.items()]
         numbers = pa.array(np.arange(1, len(next(iter(roles.values()))) + 1), pa.int64())
     ids = pc.binary_join_element_wise("row", pc.cast(numbers, pa.string()), "-")
     given = roles.pop("id", None)
@@ -75,8 +76,10 @@ def ingest(
     return put_table(result, f"{config.source} ({'; '.join(notes)})" if notes else config.source)
 
 
-def _roles_of(source: Path | pa.Table, config: DataConfig, name: str) -> dict[str, pa.ChunkedArray]:
-    """The columns of a table by role."""
+def _roles_of(
+    source: Path | pa.Table, config: DataConfig, name: str
+) -> tuple[dict[str, pa.ChunkedArray], dict[str, str]]:
+    """The columns of a table by role, and those that were taken for one by likeness."""
 
     def choose(names: Sequence[str]) -> list[str]:
         return list(dict.fromkeys(columns_of_roles(names, config, name).values()))
@@ -86,7 +89,9 @@ def _roles_of(source: Path | pa.Table, config: DataConfig, name: str) -> dict[st
     else:
         table = text_of_table(source, config, choose, name)
     mapping = columns_of_roles(table.column_names, config, name)
-    return {role: table.column(column) for role, column in mapping.items()}
+    taken = alike(table.column_names, config)
+    roles = {role: table.column(column) for role, column in mapping.items()}
+    return roles, {role: column for role, column in taken.items() if mapping.get(role) == column}
 
 
 def check_roles(config: DataConfig) -> None:
@@ -133,6 +138,7 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
             or all are.
     """
     wanted = {role: config.columns.get(role, role) for role in config.roles}
+    wanted |= alike(names, config)
     needed = needed_roles(config)
     missing = {role: wanted[role] for role in needed if wanted[role] not in names}
     if missing:
@@ -152,6 +158,27 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
     if not present:
         raise RequestError(f"{source} has none of the columns {', '.join(wanted.values())}.")
     return present
+
+
+def alike(names: Sequence[str], config: DataConfig) -> dict[str, str]:
+    """Role -> the one column that is written like it but for case, spaces and signs.
+
+    Only of roles for which `data.columns` says nothing and that no column is called by itself.
+    """
+    free: dict[str, list[str]] = {}
+    for name in names:
+        if name not in config.roles and name not in config.columns.values():
+            free.setdefault(_bare(name), []).append(name)
+    found = {
+        role: free.get(_bare(role), [])
+        for role in config.roles
+        if role not in config.columns and role not in names
+    }
+    return {role: columns[0] for role, columns in found.items() if len(columns) == 1}
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name[:LONGEST_NAME])).casefold()
 
 
 def _closest(wanted: Sequence[str], names: Sequence[str]) -> str:

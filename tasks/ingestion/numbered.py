@@ -126,7 +126,7 @@ def usable_records(
     unit = "line" if kind == "jsonl" else "record"
     found: list[tuple[int, T]] = []
     skipped: dict[int, str] = {}
-    for number, record in _records(source, kind, form):
+    for number, record in records_of(source, kind, form):
         try:
             if isinstance(record, BadRecordError):
                 raise record
@@ -158,7 +158,7 @@ def _told_format(source: Path | pa.Table) -> str | None:
     return FORMAT_OF_SUFFIX.get(source.suffix.lower()) if isinstance(source, Path) else None
 
 
-def _records(
+def records_of(
     source: Path | pa.Table, kind: str | None, form: DataConfig | None
 ) -> Iterator[tuple[int, Record | BadRecordError]]:
     """Each record with its line (JSON lines) or number, counted from 1."""

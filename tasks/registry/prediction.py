@@ -7,8 +7,10 @@ from typing import Any
 
 from tasks.address import Address
 from tasks.config import DataConfig
-from tasks.config.loading import proper_name
+from tasks.config.case_files import proper_name
 from tasks.errors import RequestError
+from tasks.ingestion.ingest import columns_of_roles
+from tasks.ingestion.prepare import clean, parse_template, render
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
 from tasks.ingestion.written import BROKEN_TEXT, is_broken
 from tasks.registry.fresh import load_fresh
@@ -67,64 +69,83 @@ def predict(
     return answers
 
 
-def read_texts(path: Path, data: DataConfig | None = None) -> list[str]:
-    """Texts from a file: one a line, or a field of each record of a table, whatever its format.
-
-    Args:
-        path: a text file, or a CSV, TSV, JSON, JSONL or Parquet file.
-        data: the case's; the field is the column of its `text_role`, or else `text`.
+def read_texts(path: Path) -> list[str]:
+    """Texts from a file, one a line.
 
     Raises:
-        RequestError: the file is missing, not UTF-8, empty, lacks the field, or a record does.
+        RequestError: the file is missing, not UTF-8, empty, or of a format that is not read.
     """
-    form = FORMAT_OF_SUFFIX.get(path.suffix.lower())
-    if form is None:
-        if path.suffix.lower() not in PLAIN:
-            raise RequestError(
-                f"{path} is neither a text file ({', '.join(filter(None, PLAIN))}: a text a line) "
-                f"nor a table ({', '.join(FORMAT_OF_SUFFIX)})."
-            )
-        return list(_lines(path).values())
-    data = data or DataConfig()
-    wanted = data.columns.get(data.text_role, data.text_role)
-    if form == "jsonl":
-        return [record["text"] for record in read_fields(path, ("text",), (wanted, data.text_role))]
-
-    def choose(names: Sequence[str]) -> list[str]:
-        for name in (wanted, data.text_role, "text"):
-            if name in names:
-                return [name]
+    if path.suffix.lower() not in PLAIN:
         raise RequestError(
-            f"{path} has no column {wanted}; its columns are {', '.join(names[:30])}."
+            f"{path} is neither a text file ({', '.join(filter(None, PLAIN))}: a text a line) "
+            f"nor a table ({', '.join(FORMAT_OF_SUFFIX)})."
         )
-
-    reading = DataConfig(path=path, format=form, label_role=None)
-    texts: list[str | None] = read_file(path, reading, choose).column(0).to_pylist()
-    for number, text in enumerate(texts, 1):
-        if text is None or not text.strip():
-            raise RequestError(f"{path}, record {number}: the text is empty.")
-    return [text for text in texts if text]
+    return list(_lines(path).values())
 
 
-def read_fields(
-    path: Path, names: tuple[str, ...], instead: tuple[str, ...] = ()
-) -> list[dict[str, str]]:
+def read_rows(path: Path, data: DataConfig) -> list[dict[str, str]]:
+    """The rows of a table as the case reads them: `id` where it has one, and the whole `text`.
+
+    Args:
+        path: a CSV, TSV, JSON, JSONL or Parquet file with the case's columns.
+        data: the case's; a column called `text` stands for its text role, and other columns of its
+            template may be absent.
+
+    Raises:
+        RequestError: the file cannot be read, lacks a column, or a row has no text.
+    """
+    lines = parse_template(data)
+    wanted = {role for line in lines for _, role in line if role}
+    form = FORMAT_OF_SUFFIX[path.suffix.lower()]
+    reading = DataConfig(
+        path=path,
+        format=form,
+        separator=data.separator if form == "csv" else None,
+        quotes_are_text=data.quotes_are_text,
+        label_role=None,
+    )
+
+    def chosen(names: Sequence[str]) -> dict[str, str]:
+        own = data.columns.get(data.text_role, data.text_role)
+        renamed = {} if own in names or "text" not in names else {data.text_role: "text"}
+        asking = {
+            "required": (data.text_role,),
+            "optional": ("id", *sorted(wanted)),
+            "columns": data.columns | renamed,
+            **{"label_columns": (), "keep": {}, "sort_by": None},
+        }
+        return columns_of_roles(names, data.model_copy(update=asking), str(path))
+
+    table = read_file(path, reading, lambda names: list(dict.fromkeys(chosen(names).values())))
+    columns = chosen(table.column_names)
+    cells = {role: table.column(column).to_pylist() for role, column in columns.items()}
+    found = []
+    for number in range(table.num_rows):
+        values = {role: clean(cells[role][number], data) for role in wanted & cells.keys()}
+        text = render(lines, values)
+        if text is None or not (values[data.text_role] or data.text_role in data.may_be_empty):
+            raise RequestError(f"{path}, record {number + 1}: the text is empty.")
+        named = {"id": cells["id"][number] or f"row-{number + 1}"} if "id" in cells else {}
+        found.append({**named, "text": text})
+    return found
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's name says that it is a table."""
+    return path.suffix.lower() in FORMAT_OF_SUFFIX
+
+
+def read_fields(path: Path, names: tuple[str, ...]) -> list[dict[str, str]]:
     """The fields of these names, all of them texts, of each JSONL record.
 
-    Args:
-        path: the file.
-        names: of the fields.
-        instead: where a record has a field of one of these names, it is read for the first.
-
     Raises:
-        RequestError: as `read_texts`.
+        RequestError: the file is missing, not UTF-8 or empty, or a record lacks a field.
     """
     found = []
     for number, line in _lines(path).items():
         try:
             record = json.loads(line)
-            other = next((name for name in instead if name in record), names[0])
-            fields = {name: record[other if name == names[0] else name] for name in names}
+            fields = {name: record[name] for name in names}
         except (ValueError, KeyError, TypeError, RecursionError):
             fields = {}
         if not fields or not all(isinstance(value, str) for value in fields.values()):

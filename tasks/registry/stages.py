@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config.loading import case_names, proper_name
+from tasks.config.case_files import case_names, proper_name
 from tasks.errors import RequestError, ThawError
 from tasks.models.base_models import LocatedModel, locate
 from tasks.paths import store_dir

@@ -21,8 +21,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from tasks.config import CaseConfig
 from tasks.errors import RequestError
-from tasks.paths import conf_dir
+from tasks.paths import conf_dirs, conf_file
 from tasks.wording import nearest
 
 Table = Literal["examples", "labels"]
@@ -86,15 +87,23 @@ def suite_path(name: str) -> Path:
     Raises:
         RequestError: there is none.
     """
-    folder = conf_dir() / "expectations"
-    path = folder / f"{name.removesuffix('.json')}.json"
+    path = conf_file(f"expectations/{name.removesuffix('.json')}.json")
     if not path.is_file():
-        names = sorted(file.stem for file in folder.glob("*.json"))
+        folders = [folder / "expectations" for folder in conf_dirs()]
+        names = sorted({file.stem for folder in folders for file in folder.glob("*.json")})
         raise RequestError(
             f"There is no expectation suite {path}{nearest(name, names)}; "
             f"the suites are {', '.join(names) or 'none'}."
         )
     return path
+
+
+def suite_of(config: CaseConfig) -> str:
+    """The suite that a case names, else that of its own name, else its kind's."""
+    if config.validation.suite:
+        return config.validation.suite
+    own = conf_file(f"expectations/{config.case}.json").is_file()
+    return config.case if own else f"kinds/{config.task}"
 
 
 def load_suite(name: str) -> Suite:

@@ -14,7 +14,7 @@ import pandas as pd
 from tasks.config import CaseConfig
 from tasks.validation.findings import Finding, LabelCount, Offender, Outcome, ValidationReport
 from tasks.validation.sentences import sentence, shorten
-from tasks.validation.suites import Expectation, Table, load_suite
+from tasks.validation.suites import Expectation, Table, load_suite, suite_of
 from tasks.validation.tables import example_table, label_table, usable_rows
 
 MAX_LABELS = 200  # a free-text column taken for labels must not make a report of megabytes
@@ -42,7 +42,7 @@ def validate(
     # Great Expectations takes seconds to import: only those who validate wait for it.
     from tasks.validation.engine import evaluate
 
-    name = config.validation.suite or config.case
+    name = suite_of(config)
     suite = load_suite(name)
     if config.data.label_role is None:
         examples = examples.drop(columns="labels", errors="ignore")

@@ -6,8 +6,9 @@ from typing import get_args
 import pytest
 
 from tasks.config.base import Task
+from tasks.config.case_files import case_names
 from tasks.config.kinds import CASES, case_of_json
-from tasks.config.loading import case_names, load_case
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
 
 OF_ONE_KIND = {"hosted", "language", "numbers", "preference", "rl", "rewards", "vqa"}

@@ -10,15 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.config import DataConfig
+from tasks.config.case_files import case_names, read_case_file
 from tasks.config.loading import (
     case_model,
-    case_names,
     grid_points,
     known_fields,
     load_case,
     nearest,
     parse_overrides,
-    read_case_file,
 )
 from tasks.errors import RequestError
 

@@ -1,4 +1,4 @@
-"""Every command that the README or a help text shows can be given as it stands."""
+"""Every command that a page or a help text shows can be given as it stands."""
 
 import re
 import shlex
@@ -12,14 +12,22 @@ from flows.cli import cli
 from tasks.config.chains import load_any
 
 README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(?:bash|console|sh|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def commands_of(readme: Path) -> list[str]:
+@pytest.fixture(autouse=True)
+def own_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The case that pages and help call their own: in the current folder and in THAW_CONF."""
+    case = "task: single_label\ntitle: Teams\nstrategies: [head]\nmodel: {base: minilm}\n"
+    (tmp_path / "tickets.yaml").write_text(f"{case}data: {{path: tickets.csv}}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THAW_CONF", str(tmp_path))
+
+
+def commands_of(page: Path) -> list[str]:
     """The `thaw …` commands of a page's shell blocks; a backslash joins two lines."""
-    if not readme.exists():
-        return []
-    blocks = BLOCK.findall(readme.read_text(encoding="utf-8"))
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     bare = [re.sub(r"^\s*(\$ )?(\w+=\S+ )*(\.venv/bin/)?", "", line) for line in lines]
     return [line for line in bare if line.startswith("thaw ")]
@@ -39,22 +47,23 @@ def parse(line: str) -> None:
         if command is None:
             raise click.UsageError(f"{line}: no such command")
         with command.make_context(name, rest, parent=context) as inner:
-            fields = {"profile": "sample", "overrides": ()} | inner.params
-            if fields.get("case") is not None:
-                load_any(fields["case"], fields["profile"], fields["overrides"])
+            fields = {"profile": None, "overrides": ()} | inner.params
+            cases = fields.get("cases") or filter(None, [fields.get("case")])
+            for case in cases:
+                load_any(case, fields["profile"], fields["overrides"])
 
 
-@pytest.mark.skipif(not README.exists(), reason="there is no README.md yet")
 def test_the_readme_shows_the_main_commands() -> None:
     commands = commands_of(README)
     for start in ("thaw run genre", "thaw predict genre", "thaw compare genre"):
         assert any(line.startswith(start) for line in commands), start
 
 
-@pytest.mark.parametrize("line", commands_of(README) or [None])
-def test_a_command_of_the_readme(line: str | None) -> None:
-    if line is None:
-        pytest.skip("there is no README.md with commands yet")
+@pytest.mark.parametrize(
+    "line",
+    [pytest.param(line, id=f"{page.stem}: {line}") for page in PAGES for line in commands_of(page)],
+)
+def test_a_command_of_a_page(line: str) -> None:
     parse(line)
 
 

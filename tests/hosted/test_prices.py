@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.config import HostedConfig
-from tasks.config.loading import case_names
+from tasks.config.case_files import case_names
 from tasks.errors import RequestError
 from tasks.hosted.prices import Price, PriceList, price_list
 
@@ -42,6 +42,7 @@ def test_an_unknown_model_has_no_price() -> None:
 
 
 def test_a_damaged_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THAW_HOME", str(tmp_path / "a bare installation"))
     monkeypatch.setenv("THAW_CONF", str(tmp_path))
     assert price_list().models == {}
     with pytest.raises(RequestError, match=r"hosted\.model"):

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
-from tasks.registry.prediction import predict, read_texts
+from tasks.registry.answers_file import check_out, write_answers
+from tasks.registry.prediction import predict, read_rows, read_texts
 
 
 class Echo:
@@ -39,26 +41,26 @@ def test_a_text_file_has_a_text_a_line(tmp_path: Path) -> None:
     assert read_texts(file) == ["one", " two three ", "ünï"]
 
 
+def texts_of(path: Path, data: DataConfig | None = None) -> list[str]:
+    return [row["text"] for row in read_rows(path, data or DataConfig(required=("text",)))]
+
+
 def test_jsonl_records_give_their_text(tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
-    texts = ["one\ntwo", "line\u2028separator", "next\x85line"]
+    texts = ["one two", "line\u2028separator", "next\x85line"]
     file.write_text(
         "\n\n".join(json.dumps({"text": text, "id": 1}, ensure_ascii=False) for text in texts),
         encoding="utf-8",
     )
-    assert read_texts(file) == texts
+    assert texts_of(file) == ["one two", "line separator", "next line"]
 
 
-@pytest.mark.parametrize(
-    "line", ['{"txt": "a"}', '{"text": ', "[1]", '"text"', '{"text": null}', '{"text": 3}']
-)
-def test_a_record_that_does_not_fit_is_named_by_its_line_in_the_file(
-    tmp_path: Path, line: str
-) -> None:
+@pytest.mark.parametrize("line", ['{"txt": "a"}', '{"text": ', "[1]", '"text"', '{"text": null}'])
+def test_a_record_that_does_not_fit_is_a_sentence(tmp_path: Path, line: str) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text(f'{{"text": "a"}}\n\n\n{line}\n')
-    with pytest.raises(RequestError, match=r"texts\.jsonl line 4 is no JSON record with a `text`"):
-        read_texts(file)
+    with pytest.raises(RequestError, match=r"texts\.jsonl, (line 4|record 2)"):
+        texts_of(file)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +91,31 @@ TABLES = {
 def test_a_table_gives_the_column_of_the_case(tmp_path: Path, name: str) -> None:
     file = tmp_path / name
     file.write_text(TABLES[name], encoding="utf-8")
-    data = DataConfig(required=("body",), text_role="body", columns={"body": "review"})
-    assert read_texts(file, data) == ["a kettle, lovely\nand blue", "a mug"]
+    data = DataConfig(
+        required=("body",), text_role="body", columns={"body": "review"}, text=("{body}",)
+    )
+    assert texts_of(file, data) == ["a kettle, lovely and blue", "a mug"]
+
+
+def test_a_row_is_asked_whole_and_keeps_its_id(tmp_path: Path) -> None:
+    data = DataConfig(
+        required=("subject", "body"),
+        may_be_empty=("subject", "body"),
+        optional=("id",),
+        columns={"id": "Ticket"},
+        text_role="body",
+        text=("{subject}", "{body}"),
+    )
+    file = tmp_path / "new.csv"
+    file.write_text("Ticket,Subject,body,team\nT1,Printer,It burns,x\nT2,,No sound,y\nT3,Mouse,,\n")
+    assert read_rows(file, data) == [
+        {"id": "T1", "text": "Printer\nIt burns"},
+        {"id": "T2", "text": "No sound"},
+        {"id": "T3", "text": "Mouse"},
+    ]
+    # As a bare text: what the case calls its text, without the rest.
+    file.write_text("text\nIt burns\n")
+    assert read_rows(file, data) == [{"text": "It burns"}]
 
 
 @pytest.mark.parametrize(
@@ -98,8 +123,7 @@ def test_a_table_gives_the_column_of_the_case(tmp_path: Path, name: str) -> None
     [
         ("a.csv", "id,body\n1,x\n", "has no column text; its columns are id, body"),
         ("a.csv", "id,text\n1,\n", "record 1: the text is empty"),
-        ("a.jsonl", '{"text": "cut \\ud83d"}', "line 1: half a surrogate pair is no Unicode text"),
-        ("a.xlsx", "PK", "is neither a text file .* nor a table"),
+        ("a.jsonl", '{"text": "cut \\ud83d"}', "half a surrogate pair is no Unicode text"),
     ],
 )
 def test_a_table_that_cannot_be_asked_is_a_sentence(
@@ -108,4 +132,35 @@ def test_a_table_that_cannot_be_asked_is_a_sentence(
     file = tmp_path / name
     file.write_text(content, encoding="utf-8")
     with pytest.raises(RequestError, match=said):
-        read_texts(file)
+        texts_of(file)
+
+
+def test_a_file_of_another_format_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"is neither a text file .* nor a table"):
+        read_texts(tmp_path / "a.xlsx")
+
+
+ANSWERS = [
+    {"id": "T1", "text": "a", "labels": ["x", "y"], "probabilities": {"x": 0.5, "y": 0.75}},
+    {"id": "T2", "text": "ünï", "labels": [], "probabilities": {"x": 0.25, "y": 0.125}},
+]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+def test_answers_are_written_beside_their_rows(form: str, tmp_path: Path) -> None:
+    file = tmp_path / f"out.{form}"
+    check_out(file)
+    write_answers(ANSWERS, file)
+    if form == "jsonl":
+        assert [json.loads(line) for line in file.read_text("utf-8").splitlines()] == ANSWERS
+    elif form == "parquet":
+        assert pd.read_parquet(file)["id"].tolist() == ["T1", "T2"]
+    else:
+        found = pd.read_csv(file, sep="\t" if form == "tsv" else ",")
+        assert found["labels"].fillna("").tolist() == ["x, y", ""]
+        assert found["probabilities.y"].tolist() == [0.75, 0.125]
+
+
+def test_a_place_for_answers_of_no_known_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"end in one of \.csv"):
+        check_out(tmp_path / "answers.xlsx")

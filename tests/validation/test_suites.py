@@ -12,11 +12,15 @@ import pytest
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.paths import conf_dir
+from tasks.paths import conf_dirs
 from tasks.validation.suites import load_suite
 from tasks.validation.validate import validate
 
-SUITES = sorted(path.stem for path in (conf_dir() / "expectations").glob("*.json"))
+CONF = conf_dirs()[-1]
+SUITES = sorted(
+    str(path.relative_to(CONF / "expectations").with_suffix(""))
+    for path in (CONF / "expectations").rglob("*.json")
+)
 UNIQUE = {
     "type": "expect_column_values_to_be_unique",
     "severity": "warning",
@@ -32,7 +36,7 @@ def write_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WriteSuite:
     """Write a suite `mine` into a conf folder of its own; returns a case that uses it."""
     conf = tmp_path / "conf"
     (conf / "expectations").mkdir(parents=True)
-    shutil.copy(conf_dir() / "genre.yaml", conf)
+    shutil.copy(CONF / "genre.yaml", conf)
     monkeypatch.setenv("THAW_CONF", str(conf))
 
     def write(
@@ -64,7 +68,7 @@ def test_each_shipped_suite_blocks_on_no_rows_and_on_missing_texts(name: str) ->
 def test_great_expectations_reads_the_entries_as_its_own() -> None:
     from great_expectations import ExpectationSuite
 
-    entries = json.loads((conf_dir() / "expectations" / "genre.json").read_text())["examples"]
+    entries = json.loads((CONF / "expectations" / "genre.json").read_text())["examples"]
     suite = ExpectationSuite(name="genre", expectations=entries)
     written = suite.to_json_dict()["expectations"]
     for theirs, ours in zip(written, entries, strict=True):

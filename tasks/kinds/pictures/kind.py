@@ -201,10 +201,10 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
 
     def asked(
         self, config: PicturesCase, texts: Sequence[str], file: Path | None, images: Sequence[Path]
-    ) -> tuple[Records, list[Any]]:
+    ) -> tuple[Records, list[Any], dict[str, Any]]:
         """Questions paired with pictures."""
         shown, sent = picture_questions(tuple(texts), tuple(images), file)
-        return [*shown], [*sent]
+        return [*shown], [*sent], {}
 
     def line(self, answer: dict[str, Any]) -> str:
         """The answer, and how sure it is."""

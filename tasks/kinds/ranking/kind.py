@@ -208,11 +208,11 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
 
     def asked(
         self, config: RankingCase, texts: Sequence[str], file: Path | None, images: Sequence[Path]
-    ) -> tuple[Records, list[Any]]:
+    ) -> tuple[Records, list[Any], dict[str, Any]]:
         """A question and answers to it."""
         self.refuse_images(config, images)
         records = answer_records(texts, file)
-        return [*records], [*records]
+        return [*records], [*records], {}
 
     def in_order(self, rows: Records, answers: Records) -> Records:
         """The answers to each question by falling reward."""

@@ -1,0 +1,1 @@
+"""A case of a user's own, drafted from one file: `thaw new`."""

@@ -1,0 +1,199 @@
+"""What the cells of one column look like, told from all of them."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tasks.ingestion.labels import NO_VALUE, SEPARATORS
+from tasks.ingestion.turns import is_chat
+from tasks.ingestion.written import listed
+
+MOST_CLASSES = 500
+"""Different values from which on a column is no longer taken for labels."""
+MOST_STEPS = 11
+"""Steps of a scale: 0 to 10 has so many."""
+LABEL_WORDS = 6
+"""Words of a label on average: what has more is a text."""
+TEXT_WORDS = 2.5
+"""Words of a text on average."""
+PARTS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing")
+_PICTURE = re.compile(r"\S.*\.(?:jpe?g|png|gif|webp|bmp|tiff?)", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://\S+")
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
+_TRUE, _FALSE = {"1", "1.0", "true", "True", "TRUE"}, {"0", "0.0", "false", "False", "FALSE"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: as the file has it.
+        values: of all records, None where a record lacks it.
+    """
+
+    name: str
+    values: Sequence[Any]
+
+    @cached_property
+    def filled(self) -> list[Any]:
+        """The values that are something; of a text, without white space around it."""
+        found = []
+        for value in self.values:
+            value = value.strip() if isinstance(value, str) else value
+            if value is not None and value == value and value not in ("", [], {}):
+                found.append(value)
+        return found
+
+    @cached_property
+    def cells(self) -> list[str]:
+        """The same as text."""
+        return [value if isinstance(value, str) else str(value) for value in self.filled]
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """Each different value -> how many rows have it."""
+        return Counter(self.cells)
+
+    @cached_property
+    def words(self) -> float:
+        """Words of a value on average."""
+        return sum(len(cell.split()) for cell in self.cells) / max(len(self.cells), 1)
+
+    @property
+    def distinct(self) -> float:
+        """Share of the filled rows whose value no earlier row has."""
+        return len(self.counts) / max(len(self.cells), 1)
+
+    @cached_property
+    def chats(self) -> bool:
+        """Whether its values are lists of messages."""
+        return self._all(is_chat)
+
+    @cached_property
+    def lists(self) -> bool:
+        """Whether its values are, or write, lists or objects."""
+        return self._all(
+            lambda value: (
+                listed(value) is not None
+                if isinstance(value, str)
+                else isinstance(value, list | dict)
+            )
+        )
+
+    @cached_property
+    def pictures(self) -> bool:
+        """Whether its values are paths of pictures."""
+        return self._all(lambda value: isinstance(value, str) and bool(_PICTURE.fullmatch(value)))
+
+    @cached_property
+    def numbers(self) -> list[float] | None:
+        """Its values as numbers; None where one is none."""
+        try:
+            found = [float(cell) for cell in self.cells]
+        except ValueError:
+            return None
+        finite = all(abs(number) < float("inf") for number in found)
+        return found if found and finite and not self.switch else None
+
+    @cached_property
+    def switch(self) -> bool:
+        """Whether its values are 0 and 1, or false and true."""
+        return bool(self.counts) and self.counts.keys() <= _TRUE | _FALSE
+
+    @cached_property
+    def scale(self) -> bool:
+        """Whether its values are steps: a few whole numbers without much of a gap."""
+        if self.numbers is None:
+            return False
+        steps = sorted(set(self.numbers))
+        whole = all(step == int(step) for step in steps)
+        return whole and 3 <= len(steps) <= MOST_STEPS and steps[-1] - steps[0] < MOST_STEPS
+
+    @cached_property
+    def parts(self) -> bool:
+        """Whether its values are names of parts of a split."""
+        return len(self.counts) > 1 and all(cell.lower() in PARTS for cell in self.counts)
+
+    @cached_property
+    def names_languages(self) -> bool:
+        """Whether its values are codes of languages, and its name says so."""
+        return self.name.strip().lower() in ("language", "lang", "locale") and self._all(
+            lambda value: bool(_LANGUAGE.fullmatch(str(value)))
+        )
+
+    @cached_property
+    def identifies(self) -> bool:
+        """Whether it names rows or things: ids that hardly repeat, dates, addresses."""
+        if self.lists or not self.cells:
+            return False
+        if self._all(lambda v: bool(_ADDRESS.fullmatch(str(v)) or _DATE.fullmatch(str(v)))):
+            return True
+        named = re.search(r"(?:^|[_\W])(?:id|no|nr|number|key|uuid|index)$", self.name.lower())
+        single = self.words <= 1.5
+        return (
+            single
+            and (bool(named) or self.name.lower() in ("", "unnamed: 0", "row"))
+            and (self.distinct > 0.5 or bool(named))
+        )
+
+    @cached_property
+    def separator(self) -> str | None:
+        """What stands between several labels of a cell; None where cells hold one."""
+        for separator in SEPARATORS:
+            joint = [cell for cell in self.counts if separator in cell]
+            if not joint or sum(self.counts[cell] for cell in joint) < 0.05 * len(self.cells):
+                continue
+            found = [part.strip() for cell in self.counts for part in cell.split(separator)]
+            labels = Counter(filter(None, found))
+            short = sum(len(label.split()) for label in labels) <= LABEL_WORDS * len(labels) / 1.5
+            again = sum(labels[part] > 1 for part in found if part) >= 0.8 * len(found)
+            if short and again and len(labels) <= min(MOST_CLASSES, len(self.counts)):
+                return separator
+        return None
+
+    @property
+    def holds_labels(self) -> bool:
+        """Whether rows could be told apart by it: a few values that recur, or lists of them."""
+        if not self.cells or self.chats or self.parts or self.pictures or self.identifies:
+            return False
+        if self.lists or self.separator:
+            return True
+        few = 2 <= len(self.counts) <= min(MOST_CLASSES, max(2, len(self.cells) // 3))
+        return few and self.words <= LABEL_WORDS
+
+    @property
+    def measures(self) -> bool:
+        """Whether it holds quantities: many different numbers, and no id."""
+        if self.numbers is None or self.identifies or self.scale:
+            return False
+        counted = sorted(self.numbers) == list(range(len(self.numbers)))
+        return len(set(self.numbers)) > MOST_STEPS and not counted
+
+    @property
+    def is_text(self) -> bool:
+        """Whether somebody wrote it: words, and hardly the same twice."""
+        if self.lists or self.chats or self.pictures or self.identifies or self.numbers is not None:
+            return False
+        return bool(self.cells) and self.words >= TEXT_WORDS and self.distinct > 0.3
+
+    @property
+    def groups(self) -> bool:
+        """Whether it could name what rows have in common: a customer, an author, a product."""
+        several = len(self.counts) < 0.9 * len(self.cells)
+        many = len(self.counts) > max(MOST_STEPS, 0.02 * len(self.cells))
+        flat = not (self.lists or self.chats or self.parts or self.pictures)
+        short = self.words <= 4 and (self.numbers is None or self.identifies)
+        return several and many and flat and short
+
+    @property
+    def missing_by_name(self) -> list[str]:
+        """Values that programs write where there is none."""
+        return [cell for cell in self.counts if cell.lower() in NO_VALUE]
+
+    def _all(self, holds: Any) -> bool:
+        return bool(self.filled) and all(holds(value) for value in self.filled)

@@ -1,0 +1,177 @@
+"""How a file is written: its format, and of a delimited one separator, quotes and header.
+
+Everything is told from what stands in the file, never from its name alone.
+"""
+
+import codecs
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from tasks.config import DataConfig
+from tasks.errors import RequestError
+from tasks.ingestion.delimited import SEPARATOR_NAMES, delimited_records
+from tasks.ingestion.encoding import refuse_wide_encodings
+from tasks.ingestion.numbered import BadRecordError, Record, records_of
+from tasks.ingestion.plain import plain_file
+from tasks.ingestion.readers import FORMAT_OF_SUFFIX
+from tasks.ingestion.sources import require_file
+
+LOOKED_AT = 2000
+"""Records of a delimited file by which its separator is told."""
+LONGEST_NAME = 60
+"""Characters of a column's name: a first cell of more is a value."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A file as it is read.
+
+    Attributes:
+        path: the file.
+        fields: what the case has to say about it, as `data` has it; empty where nothing.
+        said: the same in words.
+        records: every record that can be read, as the file has it.
+    """
+
+    path: Path
+    fields: Mapping[str, Any]
+    said: str
+    records: Sequence[Record]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, in the order of the file."""
+        return list(dict.fromkeys(name for record in self.records for name in record))
+
+
+def form_of(path: Path) -> Form:
+    """Read a file, telling how it is written.
+
+    Raises:
+        RequestError: not there, empty, no records, or nothing that Thaw reads.
+    """
+    given, path = path, plain_file(require_file(path))
+    encoding = _encoding_of(path)
+    if encoding is not None:
+        path = plain_file(path, encoding=encoding)
+    told = _format_of(path)
+    fields: dict[str, Any] = {} if _suffix_says(path, told) else {"format": told}
+    fields |= {} if encoding is None else {"encoding": encoding}
+    if told in ("csv", "tsv"):
+        fields |= _delimited(path)
+    config = DataConfig.model_validate({"path": path, "format": told, **fields})
+    read = [record for _, record in records_of(path, told, config)]
+    records = [record for record in read if not isinstance(record, BadRecordError)]
+    if not records:
+        why = f": {read[0]}" if read else ""
+        raise RequestError(f"{path} holds no record that can be read{why}.")
+    bad = f", {len(read) - len(records):,} of them unreadable" if len(read) > len(records) else ""
+    words = {"csv": "delimited text", "tsv": "tab-separated text", "jsonl": "JSON lines"}
+    said = f"{words.get(told, told.upper() if told == 'json' else told.capitalize())}, "
+    said += f"{len(read):,} records{bad}"
+    if "separator" in fields:
+        said += f", separated by {SEPARATOR_NAMES[fields['separator']]}"
+    said += ", without a header" if "header" in fields else ""
+    said += ", with quote characters that are text" if fields.get("quotes_are_text") else ""
+    said += f", read as {encoding} (data.encoding says another)" if encoding else ""
+    return Form(given, fields, said, records)
+
+
+def _suffix_says(path: Path, told: str) -> bool:
+    return FORMAT_OF_SUFFIX.get(path.suffix.lower()) == told
+
+
+def _encoding_of(path: Path) -> str | None:
+    """What text that is not UTF-8 seems to be; None where it is, or is no text."""
+    with path.open("rb") as stream:
+        head = stream.read(4)
+        if head == b"PAR1":
+            return None
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        stream.seek(0)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            while chunk := stream.read(2**20):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return None if b"\0" in head else "cp1252"
+    return None
+
+
+def _format_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(4096)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    refuse_wide_encodings(path)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:1] == b"[":
+        return "json"
+    if start[:1] == b"{":
+        return "jsonl"
+    return "tsv" if path.suffix.lower() in (".tsv", ".tab") else "csv"
+
+
+def _delimited(path: Path) -> dict[str, Any]:
+    """`separator`, `quotes_are_text` and `header`, as far as they are not the format's own.
+
+    Of separators that all fit, a tab, which no sentence has; then the one that makes most columns.
+    """
+    fitting = {}
+    for quotes_are_text, separator in product((False, True), SEPARATOR_NAMES):
+        rows = _rows(path, separator, quotes_are_text)
+        if rows and len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows):
+            rank = (separator == "\t", not quotes_are_text, len(rows[0]), separator != ",")
+            fitting[rank] = separator, quotes_are_text, rows
+    if not fitting:
+        raise RequestError(
+            f"{path} has no two columns that a comma, tab, semicolon or bar keeps apart in every "
+            "row: a case needs what is read and what is to be learned. Save it as CSV with quotes "
+            "around cells that contain the separator."
+        )
+    separator, quotes_are_text, rows = fitting[max(fitting)]
+    own = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
+    fields: dict[str, Any] = {} if separator == own else {"separator": separator}
+    if quotes_are_text:
+        fields["quotes_are_text"] = True
+    if not _is_header(rows):
+        fields["header"] = [f"column_{number}" for number in range(1, len(rows[0]) + 1)]
+    return fields
+
+
+def _rows(path: Path, separator: str, quotes_are_text: bool) -> list[list[str]]:
+    """The first records, or none where the file does not come apart that way."""
+    rows: list[list[str]] = []
+    try:
+        for _, cells in delimited_records(path, separator, quotes_are_text):
+            rows.append(cells)
+            if len(rows) == LOOKED_AT or len(cells) != len(rows[0]):
+                break
+    except (RequestError, UnicodeDecodeError):
+        return []
+    return rows
+
+
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: short, different, and in no cell below."""
+    first = rows[0]
+    names = [name.strip() for name in first]
+    if not all(names) or len(set(names)) < len(names):
+        return False
+    if any(len(name) > LONGEST_NAME or _is_number(name) for name in names):
+        return False
+    below = [set(column) for column in zip(*rows[1:], strict=True)] if len(rows) > 1 else []
+    return not any(name in cells for name, cells in zip(first, below, strict=False))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,378 @@
+"""What can be learned from a file: the kind of case, and which columns play which part.
+
+    told = tell(form, Wishes(label="team"))
+
+Nothing is guessed in silence: what is taken is said with its reason, what could be otherwise is
+said too, and where two columns could be meant alike, `AmbiguousError` asks which.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.drafting.columns import Column
+from tasks.drafting.form import Form
+from tasks.drafting.recipes import RECIPES, TASK_OF
+from tasks.errors import RequestError
+from tasks.ingestion.delimited import shown_columns
+from tasks.wording import nearest
+
+LABEL_NAMES = (
+    *("label", "labels", "target", "class", "sentiment", "stars", "rating", "score", "genres"),
+    *("genre", "tags", "topics", "topic", "intent", "category", "categories", "team", "y"),
+)
+"""Names that people give to what is to be learned: one of them settles which column is meant."""
+TEXT_NAMES = (
+    *("text", "message", "body", "review", "comment", "content", "synopsis", "description"),
+    *("sentence", "question", "title", "subject", "headline", "summary"),
+)
+"""Names that people give to what is read: a short column of that name belongs to the text."""
+LONG_TEXT = 8.0
+"""Words on average from which on a second column is part of the text whatever its name."""
+
+
+class AmbiguousError(RequestError):
+    """Several columns could be meant: which is for the user to say.
+
+    Attributes:
+        option: the option that says it (`--label`).
+        candidates: the columns.
+    """
+
+    def __init__(self, what: str, option: str, candidates: Sequence[str]) -> None:
+        listed = ", ".join(candidates)
+        super().__init__(
+            f"{what}: {listed}. Say which with {option} ({option} {_quoted(candidates[0])})."
+        )
+        self.what, self.option, self.candidates = what, option, list(candidates)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says of the file himself.
+
+    Attributes:
+        text: columns that are read, in their order; empty where the file shall say.
+        label: columns with what is to be learned: one, or one for each label.
+        task: the kind of case; None where the file shall say.
+        group: the column whose rows must not be divided.
+    """
+
+    text: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    task: str | None = None
+    group: str | None = None
+
+
+@dataclass
+class Told:
+    """What a file is taken for.
+
+    Attributes:
+        task: the kind of case.
+        text: the columns that make the text; empty where a layout says it.
+        label: the columns with what is to be learned.
+        data: fields of the case's section `data`, beside columns and template.
+        split: fields of `split`.
+        evaluation: fields of `evaluation`.
+        language: fields of `language`.
+        said: what was taken for what, and why.
+        unsure: what could be otherwise, with what to say then.
+        columns: all columns by name.
+    """
+
+    task: str
+    text: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    language: dict[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+    columns: dict[str, Column] = field(default_factory=dict)
+
+
+def tell(form: Form, wishes: Wishes) -> Told:
+    """The kind of case that a file makes.
+
+    Raises:
+        AmbiguousError: several columns could be meant.
+        RequestError: a wish names no column, or nothing can be learned from the file.
+    """
+    columns = {
+        name: Column(name, [record.get(name) for record in form.records]) for name in form.names
+    }
+    for name in (*wishes.text, *wishes.label, *filter(None, [wishes.group])):
+        if name not in columns:
+            raise RequestError(
+                f"{form.path} has no column {name}{nearest(name, list(columns))}; its columns are "
+                f"{shown_columns(columns)}."
+            )
+    free = not wishes.text and not wishes.label
+    told = (_layout(form, columns, wishes) if free else None) or _table(form, columns, wishes)
+    told.columns = columns
+    _parts(told)
+    _groups(told, wishes)
+    return told
+
+
+def _layout(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told | None:
+    """A file whose fields are those of comparisons or dialogues; None for a table."""
+    first = {name: column.filled[0] for name, column in columns.items() if column.filled}
+    chats = any(column.chats for column in columns.values())
+    for task in sorted(RECIPES, key=lambda each: RECIPES[each].writes):  # comparisons first
+        recipe = RECIPES[task]
+        if recipe.layout_of is None or wishes.task not in (None, task):
+            continue
+        try:
+            layout = recipe.layout_of(str(form.path), first)
+        except RequestError:
+            continue
+        if layout == "messages" and not chats:  # a column of that name with plain texts
+            continue
+        if layout == "oig" and "<human>:" not in str(first["text"]):
+            continue
+        data = {"layout": recipe.layout, **recipe.data}
+        return Told(task, data=data, said=[f"its fields are those of {recipe.layout} ({layout})"])
+    return None
+
+
+def _table(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
+    """A table: some columns are read, and one, or some, are what is to be learned."""
+    label = wishes.label or _label(form, columns, wishes)
+    bad = next((name for name in label[1:] and label if not columns[name].switch), None)
+    if bad is not None:
+        raise RequestError(
+            f"--label names several columns, so each has to hold 0 and 1, and {bad} does not."
+        )
+    if not label:
+        return _pairs(form, columns, wishes)
+    text = wishes.text or _text(form, columns, label)
+    told = _of_label(columns, label, wishes)
+    told.text, told.label = tuple(text), tuple(label)
+    names = ", ".join(text)
+    why = "as you say" if wishes.text else _why_text(columns, text)
+    told.said.insert(0, f"the text is made of {names} ({why})")
+    return told
+
+
+def _label(form: Form, columns: dict[str, Column], wishes: Wishes) -> tuple[str, ...]:
+    """The column with what is to be learned; none where every column is a text."""
+    open_to = {name: c for name, c in columns.items() if name not in wishes.text and c.cells}
+    learns = RECIPES[wishes.task].learns if wishes.task else ""
+    if learns == "text":
+        return ()
+    wanted = learns == "number"
+    found = [
+        name
+        for name, column in open_to.items()
+        if (column.measures or (column.numbers is not None and wanted))
+        or (column.holds_labels and not wanted)
+    ]
+    found = [name for name in found if not columns[name].names_languages]
+    named = sorted((LABEL_NAMES.index(n.strip().lower()), n) for n in found if _is_named(n))
+    if named:
+        return (named[0][1],)
+    switches = [name for name in found if columns[name].switch]
+    if len(switches) > 1 and len(switches) == len(found):
+        return tuple(switches)
+    if len(found) > 1:
+        raise AmbiguousError(
+            f"{form.path.name} has several columns that could be what is to be learned",
+            "--label",
+            found,
+        )
+    return tuple(found)
+
+
+def _is_named(name: str) -> bool:
+    return name.strip().lower() in LABEL_NAMES
+
+
+def _text(form: Form, columns: dict[str, Column], label: Sequence[str]) -> tuple[str, ...]:
+    """The columns that are read: those that somebody wrote."""
+    rest = {name: column for name, column in columns.items() if name not in label and column.cells}
+    texts = [name for name, column in rest.items() if column.is_text]
+    if not texts:
+        rest = {n: c for n, c in rest.items() if not (c.identifies or c.parts or c.pictures)}
+        named = [name for name in rest if _is_text_name(name)]
+        texts = named or list(rest)
+        if len(texts) > 1:
+            raise AmbiguousError(
+                f"{form.path.name} has no column of sentences, and several that could be read",
+                "--text",
+                texts,
+            )
+    if not texts:
+        raise RequestError(
+            f"{form.path} has no column with texts beside {', '.join(label)}; say which is read "
+            "with --text."
+        )
+    longest = max(texts, key=lambda name: columns[name].words)
+    return tuple(
+        name
+        for name in texts
+        if name == longest or _is_text_name(name) or columns[name].words >= LONG_TEXT
+    )
+
+
+def _is_text_name(name: str) -> bool:
+    """Whether a part of a column's name is one that people give to texts (`review_title`)."""
+    return any(part in TEXT_NAMES for part in re.split(r"[\W_]+", name.lower()))
+
+
+def _why_text(columns: dict[str, Column], text: Sequence[str]) -> str:
+    return ", ".join(f"{columns[name].words:.0f} words on average" for name in text)
+
+
+def _of_label(columns: dict[str, Column], label: Sequence[str], wishes: Wishes) -> Told:
+    """What kind of label the columns hold, and how their cells are read."""
+    if len(label) > 1:
+        said = f"a label is each of {', '.join(label)}, columns of 0 and 1"
+        return Told(TASK_OF["labels"], data={"label_columns": list(label)}, said=[said])
+    column = columns[label[0]]
+    reason = "as you say" if wishes.label else _why_label(column)
+    learns = RECIPES[wishes.task].learns if wishes.task else _learnable(column)
+    if learns not in TASK_OF:
+        raise RequestError(f"--task {wishes.task} is told from the fields of a file, not a column.")
+    told = Told(TASK_OF[learns])
+    told.said.append(f"what is to be learned stands in {column.name} ({reason})")
+    _OF_COLUMN[learns](told, column)
+    others = [
+        name
+        for name, other in columns.items()
+        if name != column.name and (other.holds_labels or other.measures)
+    ]
+    others = [name for name in others if not columns[name].names_languages]
+    if others and not wishes.label:
+        told.unsure.append(
+            f"{', '.join(others)} could be learned as well: --label {_quoted(others[0])}"
+        )
+    return told
+
+
+def _learnable(column: Column) -> str:
+    """What a column holds, as `Recipe.learns` calls it."""
+    if column.lists or column.separator:
+        return "labels"
+    if column.measures:
+        return "number"
+    if column.holds_labels or column.switch:
+        return "label"
+    if column.is_text or column.distinct > 0.5:
+        return "text"
+    raise RequestError(
+        f"{column.name} has {len(column.counts):,} different values in {len(column.cells):,} rows: "
+        "too many for labels, and no texts. If they are labels, say --task single_label."
+    )
+
+
+def _why_label(column: Column) -> str:
+    if _is_named(column.name):
+        return "its name says so"
+    return "the only column whose values recur" if column.holds_labels else "the only one left"
+
+
+def _several(told: Told, column: Column) -> None:
+    """Any number of labels a row."""
+    if column.lists:
+        told.said.append("each cell lists its labels")
+    elif column.separator:
+        told.data["label_separator"] = column.separator
+        told.said.append(f"labels of a row are kept apart by {column.separator!r}")
+        told.unsure.append(
+            f"if {column.counts.most_common(1)[0][0]!r} is one label, say --task single_label"
+        )
+
+
+def _one(told: Told, column: Column) -> None:
+    """Exactly one label a row."""
+    counts = ", ".join(f"{label} ({count:,})" for label, count in column.counts.most_common(12))
+    more = f" and {len(column.counts) - 12:,} more" if len(column.counts) > 12 else ""
+    told.said.append(f"one label a row: {counts}{more}")
+    if column.scale:
+        told.data["numeric_labels"] = True
+        told.evaluation |= {"ordered": True, "primary": "test/f1_macro"}
+        told.said.append("the labels are steps of a scale, so mistakes count by how far off")
+        told.unsure.append("if they are mere codes, set evaluation.ordered to false")
+    if column.missing_by_name:
+        told.unsure.append(
+            f"{column.missing_by_name[0]!r} is read as a label: data.rename_labels can drop it"
+        )
+
+
+def _number(told: Told, column: Column) -> None:
+    """A quantity."""
+    if column.numbers is None and not column.switch:
+        raise RequestError(f"{column.name} holds {column.cells[0]!r}, which is no number.")
+    numbers = column.numbers or [0.0, 1.0]
+    told.said.append(f"it holds numbers from {min(numbers):g} to {max(numbers):g}")
+
+
+def _to_write(told: Told, column: Column) -> None:
+    """A text."""
+    told.said.append(f"texts of {column.words:.0f} words on average, which are to be written")
+
+
+_OF_COLUMN = {"label": _one, "labels": _several, "number": _number, "text": _to_write}
+
+
+def _pairs(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
+    """Two texts, of which the second is to be written for the first."""
+    if wishes.task is not None and not RECIPES[wishes.task].writes:
+        raise RequestError(
+            f"{form.path} has no column that could be learned as {wishes.task}; say which with "
+            f"--label. Its columns are {shown_columns(columns)}."
+        )
+    left = [
+        name
+        for name, column in columns.items()
+        if column.cells and not (column.identifies or column.parts or column.names_languages)
+    ]
+    text = list(wishes.text) or left[:1]
+    label = [name for name in left if name not in text]
+    if len(label) != 1 or not text:
+        raise RequestError(
+            f"Nothing in {form.path} says what is to be learned: no column has values that recur "
+            "(labels), and there are not two columns of texts, one to be written for the other. "
+            f"Say it with --text and --label; the columns are {shown_columns(columns)}."
+        )
+    told = Told(TASK_OF["text"], text=tuple(text), label=tuple(label))
+    told.said.append(f"{label[0]} is to be written for {', '.join(text)} (no column has labels)")
+    told.unsure.append(
+        f"the other way round: --text {_quoted(label[0])} --label {_quoted(text[0])}"
+    )
+    return told
+
+
+def _parts(told: Told) -> None:
+    """A column that says which rows are for the test."""
+    taken = (*told.text, *told.label)
+    found = [column for column in told.columns.values() if column.parts]
+    for column in [column for column in found if column.name not in taken][:1]:
+        test = sorted(v for v in column.counts if v.lower() in ("test", "testing"))
+        if test:
+            told.split |= {"test_role": column.name, "test_values": test}
+            rows = sum(column.counts[value] for value in test)
+            told.said.append(f"{column.name} says which {rows:,} rows are the test part")
+
+
+def _groups(told: Told, wishes: Wishes) -> None:
+    """A column whose rows belong together."""
+    taken = {*told.text, *told.label, told.split.get("test_role")}
+    if wishes.group is not None:
+        told.split |= {"group_by": "column", "group_role": wishes.group}
+        told.said.append(f"rows with the same {wishes.group} stay in one part")
+        return
+    taken |= {name for name in told.columns if _is_text_name(name)}
+    for column in [c for c in told.columns.values() if c.groups and c.name not in taken]:
+        told.unsure.append(
+            f"{column.name} has {len(column.counts):,} values in {len(column.cells):,} rows: if "
+            f"such rows are alike, keep them in one part with --group {_quoted(column.name)}"
+        )
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if not name.isidentifier() else name

@@ -1,0 +1,187 @@
+"""A drafted case read as its run will read it: rows, labels, examples, lengths in tokens."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.config.loading import load_case
+from tasks.drafting.drafting import written
+from tasks.drafting.form import Form
+from tasks.drafting.recipes import RECIPES
+from tasks.drafting.telling import Told
+from tasks.errors import RequestError, ThawError
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.prepare import prepare
+from tasks.ingestion.usable import usable_examples
+from tasks.storage import write_text
+
+EXAMPLES = 3
+FEWEST = 10
+"""Rows of a label below which no part can judge it: such labels are left out of a draft."""
+MANY = 5000
+"""Rows from which on a first look takes a sample."""
+MOST_LABELS = 12
+LONGEST = 256
+"""Tokens from which on a first run would take long: attention costs the square of them."""
+STEP = 16
+"""Lengths are rounded up to a multiple of so many tokens."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What became of a file.
+
+    Attributes:
+        case: the case's file.
+        facts: what was understood, a line each.
+        unsure: what could be otherwise, with what to say then.
+        examples: the first texts as the model reads them, each with what it is to answer.
+        commands: what to run next.
+    """
+
+    case: Path
+    facts: tuple[str, ...]
+    unsure: tuple[str, ...]
+    examples: tuple[tuple[str, str], ...]
+    commands: tuple[str, ...]
+
+
+def draft(form: Form, told: Told, case: Path, base: str | None = None) -> Understood:
+    """Write a case and read it back as a run would.
+
+    Args:
+        form: the file.
+        told: what it was taken for.
+        case: the YAML to write.
+        base: the base model, where the user names one.
+
+    Raises:
+        RequestError: the case cannot be read that way; nothing is left behind.
+    """
+    split, kept = dict(told.split), case.read_text("utf-8") if case.exists() else None
+    write_text(case, written(form, told, case.parent, base, None))
+    try:
+        return _skipping(form, told, case, base, split)
+    except BaseException:
+        case.unlink(missing_ok=True)
+        if kept is not None:
+            write_text(case, kept)
+        raise
+
+
+def _skipping(
+    form: Form, told: Told, case: Path, base: str | None, split: dict[str, object]
+) -> Understood:
+    """`_understood`; of records in a layout, those that cannot be used are left out and counted."""
+    try:
+        return _understood(form, told, case, base, split)
+    except RequestError as bad:
+        if "data.on_bad_line=skip" not in str(bad):
+            raise
+        told.data["on_bad_line"] = "skip"
+        told.split = dict(split)
+        write_text(case, written(form, told, case.parent, base, None))
+        return _understood(form, told, case, base, split)
+
+
+def _understood(
+    form: Form, told: Told, case: Path, base: str | None, split: dict[str, object]
+) -> Understood:
+    config = load_case(str(case))
+    facts = [form.said, f"task: {told.task}", *told.said]
+    unsure = list(told.unsure)
+    raw = ingest(config.data, config.split.seed)
+    table = prepare(raw, config.data, labels_are_texts=RECIPES[told.task].writes)
+    notes = table.origin.removeprefix(config.data.source).strip(" ()")
+    unsure += [notes] if notes else []
+    rows = table.read()
+    answers = [_answer(row) for row in rows.to_dict("records")]
+    if RECIPES[told.task].counts_labels:
+        _, report = usable_examples(table, config.data)
+        rare = {label: n for label, n in report.labels.items() if n < FEWEST}
+        if rare and len(report.labels) - len(rare) > 1:
+            told.data["min_label_count"] = FEWEST
+            told.said.append(
+                f"{len(rare)} labels with fewer than {FEWEST} rows are left out "
+                f"({', '.join(list(rare)[:3])} …): data.min_label_count"
+            )
+            told.split = dict(split)
+            write_text(case, written(form, told, case.parent, base, None))
+            return _understood(form, told, case, base, split)
+        facts.append(_labels(report.labels, len(rows)))
+        facts.append(f"{report.kept:,} of {report.rows:,} rows can be learned from")
+        unsure += [f"{count:,} rows are left out: {why}" for why, count in report.dropped.items()]
+        if len(report.labels) < 2:
+            raise RequestError(
+                f"{form.path}: {', '.join(told.label)} has {len(report.labels)} label with at "
+                "least one row that has a text: nothing can be told apart. Say which column is "
+                "meant with --label."
+            )
+    else:
+        facts.append(f"{len(rows):,} rows can be read")
+    texts = [text for text in rows["text"].tolist() if isinstance(text, str)]
+    length = _length(texts, told, base, facts, unsure)
+    if length is not None:
+        told.split = dict(split)
+        write_text(case, written(form, told, case.parent, base, length))
+        load_case(str(case))
+    examples = [
+        (text, answer)
+        for text, answer in zip(rows["text"].tolist(), answers, strict=True)
+        if isinstance(text, str)
+    ]
+    run = f"thaw run {case}"
+    quick = [s for s in ("head", "last_1") if s in RECIPES[told.task].strategies]
+    few = f" -o data.limit={MANY}" if len(rows) > MANY else ""
+    first = [f"{run}{few} -o 'strategies=[{','.join(quick)}]'   (a first look)"] if quick else []
+    return Understood(case, tuple(facts), tuple(unsure), tuple(examples[:EXAMPLES]), (*first, run))
+
+
+def _answer(row: Mapping[Any, Any]) -> str:
+    """What a row is to be answered with, in words."""
+    if "chosen" in row:
+        return f"{row.get('chosen')} (rather than {row.get('rejected')})"
+    labels = row.get("labels")
+    return ", ".join(map(str, labels)) if labels is not None else ""
+
+
+def _labels(counts: dict[str, int], rows: int) -> str:
+    most = Counter(counts).most_common(MOST_LABELS)
+    listed = ", ".join(f"{label} ({count:,}, {count / rows:.0%})" for label, count in most)
+    more = f" and {len(counts) - MOST_LABELS:,} more" if len(counts) > MOST_LABELS else ""
+    return f"{len(counts)} labels: {listed}{more}"
+
+
+def _length(
+    texts: list[str], told: Told, base: str | None, facts: list[str], unsure: list[str]
+) -> int | None:
+    """`model.max_length` by the base model's own tokenizer; None where it cannot be measured."""
+    from tasks.config import ModelConfig
+    from tasks.models.base_models import locate
+    from tasks.training.reading import read_texts
+
+    name = base or RECIPES[told.task].base
+    try:
+        located = locate(name)
+        reading = read_texts(texts, located, ModelConfig(base=name, max_length=10**6))
+    except RequestError:
+        raise
+    except (ThawError, OSError) as error:
+        unsure.append(f"the lengths in tokens of {name} were not measured: {error}")
+        return None
+    if reading.nothing or reading.unknown >= 0.01:
+        unsure.append(reading.warnings[0] if reading.warnings else reading.sentence)
+    facts.append(f"95 % of the texts have at most {reading.holding} tokens of {name}")
+    if not RECIPES[told.task].counts_labels:
+        return None  # the answer comes on top
+    room = STEP * math.ceil(max(reading.holding, STEP) / STEP)
+    most = min(LONGEST, reading.context or LONGEST)
+    if room > most:
+        unsure.append(
+            f"longer texts are cut at model.max_length={most} tokens, to train fast; {name} reads "
+            f"at most {reading.context or 'any number'}"
+        )
+    return min(room, most)
