@@ -1,11 +1,13 @@
-"""`thaw export` and `thaw cancel`: files for OpenAI's fine-tuning, and its jobs."""
+"""`thaw export`: a model, or its data for hosted fine-tuning; `thaw cancel`: hosted jobs."""
 
+import shutil
 from pathlib import Path
 
 import click
 
 from flows.options import OVERRIDE, PROFILE
 from tasks.config.case_files import read_case_file
+from tasks.config.chains import answering_case
 from tasks.config.loading import load_case
 
 
@@ -20,6 +22,13 @@ from tasks.config.loading import load_case
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of the files (default: CASE-openai)."
 )
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Instead: write the champion into this folder, as a model that needs nothing of Thaw.",
+)
+@click.option("--alias", default="champion", show_default=True, help="With --to: which version.")
 @click.option("--with-test", is_flag=True, help="Write the test part too; it is kept back else.")
 @PROFILE
 @OVERRIDE
@@ -27,17 +36,26 @@ def export(
     case: str,
     form: str | None,
     out: Path | None,
+    folder: Path | None,
+    alias: str,
     with_test: bool,
     profile: str | None,
     overrides: tuple[str, ...],
 ) -> None:
-    """Write CASE as the JSONL files that OpenAI's fine-tuning takes.
+    """Write the champion of CASE as a plain model, or its data for hosted fine-tuning.
+
+    With --to, the folder holds what transformers loads, the labels, and a `predict.py` that answers
+    as the champion does. Without, JSONL files as OpenAI's fine-tuning takes them.
 
     \b
     Examples:
+      thaw export tickets.yaml --to tickets-model
       thaw export reviews --format completion
       thaw export reviews --format chat --out files -o hosted.epochs=3
     """
+    if folder is not None:
+        take_away(case, folder, alias)
+        return
     from tasks.hosted.export import export_case, single_label
 
     config = single_label(load_case(case, profile, overrides))
@@ -54,6 +72,31 @@ def export(
             f"{config.hosted.tokenizer}, the longest {report.longest:,} (row {report.longest_row})"
         )
     click.echo(exported.estimate)
+
+
+def take_away(case: str, folder: Path, alias: str) -> None:
+    """Write a registered version into a folder of its own.
+
+    Raises:
+        RequestError: there is none, the folder is not empty, or it is no such model.
+    """
+    config = answering_case(case)
+    from flows.quiet import install
+    from tasks.kinds.kind import kind_of
+    from tasks.registry.prediction import registered
+    from tasks.registry.taking_away import require_empty
+
+    require_empty(folder)
+    install()
+    name, made = config.registry.name or config.case, not folder.exists()
+    package = registered(name, config.tracking.uri, alias).package
+    try:
+        kind_of(config.task).take_away(package, folder)
+    except BaseException:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    click.echo(f'{folder} holds {name}@{alias}: python {folder / "predict.py"} "a text"')
 
 
 @click.command()

@@ -241,6 +241,21 @@ class Kind(ABC, Generic[C, S, R]):
     def package(self, best: Outcome, config: C) -> Any:
         """A finished arm's model with all that answering needs."""
 
+    def take_away(self, package: Path, to: Path) -> None:
+        """Write a package as a folder that needs nothing of Thaw (`registry/taking_away.py`).
+
+        Args:
+            package: the files of a registered version.
+            to: an empty folder.
+
+        Raises:
+            RequestError: models of this kind, or this one, cannot be taken away so.
+        """
+        raise RequestError(
+            "Models of this kind are no plain transformers models: use the registered package "
+            "(`mlflow models serve -m models:/NAME@champion`)."
+        )
+
     @abstractmethod
     def champion_figure(
         self, champion: FreshModel, best: Outcome, config: C, test: TableRef

@@ -13,7 +13,7 @@ from tasks.ingestion.ingest import columns_of_roles
 from tasks.ingestion.prepare import clean, parse_template, render
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
 from tasks.ingestion.written import BROKEN_TEXT, is_broken
-from tasks.registry.fresh import load_fresh
+from tasks.registry.fresh import FreshModel, load_fresh
 from tasks.tracking import Tracker
 
 PLAIN = ("", ".txt", ".text", ".md", ".log", ".lst")
@@ -24,6 +24,20 @@ def load_champion(case: str, tracking: Address | str | None = None, alias: str =
     """The model that the alias names: loaded here, or asked in a process of its own.
 
     The latter where it was packaged with other code than this: only its own knows what it means.
+
+    Raises:
+        RequestError: there is none yet; says which flow makes it.
+    """
+    found = registered(case, tracking, alias)
+    if not found.is_of_today:
+        return found
+    return Tracker(tracking).load_pyfunc(f"models:/{proper_name(case)}@{alias}")
+
+
+def registered(
+    case: str, tracking: Address | str | None = None, alias: str = "champion"
+) -> FreshModel:
+    """The files of the registered version that the alias names.
 
     Raises:
         RequestError: there is none yet; says which flow makes it.
@@ -40,9 +54,7 @@ def load_champion(case: str, tracking: Address | str | None = None, alias: str =
         raise RequestError(
             f"There is no {alias} of {case} yet: `thaw run {case}` trains and registers one."
         )
-    uri = f"models:/{case}@{alias}"
-    fresh = load_fresh(tracker, uri)
-    return tracker.load_pyfunc(uri) if fresh.is_of_today else fresh
+    return load_fresh(tracker, f"models:/{case}@{alias}")
 
 
 def predict(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
+from tasks.registry.taking_away import take_classifier
 from tasks.splitting.units import Units, text_units
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -167,6 +169,10 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     def package(self, best: Outcome, config: LabelsCase) -> Package:
         """A classifier."""
         return build_package(best, config)
+
+    def take_away(self, package: Path, to: Path) -> None:
+        """The base model, and the head beside it."""
+        take_classifier(package, to)
 
     def figure(self, outcome: Outcome, best: Outcome, config: LabelsCase) -> float:
         """At the outcome's own thresholds."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tasks.config import PolicyCase
@@ -158,6 +159,10 @@ class _Policy(WriterKind[PolicyCase, PolicyStart]):
     def figures(self, table: TableRef) -> dict[str, float]:
         """Of all answers together."""
         return table_metrics(table)
+
+    def take_away(self, package: Path, to: Path) -> None:
+        """The language model, with the prompt that it was trained on."""
+        Writer.take_away(package, to)
 
     def champion_figure(
         self, champion: FreshModel, best: Outcome, config: PolicyCase, test: TableRef

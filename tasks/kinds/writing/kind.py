@@ -1,6 +1,7 @@
 """Writing: pairs in, a model that answers in text out."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,10 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
         """A language model with its prompt."""
         spec, model, tokenizer = load_trained_writer(folder_of(best))
         return writer_of(best, config, model, tokenizer, language_of(spec))
+
+    def take_away(self, package: Path, to: Path) -> None:
+        """The language model, with the prompt that it was trained on."""
+        Writer.take_away(package, to)
 
     def champion_figure(
         self, champion: FreshModel, best: Outcome, config: WritingCase, test: TableRef

@@ -32,6 +32,7 @@ from tasks.models.anatomy import context_length
 from tasks.models.classifier import loading_options
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.registry.model_folder import render_bare
+from tasks.registry.taking_away import take_writer
 from tasks.storage import write_text
 
 UNLIMITED = 1_000_000  # tokens, for a model whose configuration sets no limit
@@ -110,6 +111,18 @@ class Writer:
             {"answer": each.text, "stopped": each.stopped, "tokens": each.tokens}
             for each in answers
         ]
+
+    @staticmethod
+    def take_away(package: Path, to: Path) -> None:
+        """Write a saved package as a folder of a plain transformers model.
+
+        Args:
+            package: what `save` wrote.
+            to: an empty folder.
+        """
+        info = WriterInfo.model_validate_json((package / "package.json").read_text("utf-8"))
+        tokenizer = AutoTokenizer.from_pretrained(package / "tokenizer")
+        take_writer(package, to, format_of(info.language, tokenizer).prompt, info.language)
 
     def nats(self, pairs: list[tuple[str, str]]) -> np.ndarray:
         """-log p of each completion with its end token, summed over tokens: float64 (n,).

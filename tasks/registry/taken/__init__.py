@@ -1,0 +1,1 @@
+"""What travels with a model that is taken away: programs that know nothing of Thaw."""

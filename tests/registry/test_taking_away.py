@@ -1,0 +1,136 @@
+"""Models taken away: folders that transformers loads and whose program answers as the champion."""
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import LABELS, sample_records
+from transformers import AutoModel, AutoModelForCausalLM
+
+from tasks.config import DataConfig, LanguageConfig
+from tasks.config.loading import load_case
+from tasks.errors import RequestError
+from tasks.kinds.kind import kind_of
+from tasks.kinds.labels.package import Package, PackageInfo
+from tasks.kinds.writing.package import Writer, WriterInfo
+from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.generators import load_generator
+from tasks.registry.taking_away import require_empty
+
+TEXTS = [row["synopsis"] for row in sample_records()[:5]]
+
+
+def packaged(base: Path, folder: Path, head: str, pooling: str, **changes: Any) -> Package:
+    located = locate(str(base))
+    task = changes.get("task", "multi_label")
+    config = HeadConfig(labels=len(LABELS), pooling=pooling, task=task, kind=head)
+    model = TextClassifier(load_backbone(located), config, seed=5)
+    with torch.no_grad():
+        model.head[-1].weight.mul_(50)  # so that the texts' answers differ visibly
+    fields: dict[str, Any] = {
+        "case": "genre",
+        "task": task,
+        "labels": LABELS,
+        "thresholds": (0.5, 0.4, 0.6),
+        "max_length": 24,
+        "data": load_case("genre").data.without_source(),
+        "arm_key": "abc",
+        "strategy": "full",
+    }
+    made = Package(PackageInfo(**(fields | changes)), model, load_tokenizer(located))
+    made.save(folder)
+    return made
+
+
+def program_of(folder: Path) -> dict[str, Any]:
+    """The folder's own program, which imports nothing of Thaw."""
+    text = (folder / "predict.py").read_text("utf-8")
+    assert "tasks" not in text
+    assert "flows" not in text
+    return runpy.run_path(str(folder / "predict.py"))
+
+
+@pytest.mark.parametrize(
+    ("family", "head", "pooling", "changes"),
+    [
+        ("tiny_bert", "linear", "mean", {}),
+        ("tiny_bert", "dense", "cls", {"task": "single_label", "temperature": 2.5}),
+        ("tiny_gpt2", "linear", "last", {"prompt_end": " genre:"}),
+        ("tiny_roberta", "linear", "mean", {}),
+    ],
+)
+def test_a_classifier_answers_as_its_package_does(
+    family: str,
+    head: str,
+    pooling: str,
+    changes: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    package = packaged(
+        request.getfixturevalue(family), tmp_path / "package", head, pooling, **changes
+    )
+    task = changes.get("task", "multi_label")
+    kind_of(task).take_away(tmp_path / "package", tmp_path / "taken")
+    program, wanted = program_of(tmp_path / "taken"), package.predict(TEXTS)
+    rows = program["probabilities"](TEXTS)
+    expected = [list(answer["probabilities"].values()) for answer in wanted]
+    np.testing.assert_allclose(rows.numpy(), expected, atol=1e-5)
+    passing = [set(program["labels"](row)) for row in rows]
+    assert passing == [set(answer["labels"]) for answer in wanted]
+    assert AutoModel.from_pretrained(tmp_path / "taken").config.model_type == family[5:]
+    modules = json.loads((tmp_path / "taken" / "modules.json").read_text())
+    assert [each["path"] for each in modules] == ["", "1_Pooling"]
+
+
+@pytest.mark.parametrize("template", ["plain", "bare"])
+def test_a_writer_answers_as_its_package_does(
+    template: str, tiny_writer: Path, tmp_path: Path
+) -> None:
+    data = DataConfig(required=("english",), text_role="english", text=("{english}",))
+    language = LanguageConfig(max_new_tokens=6, batch_size=2, template=template)
+    info = WriterInfo(case="latex", data=data, language=language, arm_key="k", strategy="full")
+    writer = Writer(info, *load_generator(locate(str(tiny_writer))))
+    writer.save(tmp_path / "package")
+    kind_of("completion").take_away(tmp_path / "package", tmp_path / "taken")
+    texts = ["x plus one", "  x\tplus   two ", "y </s> <|im_end|>"]
+    answer = program_of(tmp_path / "taken")["answer"]
+    assert [answer(text) for text in texts] == [each["answer"] for each in writer.predict(texts)]
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "taken").config.model_type
+
+
+def test_a_soft_prompt_has_no_place_in_a_plain_model(tiny_bert: Path, tmp_path: Path) -> None:
+    package = packaged(tiny_bert, tmp_path / "before", "linear", "mean")
+    package.model.prompt = torch.nn.Embedding(3, package.model.head[-1].in_features)
+    package.save(tmp_path / "package")
+    with pytest.raises(RequestError, match="no place"):
+        kind_of("multi_label").take_away(tmp_path / "package", tmp_path / "taken")
+
+
+def test_a_model_of_words_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="--alias challenger"):
+        kind_of("single_label").take_away(tmp_path, tmp_path / "taken")
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("kept")
+    with pytest.raises(RequestError, match="is there already"):
+        require_empty(tmp_path)
+    require_empty(tmp_path / "none yet")
+
+
+def test_its_program_runs_where_thaw_cannot_be_imported(tiny_bert: Path, tmp_path: Path) -> None:
+    package = packaged(tiny_bert, tmp_path / "package", "linear", "mean")
+    folder = tmp_path / "taken"
+    kind_of("multi_label").take_away(tmp_path / "package", folder)
+    program = [sys.executable, "-I", str(folder / "predict.py"), TEXTS[0]]
+    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["labels"]) == set(package.predict(TEXTS[:1])[0]["labels"])
