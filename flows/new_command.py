@@ -27,7 +27,7 @@ ROOM = 76
 )
 @click.option(
     "--task",
-    help="What is learned, where the file does not say it: single_label, multi_label, completion …",
+    help="What is learned, where the file does not say it (single_label, regression, …).",
 )
 @click.option("--group", metavar="COLUMN", help="Rows with one value of it stay in one part.")
 @click.option("--base", help="The base model: a name, a folder or a hub id.")

@@ -73,6 +73,12 @@ class NumbersGrid(GridConfig):
 class NumbersCase(CaseConfig):
     """A case whose rows have a number."""
 
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "data": {"required": ["text", "number"], "label_role": "number", "label_separator": ""},
+        "training": {"select_by": "val/mae"},
+        "evaluation": {"primary": "test/mae", "table": ["mae", "rmse", "r2", "spearman"]},
+    }
+
     task: Literal["regression"]
     numbers: NumbersConfig = NumbersConfig()
     grid: NumbersGrid = NumbersGrid()

@@ -44,6 +44,11 @@ class Recipe:
         return self.learns in ("label", "labels")
 
     @property
+    def reads_alone(self) -> bool:
+        """Whether the text is all that the model reads: no answer has to fit beside it."""
+        return bool(self.learns) and not self.writes
+
+    @property
     def writes(self) -> bool:
         """Whether what is learned is a text to write."""
         return self.learns == "text"
@@ -56,6 +61,7 @@ def _of_text(learns: str) -> Recipe:
 RECIPES = {
     "single_label": _of_text("label"),
     "multi_label": _of_text("labels"),
+    "regression": _of_text("number"),
     "completion": Recipe(
         "smollm2",
         ("full", "freeze_15", "lora_8"),

@@ -94,7 +94,7 @@ def _understood(
     facts = [form.said, f"task: {told.task}", *told.said]
     unsure = list(told.unsure)
     raw = ingest(config.data, config.split.seed)
-    table = prepare(raw, config.data, labels_are_texts=RECIPES[told.task].writes)
+    table = prepare(raw, config.data, labels_are_texts=not RECIPES[told.task].counts_labels)
     notes = table.origin.removeprefix(config.data.source).strip(" ()")
     unsure += [notes] if notes else []
     rows = table.read()
@@ -175,7 +175,7 @@ def _length(
     if reading.nothing or reading.unknown >= 0.01:
         unsure.append(reading.warnings[0] if reading.warnings else reading.sentence)
     facts.append(f"95 % of the texts have at most {reading.holding} tokens of {name}")
-    if not RECIPES[told.task].counts_labels:
+    if not RECIPES[told.task].reads_alone:
         return None  # the answer comes on top
     room = STEP * math.ceil(max(reading.holding, STEP) / STEP)
     most = min(LONGEST, reading.context or LONGEST)

@@ -38,8 +38,13 @@ def require_empty(folder: Path) -> None:
         raise RequestError(f"{folder} is there already: name a folder that is empty, or none yet.")
 
 
-def take_classifier(package: Path, to: Path) -> None:
+def take_classifier(package: Path, to: Path, one_label: bool) -> None:
     """Write a classifier's package as such a folder.
+
+    Args:
+        package: the files of the registered version.
+        to: the folder.
+        one_label: each text has exactly one label; else any number.
 
     Raises:
         RequestError: it is no transformer, or has what plain transformers have no place for.
@@ -70,7 +75,8 @@ def take_classifier(package: Path, to: Path) -> None:
     longest = model.longest_text
     length = info["max_length"] if longest is None else min(info["max_length"], longest)
     about = {
-        **{name: info[name] for name in ("case", "task", "labels", "thresholds", "strategy")},
+        **{name: info[name] for name in ("case", "labels", "thresholds", "strategy")},
+        "one_label": one_label,
         "temperature": info.get("temperature", 1.0),
         "pooling": model.head_config.pooling,
         "max_length": length,

@@ -124,6 +124,12 @@ def test_stars_are_a_scale(tmp_path: Path) -> None:
     assert one.data["numeric_labels"] is True
 
 
+def test_many_different_numbers_are_a_quantity(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "rents.csv", rows(advert=said, rent=lambda n: 300 + 37 * n % 991))
+    one = told(path)
+    assert (one.task, one.label) == ("regression", ("rent",))
+
+
 def test_two_texts_are_one_to_be_written_for_the_other(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "pairs.csv", rows(English=said, Shout=lambda n: said(n).upper()))
     one = told(path)

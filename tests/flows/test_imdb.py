@@ -85,16 +85,12 @@ def test_the_sample_profile_does_not_take_labels_for_stars(
 ) -> None:
     """In the sample 1 is a star, so negative; a file with 0 and 1 must not lose its positives."""
     file = films(tmp_path / "films.parquet")
-    columns = (
-        "data.columns={text: text, label: label}",
-        "data.keep.language=[]",
-        "strategies=[head]",
-    )
-    answer = run_imdb(*quick_imdb, f"data.path={file}", *columns)
-    assert answer.code == 2
-    assert "Both labels" in answer.sentence
-    right = run_imdb(*quick_imdb, f"data.path={file}", *columns, "data.rename_labels.1=positive")
-    assert right.code == 0, right.err
+    answer = run_imdb(*quick_imdb, f"data.path={file}", "strategies=[head]")
+    assert answer.code == 0, answer.err
+    (sweep,) = Store().sweeps()
+    report = json.loads(Store().text(sweep.info.run_id, "split/report.json"))
+    assert set(report["labels"]) == {"negative", "positive"}
+    assert sweep.data.tags["thaw.profile"] == "own"
 
 
 def test_the_champion_answers_with_calibrated_confidence(
@@ -140,8 +136,7 @@ def test_the_real_file_is_split_as_it_says(real_data: Path, profile: str) -> Non
 
     overrides = [f"data.path={real_data}/imdb.parquet", "data.limit=400"]
     if profile == "sample":
-        overrides += ["data.columns={text: text, label: label}", "data.keep.language=[]"]
-        overrides += ["data.rename_labels.1=positive", "split.test_role=split"]
+        overrides += ["split.test_role=split"]
     config = load_case("imdb", profile, overrides)
     examples = prepare(ingest(config.data), config.data).read()
     assert set(examples["labels"].str[0]) == {"negative", "positive"}

@@ -42,6 +42,11 @@ def reviews(path: Path, rows: int = 100, **changes: Any) -> Path:
     return path
 
 
+def as_sample(file: Path) -> tuple[str, ...]:
+    """What the sample says of its own file, for one of the same form."""
+    return (f"data.path={file}", "data.columns.id=review_id", "data.keep.language=[en]")
+
+
 def run_reviews(*overrides: str) -> Answer:
     return thaw("run", "reviews", *options(*overrides))
 
@@ -68,7 +73,7 @@ def test_the_rows_of_other_languages_are_left_out(
     quick_reviews: tuple[str, ...], tmp_path: Path
 ) -> None:
     file = reviews(tmp_path / "reviews.jsonl", stars=9, language="de")  # and not validated
-    answer = run_reviews(*quick_reviews, f"data.path={file}", "strategies=[head]")
+    answer = run_reviews(*quick_reviews, *as_sample(file), "strategies=[head]")
     assert answer.code == 0, answer.err
     (sweep,) = Store().sweeps()
     report = json.loads(Store().text(sweep.info.run_id, "split/report.json"))
@@ -87,7 +92,7 @@ def test_an_unknown_language_and_missing_columns_are_refused(
     quick_reviews: tuple[str, ...], tmp_path: Path, overrides: list[str], words: list[str]
 ) -> None:
     file = reviews(tmp_path / "reviews.jsonl")
-    answer = run_reviews(*quick_reviews, f"data.path={file}", *overrides)
+    answer = run_reviews(*quick_reviews, *as_sample(file), *overrides)
     assert answer.code == 2
     assert all(word in answer.sentence for word in words), answer.sentence
 
@@ -97,7 +102,7 @@ def test_stars_that_are_none_are_refused_with_row_and_value(
     quick_reviews: tuple[str, ...], tmp_path: Path, stars: Any
 ) -> None:
     file = reviews(tmp_path / "reviews.jsonl", stars=stars)
-    answer = run_reviews(*quick_reviews, f"data.path={file}")
+    answer = run_reviews(*quick_reviews, *as_sample(file))
     assert answer.code == 2
     assert "row 8" in answer.sentence
     assert str(stars) in answer.sentence
@@ -110,7 +115,7 @@ def prepared(file: Path, *overrides: str) -> Any:
     from tasks.ingestion.ingest import ingest
     from tasks.ingestion.prepare import prepare
 
-    config = load_case("reviews", "sample", [f"data.path={file}", *overrides])
+    config = load_case("reviews", "sample", [*as_sample(file), *overrides])
     return prepare(ingest(config.data), config.data).read().set_index("id")
 
 
@@ -141,7 +146,7 @@ def test_sorted_rows_stay_sorted_in_every_part(tmp_path: Path) -> None:
     config = load_case(
         "reviews",
         "sample",
-        [f"data.path={file}", "data.sort_by=stars", "split.near_duplicates=null"],
+        [*as_sample(file), "data.sort_by=stars", "split.near_duplicates=null"],
     )
     examples, _ = usable_examples(prepare(ingest(config.data), config.data), config.data)
     (parts,) = kind_of(config.task).split(Rows(examples), config).folds
@@ -172,7 +177,7 @@ def test_sorted_against_shuffled_are_two_lines_in_one_plot(
     file = reviews(tmp_path / "reviews.jsonl")
     answer = run_reviews(
         *quick_reviews,
-        f"data.path={file}",
+        *as_sample(file),
         "strategies=[full]",
         "data.sort_by=stars",
         "grid.training.shuffle=[true,false]",
@@ -191,7 +196,7 @@ def test_a_decoder_completes_the_prompt_with_the_rating(
 ) -> None:
     file = reviews(tmp_path / "reviews.jsonl")
     decoder = (
-        f"data.path={file}",
+        *as_sample(file),
         f"model.base={tiny_gpt2}",
         "split.near_duplicates=null",  # its rows are of one template
         "model.head=tokens",

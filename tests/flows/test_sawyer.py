@@ -59,6 +59,7 @@ def tiny_sawyer(
         "reward.split.near_duplicates=null",
         "reward.evaluation.bootstrap=100",
         f"rl.data.path={folder / 'compared.jsonl'}",
+        "rl.data.columns.prompt=user_input",
         "rl.split.near_duplicates=null",
         "rl.strategies=[last_2]",
         "rl.evaluation.bootstrap=100",

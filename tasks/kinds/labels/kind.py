@@ -172,7 +172,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
 
     def take_away(self, package: Path, to: Path) -> None:
         """The base model, and the head beside it."""
-        take_classifier(package, to)
+        take_classifier(package, to, isinstance(self, _SingleLabel))
 
     def figure(self, outcome: Outcome, best: Outcome, config: LabelsCase) -> float:
         """At the outcome's own thresholds."""

@@ -43,12 +43,12 @@ def probabilities(texts: list[str]) -> torch.Tensor:
         found = linear(found, head[f"{layer}.weight"], head.get(f"{layer}.bias"))
         found = relu(found) if place + 1 < len(layers) else found
     scores = found.double() / ABOUT["temperature"]
-    return scores.sigmoid() if ABOUT["task"] == "multi_label" else scores.softmax(-1)
+    return scores.softmax(-1) if ABOUT["one_label"] else scores.sigmoid()
 
 
 def labels(row: torch.Tensor) -> list[str]:
     """Those that pass: above their thresholds, or the most probable one."""
-    if ABOUT["task"] != "multi_label":
+    if ABOUT["one_label"]:
         return [ABOUT["labels"][int(row.argmax())]]
     passing = zip(ABOUT["labels"], row.tolist(), ABOUT["thresholds"], strict=True)
     return [label for label, probability, threshold in passing if probability >= threshold]
