@@ -4,6 +4,7 @@ import csv
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from genre_runs import LEARNING, MARKS, ROOT, Store, options, thaw
@@ -14,8 +15,7 @@ from tasks.config.loading import load_case
 
 QUICK = (
     *LEARNING,
-    "training.epochs=2",
-    "strategies=[head]",
+    "strategies=[full]",
     "evaluation.bootstrap=100",
     "evaluation.baseline_c=[1.0]",
     "split.near_duplicates=null",
@@ -55,10 +55,16 @@ def test_from_one_file_to_a_champion_that_answers(tickets: Path, tiny_bert: Path
     assert "tickets version 1" in ran.out
     (sweep,) = Store().sweeps()
     assert sweep.data.tags["thaw.profile"] == "own"
-    # As a shipped case, by path and, from a folder of THAW_CONF, by name.
+    # As a shipped case: asked, a whole file too, compared, taken away.
     assert thaw("predict", "tickets.yaml", "the ghost of this town").code == 0
-    assert "head" in thaw("compare", "tickets.yaml").out
-    assert "learn" not in thaw("show", "tickets.yaml").err
+    whole = thaw("predict", "tickets.yaml", "--file", "tickets.csv", "--out", "answers.csv")
+    assert whole.code == 0, whole.err
+    answers = pd.read_csv("answers.csv")
+    assert answers["id"].tolist()[:2] == ["T000", "T001"]
+    assert answers["text"][0].startswith("About the war 0\nthe war and")
+    assert "full" in thaw("compare", "tickets.yaml").out
+    taken = thaw("export", "tickets.yaml", "--to", "taken")
+    assert (taken.code, Path("taken/predict.py").exists()) == (0, True), taken.err
 
 
 def test_a_case_in_a_folder_of_thaw_conf_goes_by_its_name(
