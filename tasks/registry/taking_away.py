@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
+from tasks.models.anatomy import anatomy_of
 from tasks.models.classifier import TextClassifier
 from tasks.registry.model_folder import render_bare
 from tasks.storage import write_text
@@ -140,8 +141,7 @@ def _for_sentence_transformers(to: Path, model: TextClassifier, length: int) -> 
     ]
     _write_json(to / "modules.json", modules)
     _write_json(to / "sentence_bert_config.json", {"max_seq_length": length})
-    width = model.head[-1].in_features
-    pooling = {"word_embedding_dimension": width}
+    pooling: dict[str, Any] = {"word_embedding_dimension": anatomy_of(model.backbone).width}
     chosen = _MODES[model.head_config.pooling]
     pooling |= {f"pooling_mode_{mode}": mode == chosen for mode in sorted(set(_MODES.values()))}
     _write_json(to / "1_Pooling" / "config.json", pooling)
