@@ -314,7 +314,7 @@ def _make_rows(model: PreTrainedModel, weights: Mapping[str, torch.Tensor]) -> N
         model.resize_token_embeddings(rows.pop(), mean_resizing=False)
 
 
-def _kinds(config: Any, base: Path) -> list[type]:
+def _kinds(config: Any, base: Path) -> list[Any]:
     """The classes of which the adapted model may have been one: its task's, or its own."""
     if config.task_type:
         return [_CLASSES.get(str(getattr(config.task_type, "value", config.task_type)), AutoModel)]
