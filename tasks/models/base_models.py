@@ -19,6 +19,7 @@ from transformers import (
     AutoTokenizer,
     PreTrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerFast,
 )
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -226,6 +227,11 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(located.folder, trust_remote_code=False)
+        # Some families' own class takes the place of the one that the folder names, and reads
+        # other tokens than its tokenizer.json does.
+        told = located.folder / "tokenizer_config.json"
+        if told.is_file() and '"TokenizersBackend"' in told.read_text(encoding="utf-8"):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(located.folder)
     except Exception as error:
         raise RequestError(
             f"The tokenizer of {located.origin} cannot be loaded: {_line(error)}"

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from damages import Damage, flip, truncate
+from families import make
 from safetensors.torch import load_file, save_file
 from tiny import BLOCKS, DECODERS, FAMILIES
 
@@ -239,6 +240,12 @@ def test_every_tokenizer_can_pad(family: str, tiny: Callable[[str], Path]) -> No
     tokenizer = load_tokenizer(locate(str(tiny(family))))
     assert tokenizer.pad_token_id is not None
     assert tokenizer.padding_side == "right"
+
+
+def test_a_tokenizer_reads_what_its_file_says_whatever_class_a_family_has(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(locate(str(make("qwen2", tmp_path / "qwen2"))))
+    ids = tokenizer("the lamp felt splendid")["input_ids"]
+    assert tokenizer.convert_ids_to_tokens(ids) == ["the", "lamp", "felt", "splendid"]
 
 
 # --- the hub's cache --------------------------------------------------------------------------
