@@ -1,1 +1,1 @@
-"""What the README claims about speed, runnable."""
+"""What docs/results.md claims about speed, runnable."""

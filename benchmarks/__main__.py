@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what the README claims about speed.
+"""`python -m benchmarks`: what docs/results.md claims about speed.
 
 make bench                                                  all of them, one after the other
 .venv/bin/python -m benchmarks --data SMSSpamCollection     options alone: of the classifier

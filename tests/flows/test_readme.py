@@ -67,6 +67,27 @@ def test_a_command_of_a_page(line: str) -> None:
     parse(line)
 
 
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text("utf-8")):
+        if target.startswith("http"):
+            continue
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), f"{page.name}: {target}"
+        titles = HEADING.findall(there.read_text("utf-8")) if anchor else []
+        known = {re.sub(r"[^\w\s-]", "", each.lower()).replace(" ", "-") for each in titles}
+        assert not anchor or anchor in known, f"{page.name}: {target}#{anchor}"
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    links = {target for target, _ in LINK.findall(README.read_text("utf-8"))}
+    assert {f"docs/{page.name}" for page in PAGES[1:]} <= links
+
+
 HELP = [
     line.strip()
     for command in (cli, *cli.commands.values())
