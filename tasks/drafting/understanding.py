@@ -61,10 +61,9 @@ def draft(form: Form, told: Told, case: Path, base: str | None = None) -> Unders
     Raises:
         RequestError: the case cannot be read that way; nothing is left behind.
     """
-    split, kept = dict(told.split), case.read_text("utf-8") if case.exists() else None
-    write_text(case, written(form, told, case.parent, base, None))
+    kept = case.read_text("utf-8") if case.exists() else None
     try:
-        return _skipping(form, told, case, base, split)
+        return _skipping(form, told, case, base)
     except BaseException:
         case.unlink(missing_ok=True)
         if kept is not None:
@@ -72,24 +71,19 @@ def draft(form: Form, told: Told, case: Path, base: str | None = None) -> Unders
         raise
 
 
-def _skipping(
-    form: Form, told: Told, case: Path, base: str | None, split: dict[str, object]
-) -> Understood:
+def _skipping(form: Form, told: Told, case: Path, base: str | None) -> Understood:
     """`_understood`; of records in a layout, those that cannot be used are left out and counted."""
     try:
-        return _understood(form, told, case, base, split)
+        return _understood(form, told, case, base)
     except RequestError as bad:
         if "data.on_bad_line=skip" not in str(bad):
             raise
         told.data["on_bad_line"] = "skip"
-        told.split = dict(split)
-        write_text(case, written(form, told, case.parent, base, None))
-        return _understood(form, told, case, base, split)
+        return _understood(form, told, case, base)
 
 
-def _understood(
-    form: Form, told: Told, case: Path, base: str | None, split: dict[str, object]
-) -> Understood:
+def _understood(form: Form, told: Told, case: Path, base: str | None) -> Understood:
+    write_text(case, written(form, told, case.parent, base, None))
     config = load_case(str(case))
     facts = [form.said, f"task: {told.task}", *told.said]
     unsure = list(told.unsure)
@@ -108,9 +102,7 @@ def _understood(
                 f"{len(rare)} labels with fewer than {FEWEST} rows are left out "
                 f"({', '.join(list(rare)[:3])} …): data.min_label_count"
             )
-            told.split = dict(split)
-            write_text(case, written(form, told, case.parent, base, None))
-            return _understood(form, told, case, base, split)
+            return _understood(form, told, case, base)
         facts.append(_labels(report.labels, len(rows)))
         facts.append(f"{report.kept:,} of {report.rows:,} rows can be learned from")
         unsure += [f"{count:,} rows are left out: {why}" for why, count in report.dropped.items()]
@@ -125,7 +117,6 @@ def _understood(
     texts = [text for text in rows["text"].tolist() if isinstance(text, str)]
     length = _length(texts, told, base, facts, unsure)
     if length is not None:
-        told.split = dict(split)
         write_text(case, written(form, told, case.parent, base, length))
         load_case(str(case))
     examples = [
