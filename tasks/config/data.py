@@ -80,6 +80,9 @@ class DataConfig(Frozen):
     """White space inside texts stays as it is, line breaks too (code, lists, verse)."""
     html: bool = False
     """Texts are HTML: breaks and tags go, entities (`&amp;`) become characters."""
+    label_columns: tuple[str, ...] = ()
+    """Columns that each say of one label whether a row has it (1 or 0); together they stand for
+    the column of `label_role`."""
     label_separator: str = ","
     """What stands between the labels of a row (multi-label cases)."""
     labels: tuple[str, ...] | None = None
@@ -137,3 +140,9 @@ class DataConfig(Frozen):
     def roles(self) -> tuple[str, ...]:
         """All roles, required ones first."""
         return (*self.required, *(role for role in self.optional if role not in self.required))
+
+    @property
+    def read_roles(self) -> tuple[str, ...]:
+        """The roles that are columns of the source: not the labels, where each has its own."""
+        made = self.label_role if self.label_columns else None
+        return tuple(role for role in self.roles if role != made)

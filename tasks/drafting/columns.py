@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tasks.ingestion.labels import NO_VALUE, SEPARATORS
+from tasks.ingestion.labels import DECIMAL_COMMA, NO_VALUE, SEPARATORS
 from tasks.ingestion.turns import is_chat
 from tasks.ingestion.written import listed
 
@@ -23,6 +23,9 @@ PARTS = ("train", "training", "validation", "valid", "val", "dev", "test", "test
 _PICTURE = re.compile(r"\S.*\.(?:jpe?g|png|gif|webp|bmp|tiff?)", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://\S+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?")
+_AMOUNT = re.compile(
+    r"(?:[^\w\s+-]{1,3}|[A-Z]{2,3})?\s?[-+]?\d[\d.,'\s]*(?:[^\w\s]{1,3}|[A-Za-z]{1,4})?"
+)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _TRUE, _FALSE = {"1", "1.0", "true", "True", "TRUE"}, {"0", "0.0", "false", "False", "FALSE"}
 
@@ -101,6 +104,12 @@ class Column:
         return found if found and finite and not self.switch else None
 
     @cached_property
+    def amounts(self) -> bool:
+        """Whether its values are quantities that no program reads: 1.052,32 €, $3,400, 12 %."""
+        found = [cell for cell in self.counts if cell.lower() not in NO_VALUE]
+        return self.numbers is None and bool(found) and all(map(_AMOUNT.fullmatch, found))
+
+    @cached_property
     def switch(self) -> bool:
         """Whether its values are 0 and 1, or false and true."""
         return bool(self.counts) and self.counts.keys() <= _TRUE | _FALSE
@@ -145,6 +154,8 @@ class Column:
     def separator(self) -> str | None:
         """What stands between several labels of a cell; None where cells hold one."""
         for separator in SEPARATORS:
+            if separator == "," and all(map(DECIMAL_COMMA.fullmatch, self.counts)):
+                continue
             joint = [cell for cell in self.counts if separator in cell]
             if not joint or sum(self.counts[cell] for cell in joint) < 0.05 * len(self.cells):
                 continue
@@ -164,7 +175,7 @@ class Column:
         if self.lists or self.separator:
             return True
         few = 2 <= len(self.counts) <= min(MOST_CLASSES, max(2, len(self.cells) // 3))
-        return few and self.words <= LABEL_WORDS
+        return few and (self.words <= LABEL_WORDS or len(self.counts) <= len(self.cells) // 20)
 
     @property
     def measures(self) -> bool:

@@ -18,6 +18,7 @@ from tasks.ingestion.numbered import BadRecordError, Record, records_of
 from tasks.ingestion.plain import plain_file
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX
 from tasks.ingestion.sources import require_file
+from tasks.ingestion.turns import is_chat
 
 LOOKED_AT = 2000
 """Records of a delimited file by which its separator is told."""
@@ -68,6 +69,12 @@ def form_of(path: Path) -> Form:
     if not records:
         why = f": {read[0]}" if read else ""
         raise RequestError(f"{path} holds no record that can be read{why}.")
+    fields_of_one = list(records[0].values())
+    if len(read) == 1 and all(map(_is_nested, fields_of_one)):
+        raise RequestError(
+            f"{path} holds one object, whose fields are lists or objects of their own: save it as "
+            'a list of records, [{"text": ..., "label": ...}, ...] (pandas: orient="records").'
+        )
     bad = f", {len(read) - len(records):,} of them unreadable" if len(read) > len(records) else ""
     words = {"csv": "delimited text", "tsv": "tab-separated text", "jsonl": "JSON lines"}
     said = f"{words.get(told, told.upper() if told == 'json' else told.capitalize())}, "
@@ -80,6 +87,13 @@ def form_of(path: Path) -> Form:
     return Form(given, fields, said, records)
 
 
+def _is_nested(value: object) -> bool:
+    """Whether it holds values of several rows, or one of its own; a chat is one value."""
+    chat = isinstance(value, list) and is_chat(value)
+    turns = chat and any(name in turn for turn in value for name in ("role", "from"))
+    return isinstance(value, list | dict) and not turns
+
+
 def _suffix_says(path: Path, told: str) -> bool:
     return FORMAT_OF_SUFFIX.get(path.suffix.lower()) == told
 
@@ -87,7 +101,8 @@ def _suffix_says(path: Path, told: str) -> bool:
 def _encoding_of(path: Path) -> str | None:
     """What text that is not UTF-8 seems to be; None where it is, or is no text."""
     with path.open("rb") as stream:
-        head = stream.read(4)
+        start = stream.read(4096)
+        head = start[:4]
         if head == b"PAR1":
             return None
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -99,7 +114,14 @@ def _encoding_of(path: Path) -> str | None:
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return None if b"\0" in head else "cp1252"
+            if b"\0" in head:
+                return None
+            if b"\0" in start:
+                raise RequestError(
+                    f"{path} is neither text nor Parquet: its bytes are those of a picture, a "
+                    "document or a program, or packed (.gz, .zip … say so)."
+                ) from None
+            return "cp1252"
     return None
 
 
@@ -122,6 +144,13 @@ def _delimited(path: Path) -> dict[str, Any]:
 
     Of separators that all fit, a tab, which no sentence has; then the one that makes most columns.
     """
+    with path.open("rb") as stream:
+        first = stream.readline(100).removeprefix(codecs.BOM_UTF8).strip()
+    if first.lower().startswith(b"sep="):
+        raise RequestError(
+            f"{path} begins with the line {first.decode('utf-8', 'replace')!r}, which is for Excel "
+            "alone: remove that line."
+        )
     fitting = {}
     for quotes_are_text, separator in product((False, True), SEPARATOR_NAMES):
         rows = _rows(path, separator, quotes_are_text)
@@ -158,15 +187,20 @@ def _rows(path: Path, separator: str, quotes_are_text: bool) -> list[list[str]]:
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns: short, different, and in no cell below."""
-    first = rows[0]
-    names = [name.strip() for name in first]
-    if not all(names) or len(set(names)) < len(names):
-        return False
+    """Whether the first row names the columns: short, and in no cell below.
+
+    A column without a name is one that programs add: empty, or the first, which counts the rows.
+    """
+    names = [name.strip() for name in rows[0]]
     if any(len(name) > LONGEST_NAME or _is_number(name) for name in names):
         return False
-    below = [set(column) for column in zip(*rows[1:], strict=True)] if len(rows) > 1 else []
-    return not any(name in cells for name, cells in zip(first, below, strict=False))
+    below = list(zip(*rows[1:], strict=True)) if len(rows) > 1 else [()] * len(names)
+    for place, (name, cells) in enumerate(zip(names, below, strict=True)):
+        found = {cell.strip() for cell in cells}
+        counts = place == 0 and len(found) == len(cells) and all(map(_is_number, found))
+        if name in found if name else not (counts or found <= {""}):
+            return False
+    return any(names)
 
 
 def _is_number(cell: str) -> bool:

@@ -155,6 +155,10 @@ def _table(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
     names = ", ".join(text)
     why = "as you say" if wishes.text else _why_text(columns, text)
     told.said.insert(0, f"the text is made of {names} ({why})")
+    left = [name for name, c in columns.items() if c.is_text and name not in (*text, *label)]
+    if left and not wishes.text:
+        every = ",".join([*left, *text])
+        told.unsure.append(f"{', '.join(left)} is not read: --text {_quoted(every)} adds it")
     return told
 
 
@@ -237,6 +241,8 @@ def _of_label(columns: dict[str, Column], label: Sequence[str], wishes: Wishes) 
     learns = RECIPES[wishes.task].learns if wishes.task else _learnable(column)
     if learns not in TASK_OF:
         raise RequestError(f"--task {wishes.task} is told from the fields of a file, not a column.")
+    if learns == "text":
+        _refuse_unfit(column, wishes)
     told = Told(TASK_OF[learns])
     told.said.append(f"what is to be learned stands in {column.name} ({reason})")
     _OF_COLUMN[learns](told, column)
@@ -297,6 +303,17 @@ def _one(told: Told, column: Column) -> None:
         told.evaluation |= {"ordered": True, "primary": "test/f1_macro"}
         told.said.append("the labels are steps of a scale, so mistakes count by how far off")
         told.unsure.append("if they are mere codes, set evaluation.ordered to false")
+    elif column.amounts:
+        told.unsure.append(
+            f"{column.cells[0]!r} is a label like any other: to be a number it needs digits and a "
+            "decimal point alone"
+        )
+    alike = {label.casefold(): label for label in column.counts}
+    for label in [label for label in column.counts if alike[label.casefold()] != label]:
+        told.unsure.append(
+            f"{label!r} and {alike[label.casefold()]!r} are two labels: data.rename_labels can "
+            "make them one"
+        )
     if column.missing_by_name:
         told.unsure.append(
             f"{column.missing_by_name[0]!r} is read as a label: data.rename_labels can drop it"
@@ -339,12 +356,30 @@ def _pairs(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
             "(labels), and there are not two columns of texts, one to be written for the other. "
             f"Say it with --text and --label; the columns are {shown_columns(columns)}."
         )
+    for name in (*text, *label):
+        _refuse_unfit(columns[name], wishes)
     told = Told(TASK_OF["text"], text=tuple(text), label=tuple(label))
     told.said.append(f"{label[0]} is to be written for {', '.join(text)} (no column has labels)")
     told.unsure.append(
         f"the other way round: --text {_quoted(label[0])} --label {_quoted(text[0])}"
     )
     return told
+
+
+def _refuse_unfit(column: Column, wishes: Wishes) -> None:
+    """Refuse to take a column for texts that says the same everywhere, or holds quantities."""
+    if len(column.counts) < 2:
+        raise RequestError(
+            f"{column.name} has one value, {column.cells[0][:40]!r}, in all its rows: nothing can "
+            "be learned from that. Say which column is meant with --label."
+        )
+    if column.amounts and wishes.task is None:
+        odd = (column.missing_by_name or column.cells)[0]
+        raise RequestError(
+            f"{column.name} holds quantities, and {odd!r} cannot be read as a number: write them "
+            "with digits and a decimal point alone (1052.32) and leave the cell empty where there "
+            "is none, or say --task completion to have them written as they stand."
+        )
 
 
 def _parts(told: Told) -> None:

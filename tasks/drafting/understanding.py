@@ -89,8 +89,7 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     unsure = list(told.unsure)
     raw = ingest(config.data, config.split.seed)
     table = prepare(raw, config.data, labels_are_texts=not RECIPES[told.task].counts_labels)
-    notes = table.origin.removeprefix(config.data.source).strip(" ()")
-    unsure += [notes] if notes else []
+    unsure += _notes(raw.origin, table.origin, config.data.source)
     rows = table.read()
     answers = [_answer(row) for row in rows.to_dict("records")]
     if RECIPES[told.task].counts_labels:
@@ -129,6 +128,13 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     few = f" -o data.limit={MANY}" if len(rows) > MANY else ""
     first = [f"{run}{few} -o 'strategies=[{','.join(quick)}]'   (a first look)"] if quick else []
     return Understood(case, tuple(facts), tuple(unsure), tuple(examples[:EXAMPLES]), (*first, run))
+
+
+def _notes(read: str, prepared: str, source: str) -> list[str]:
+    """What reading a file came upon, a line each; its layout is said elsewhere."""
+    found = read.removeprefix(source).removeprefix(" (").removesuffix(")").split("; ")
+    found.append(prepared.removeprefix(read).removeprefix("; "))
+    return [note for note in found if note and not note.endswith(" layout")]
 
 
 def _answer(row: Mapping[Any, Any]) -> str:

@@ -17,6 +17,7 @@ from tasks.ingestion.columnar import text_of_table
 from tasks.ingestion.comparisons import check_comparison_roles, read_comparisons
 from tasks.ingestion.delimited import shown_columns
 from tasks.ingestion.instructions import check_dialogue_roles, read_instructions
+from tasks.ingestion.marks import marked_labels, named_marks
 from tasks.ingestion.readers import read_file
 from tasks.ingestion.selection import keep_rows, sort_rows
 from tasks.ingestion.sources import fetch
@@ -82,7 +83,8 @@ def _roles_of(
     """The columns of a table by role, and those that were taken for one by likeness."""
 
     def choose(names: Sequence[str]) -> list[str]:
-        return list(dict.fromkeys(columns_of_roles(names, config, name).values()))
+        found = columns_of_roles(names, config, name).values()
+        return list(dict.fromkeys([*found, *named_marks(names, config, name)]))
 
     if isinstance(source, Path):
         table = read_file(source, config, choose)
@@ -91,6 +93,8 @@ def _roles_of(
     mapping = columns_of_roles(table.column_names, config, name)
     taken = alike(table.column_names, config)
     roles = {role: table.column(column) for role, column in mapping.items()}
+    if config.label_columns and config.label_role:
+        roles[config.label_role] = marked_labels(table, config.label_columns)
     return roles, {role: column for role, column in taken.items() if mapping.get(role) == column}
 
 
@@ -119,7 +123,7 @@ def check_roles(config: DataConfig) -> None:
 
 def needed_roles(config: DataConfig) -> dict[str, str]:
     """The roles whose columns must exist -> how to do without them (empty: there is no way)."""
-    needed = dict.fromkeys(config.required, "")
+    needed = dict.fromkeys((role for role in config.required if role in config.read_roles), "")
     if config.sort_by:
         needed.setdefault(config.sort_by, "set data.sort_by=null to leave the rows in their order")
     for role, values in config.keep.items():
@@ -137,7 +141,7 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
         RequestError: a required one is absent (says which columns there are and how to map one),
             or all are.
     """
-    wanted = {role: config.columns.get(role, role) for role in config.roles}
+    wanted = {role: config.columns.get(role, role) for role in config.read_roles}
     wanted |= alike(names, config)
     needed = needed_roles(config)
     missing = {role: wanted[role] for role in needed if wanted[role] not in names}
@@ -171,7 +175,7 @@ def alike(names: Sequence[str], config: DataConfig) -> dict[str, str]:
             free.setdefault(_bare(name), []).append(name)
     found = {
         role: free.get(_bare(role), [])
-        for role in config.roles
+        for role in config.read_roles
         if role not in config.columns and role not in names
     }
     return {role: columns[0] for role, columns in found.items() if len(columns) == 1}

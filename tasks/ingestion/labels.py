@@ -20,6 +20,8 @@ NO_VALUE = frozenset({"nan", "none", "null", "n/a", "na", "<na>", "nat"})
 """What programs write for a missing value."""
 SEPARATORS = ("|", ";", ",", "\t")
 MOST_NAMED = 5
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+"""A number with a decimal comma: 4,5 is four and a half, where all cells are such."""
 WHOLE_NUMBER = re.compile(r"[-+]?\d{1,400}(?:\.0*)?")
 
 
@@ -177,6 +179,8 @@ def _another_separator(counts: Mapping[str, int], config: DataConfig) -> list[st
     for separator in SEPARATORS:
         joint = [label for label in counts if separator in label]
         if separator == config.label_separator or not joint:
+            continue
+        if separator == "," and all(map(DECIMAL_COMMA.fullmatch, counts)):
             continue
         parts = Counter(
             part.strip() for label in counts for part in label.split(separator) if part.strip()

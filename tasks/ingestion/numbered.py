@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -175,7 +175,12 @@ def records_of(
             yield from enumerate(parquet_records(path), 1)
         case _:  # CSV, and the sentences for a file that is not there or of no known format
             form = form or DataConfig(path=path)
-            yield from enumerate(read_file(path, form, list).to_pylist(), 1)
+            yield from enumerate(read_file(path, form, _named).to_pylist(), 1)
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    """All columns; those without a name only where there is one, since no one could say which."""
+    return [name for name in names if name or names.count("") == 1]
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Record | BadRecordError]]:

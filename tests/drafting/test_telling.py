@@ -18,6 +18,7 @@ from tasks.drafting.form import form_of
 from tasks.drafting.telling import AmbiguousError, Told, Wishes, tell
 from tasks.errors import RequestError
 from tasks.ingestion.ingest import ingest
+from tasks.ingestion.prepare import prepare
 
 WORDS = (
     *("river", "lamp", "quiet", "market", "stone", "paper"),
@@ -298,3 +299,122 @@ def test_what_cannot_be_unpacked_or_decoded_is_a_sentence(
     path.write_bytes("note,verdict\nschön,a\n".encode())
     with pytest.raises(RequestError, match=wanted):
         ingest(DataConfig(path=path, encoding=encoding, required=("note", "verdict")))
+
+
+def test_columns_of_marks_are_read_as_labels(tmp_path: Path) -> None:
+    found = rows(note=said, spam=lambda n: n % 2 == 0, **{"much too long": lambda n: n % 3 == 0})
+    path = csv_file(tmp_path / "marks.csv", found)
+    config = DataConfig(
+        path=path, required=("note", "labels"), text=("{note}",), label_columns=tuple(found[0])[1:]
+    )
+    read = prepare(ingest(config), config).read()
+    assert [list(labels) for labels in read["labels"][:3]] == [
+        ["much too long", "spam"],
+        [],
+        ["spam"],
+    ]
+
+
+def test_a_label_column_that_is_not_there(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "marks.csv", rows(note=said, spam=lambda n: n % 2))
+    config = DataConfig(path=path, required=("note", "labels"), label_columns=("spma",))
+    with pytest.raises(RequestError, match=r"no column spma.*spam"):
+        ingest(config)
+
+
+@pytest.mark.parametrize("text", ["1.052,{} €", "${},400.00", "{},5 %", "USD {},20", "{}"])
+def test_quantities_with_signs_are_not_written(text: str, tmp_path: Path) -> None:
+    path = csv_file(
+        tmp_path / "shop.csv", rows(note=said, price=lambda n: text.format(n + 10) if n else "n/a")
+    )
+    with pytest.raises(RequestError, match=r"price holds quantities.*decimal point"):
+        told(path)
+    assert told(path, task="completion").label == ("price",)
+
+
+def test_half_stars_with_a_comma_are_one_label(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "shop.csv", rows(note=said, stars=lambda n: f"{n % 5},{n % 2 * 5}"))
+    one = told(path)
+    assert one.task == "single_label"
+    assert any("decimal point" in line for line in one.unsure)
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_one_value_in_all_rows_is_nothing_to_learn(count: int, tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "same.csv", rows(count, note=said, label=lambda _: "same"))
+    with pytest.raises(RequestError, match=r"has one value, .* nothing can be learned"):
+        told(path)
+
+
+def test_labels_that_differ_in_case_are_said(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "a.csv", rows(note=said, label=lambda n: ("Spam", "spam")[n % 2]))
+    assert any("'Spam' and 'spam' are two labels" in line for line in told(path).unsure)
+
+
+def test_the_column_of_a_data_frame_s_index_has_no_name(tmp_path: Path) -> None:
+    found = rows(**{"": lambda n: n, "note": said, "label": lambda n: ("good", "bad")[n % 2]})
+    one = told(csv_file(tmp_path / "frame.csv", found))
+    assert (one.text, one.label) == (("note",), ("label",))
+
+
+def test_columns_called_alike_are_asked_to_differ(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    found = [[said(n), said(n + 100), ("good", "bad")[n % 2]] for n in range(60)]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["note", "note", "label"], *found])
+    with pytest.raises(RequestError, match="several columns named note"):
+        told(path)
+
+
+@pytest.mark.parametrize("orient", ["columns", "list"])
+def test_json_of_columns_is_no_record(orient: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame(rows(note=said, label=lambda n: ("good", "bad")[n % 2]))
+    made = {name: column.to_dict() for name, column in frame.items()}
+    path = tmp_path / "frame.json"
+    path.write_text(json.dumps(made if orient == "columns" else frame.to_dict("list")))
+    with pytest.raises(RequestError, match="save it as a list of records"):
+        told(path)
+
+
+def test_a_picture_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0")
+    with pytest.raises(RequestError, match="neither text nor Parquet"):
+        told(path)
+
+
+def test_few_long_values_are_labels(tmp_path: Path) -> None:
+    wants = ("I want to have my money back this week", "I want to know when my parcel will arrive")
+    path = csv_file(tmp_path / "wants.csv", rows(note=said, want=lambda n: wants[n % 2]))
+    one = told(path)
+    assert (one.task, one.text, one.label) == ("single_label", ("note",), ("want",))
+
+
+def test_empty_columns_of_a_workbook_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.csv"
+    lines = [f"{said(n).replace(',', '')};{('good', 'bad')[n % 2]};;" for n in range(60)]
+    path.write_text("\r\n".join(["note;label;;", *lines]))
+    one = told(path)
+    assert (one.text, one.label) == (("note",), ("label",))
+
+
+def test_a_line_for_excel_is_no_header(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "a.csv", rows(note=said, label=lambda n: ("good", "bad")[n % 2]))
+    path.write_text("sep=,\n" + path.read_text())
+    with pytest.raises(RequestError, match="remove that line"):
+        told(path)
+
+
+def test_records_within_an_object_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps({"data": rows(note=said, label=lambda n: n % 2)}))
+    with pytest.raises(RequestError, match="save it as a list of records"):
+        told(path)
+
+
+def test_a_text_that_is_not_read_is_said(tmp_path: Path) -> None:
+    betreff = {"Betreff": lambda n: f"Wegen Nummer {n}"}
+    found = rows(**betreff, Nachricht=said, Amt=lambda n: ("Nord", "West")[n % 2])
+    one = told(csv_file(tmp_path / "post.csv", found))
+    assert one.text == ("Nachricht",)
+    assert "Betreff is not read: --text 'Betreff,Nachricht' adds it" in one.unsure
