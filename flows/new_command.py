@@ -134,7 +134,8 @@ def _told(form: Any, wishes: Any) -> Any:
 
 
 def _listed(names: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+    found = (name.strip() for name in (names or "").split(","))
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def _cut(text: str) -> str:

@@ -107,7 +107,8 @@ class Column:
     def amounts(self) -> bool:
         """Whether its values are quantities that no program reads: 1.052,32 €, $3,400, 12 %."""
         found = [cell for cell in self.counts if cell.lower() not in NO_VALUE]
-        return self.numbers is None and bool(found) and all(map(_AMOUNT.fullmatch, found))
+        read = self.numbers is not None or self.switch
+        return not read and bool(found) and all(map(_AMOUNT.fullmatch, found))
 
     @cached_property
     def switch(self) -> bool:

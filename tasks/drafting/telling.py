@@ -110,6 +110,13 @@ def tell(form: Form, wishes: Wishes) -> Told:
                 f"{form.path} has no column {name}{nearest(name, list(columns))}; its columns are "
                 f"{shown_columns(columns)}."
             )
+    for name in wishes.label:
+        if name in wishes.text or name == wishes.group:
+            other = "--text" if name in wishes.text else "--group"
+            raise RequestError(
+                f"{name} is given by {other} and by --label: what is to be learned cannot be known "
+                "before; name another column for one of them."
+            )
     free = not wishes.text and not wishes.label
     told = (_layout(form, columns, wishes) if free else None) or _table(form, columns, wishes)
     told.columns = columns
@@ -172,7 +179,7 @@ def _label(form: Form, columns: dict[str, Column], wishes: Wishes) -> tuple[str,
     found = [
         name
         for name, column in open_to.items()
-        if (column.measures or (column.numbers is not None and wanted))
+        if (column.measures or (wanted and column.numbers is not None and not column.identifies))
         or (column.holds_labels and not wanted)
     ]
     found = [name for name in found if not columns[name].names_languages]
@@ -265,7 +272,7 @@ def _learnable(column: Column) -> str:
         return "labels"
     if column.measures:
         return "number"
-    if column.holds_labels or column.switch:
+    if column.holds_labels or column.switch or column.parts:
         return "label"
     if column.is_text or column.distinct > 0.5:
         return "text"

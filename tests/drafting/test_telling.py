@@ -418,3 +418,26 @@ def test_a_text_that_is_not_read_is_said(tmp_path: Path) -> None:
     one = told(csv_file(tmp_path / "post.csv", found))
     assert one.text == ("Nachricht",)
     assert "Betreff is not read: --text 'Betreff,Nachricht' adds it" in one.unsure
+
+
+@pytest.mark.parametrize("other", [{"text": ("label",)}, {"group": "label"}])
+def test_what_is_learned_is_not_known_before(other: dict[str, Any], tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "a.csv", rows(note=said, label=lambda n: ("good", "bad")[n % 2]))
+    with pytest.raises(RequestError, match=r"label is given by --.* and by --label"):
+        told(path, label=("label",), **other)
+
+
+def test_an_index_is_no_number_to_learn(tmp_path: Path) -> None:
+    found = rows(**{"": lambda n: n, "note": said, "label": lambda n: ("good", "bad")[n % 2]})
+    with pytest.raises(RequestError, match="no column that could be learned as regression"):
+        told(csv_file(tmp_path / "frame.csv", found), task="regression")
+
+
+def test_parts_are_labels_where_the_user_says_so(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "a.csv", rows(note=said, part=lambda n: ("train", "test")[n % 2]))
+    assert told(path, label=("part",)).task == "single_label"
+
+
+def test_a_column_of_marks_is_no_amount(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "a.csv", rows(note=said, spam=lambda n: n % 2))
+    assert not any("decimal point" in line for line in told(path, label=("spam",)).unsure)
