@@ -65,7 +65,7 @@ def export(
     from flows.quiet import install
 
     install()
-    exported = export_case(config, out or Path(f"{case}-openai"), with_test)
+    exported = export_case(config, out or Path(f"{config.case}-openai"), with_test)
     for file, report in exported.files.items():
         click.echo(
             f"{file}: {report.rows:,} rows, {report.tokens:,} tokens by "

@@ -109,7 +109,10 @@ def _place(name: str, force: bool) -> Path:
     from tasks.config.case_files import case_names, is_name
 
     if not is_name(name):
-        raise RequestError(f"{name!r} is no name for a case: give one with --name (letters, _, -).")
+        raise RequestError(
+            f"{name!r} is no name for a case: give one with --name (a letter of a to z or a "
+            "digit, then letters, digits, _ and -, 80 at most)."
+        )
     case = Path(f"{name}.yaml")
     if case.exists() and not force:
         raise RequestError(f"{case} is there already: give another --name, or --force.")

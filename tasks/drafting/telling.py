@@ -110,19 +110,22 @@ def tell(form: Form, wishes: Wishes) -> Told:
                 f"{form.path} has no column {name}{nearest(name, list(columns))}; its columns are "
                 f"{shown_columns(columns)}."
             )
-    for name in wishes.label:
-        if name in wishes.text or name == wishes.group:
-            other = "--text" if name in wishes.text else "--group"
-            raise RequestError(
-                f"{name} is given by {other} and by --label: what is to be learned cannot be known "
-                "before; name another column for one of them."
-            )
+    both = [name for name in wishes.label if name in wishes.text]
+    if both:
+        raise RequestError(_known_before(both[0], "--text"))
     free = not wishes.text and not wishes.label
     told = (_layout(form, columns, wishes) if free else None) or _table(form, columns, wishes)
     told.columns = columns
     _parts(told)
     _groups(told, wishes)
     return told
+
+
+def _known_before(name: str, option: str) -> str:
+    return (
+        f"{option} names {name}, which is what is to be learned, and so is not known before; name "
+        "another column, or say with --label what is to be learned."
+    )
 
 
 def _layout(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told | None:
@@ -404,6 +407,8 @@ def _parts(told: Told) -> None:
 def _groups(told: Told, wishes: Wishes) -> None:
     """A column whose rows belong together."""
     taken = {*told.text, *told.label, told.split.get("test_role")}
+    if wishes.group in told.label:
+        raise RequestError(_known_before(wishes.group, "--group"))
     if wishes.group is not None:
         told.split |= {"group_by": "column", "group_role": wishes.group}
         told.said.append(f"rows with the same {wishes.group} stay in one part")

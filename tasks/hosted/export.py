@@ -1,7 +1,7 @@
 """`thaw export`: a case's parts as the files that OpenAI's fine-tuning takes."""
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +45,18 @@ def export_case(config: CaseConfig, out: Path, with_test: bool = False) -> Expor
         ThawError: data or tokenizer have to be fetched and cannot be.
     """
     config = single_label(config)
+    there = out.exists()
     _require_writable(out)
+    try:
+        return _exported(config, out, with_test)
+    except BaseException:
+        if not there:
+            with suppress(OSError):  # it holds files by now
+                out.rmdir()
+        raise
+
+
+def _exported(config: LabelsCase, out: Path, with_test: bool) -> Exported:
     prices = price_list()
     model = prices.model_for(config.hosted)
     vocabulary = Vocabulary(config.hosted.tokenizer)

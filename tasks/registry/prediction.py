@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.address import Address
 from tasks.config import DataConfig
-from tasks.config.case_files import proper_name
+from tasks.config.case_files import case_names, proper_name
 from tasks.errors import RequestError
 from tasks.ingestion.ingest import columns_of_roles
 from tasks.ingestion.prepare import clean, parse_template, render
@@ -44,15 +44,16 @@ def registered(
     """
     tracker, case = Tracker(tracking), proper_name(case)
     if tracker.alias(case, alias) is None:
+        given = case if case in case_names() else f"{case}.yaml"  # a file of the user's own
         waiting = tracker.alias(case, "challenger") if alias == "champion" else None
         if waiting is not None:
             why = waiting.tags.get("thaw.verdict", "its reason was not kept")
             raise RequestError(
                 f"There is no champion of {case} yet: version {waiting.version} did not become it "
-                f"({why}). `thaw predict {case} --alias challenger` asks it all the same."
+                f"({why}). `thaw predict {given} --alias challenger` asks it all the same."
             )
         raise RequestError(
-            f"There is no {alias} of {case} yet: `thaw run {case}` trains and registers one."
+            f"There is no {alias} of {case} yet: `thaw run {given}` trains and registers one."
         )
     return load_fresh(tracker, f"models:/{case}@{alias}")
 

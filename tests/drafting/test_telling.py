@@ -420,11 +420,11 @@ def test_a_text_that_is_not_read_is_said(tmp_path: Path) -> None:
     assert "Betreff is not read: --text 'Betreff,Nachricht' adds it" in one.unsure
 
 
-@pytest.mark.parametrize("other", [{"text": ("label",)}, {"group": "label"}])
+@pytest.mark.parametrize("other", [{"text": ("label",), "label": ("label",)}, {"group": "label"}])
 def test_what_is_learned_is_not_known_before(other: dict[str, Any], tmp_path: Path) -> None:
     path = csv_file(tmp_path / "a.csv", rows(note=said, label=lambda n: ("good", "bad")[n % 2]))
-    with pytest.raises(RequestError, match=r"label is given by --.* and by --label"):
-        told(path, label=("label",), **other)
+    with pytest.raises(RequestError, match="names label, which is what is to be learned"):
+        told(path, **other)
 
 
 def test_an_index_is_no_number_to_learn(tmp_path: Path) -> None:
