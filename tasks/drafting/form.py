@@ -87,7 +87,7 @@ def form_of(path: Path) -> Form:
     return Form(given, fields, said, records)
 
 
-def _is_nested(value: object) -> bool:
+def _is_nested(value: Any) -> bool:
     """Whether it holds values of several rows, or one of its own; a chat is one value."""
     chat = isinstance(value, list) and is_chat(value)
     turns = chat and any(name in turn for turn in value for name in ("role", "from"))

@@ -282,9 +282,10 @@ class Kind(ABC, Generic[C, S, R]):
 
         self.refuse_images(config, images)
         if file is not None and is_table(file):
-            bare = [{"text": render_bare(text, config.data)} for text in texts]
-            rows = [*bare, *read_rows(file, config.data)]
-            return rows, [row["text"] for row in rows], {"rendered": True}
+            shown, rendered = read_rows(file, config.data)
+            bare = [render_bare(text, config.data) for text in texts]
+            rows = [*({"text": text} for text in texts), *shown]
+            return rows, [*bare, *rendered], {"rendered": True}
         given = list(texts) + (read_texts(file) if file else [])
         if not given:
             raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")

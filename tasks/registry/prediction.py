@@ -96,8 +96,11 @@ def read_texts(path: Path) -> list[str]:
     return list(_lines(path).values())
 
 
-def read_rows(path: Path, data: DataConfig) -> list[dict[str, str]]:
-    """The rows of a table as the case reads them: `id` where it has one, and the whole `text`.
+def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[str]]:
+    """The rows of a table as they are shown, and the whole text of each as the case reads it.
+
+    A row is shown by its `id`, where it has one, and its `text`: that of the text role where there
+    is no other column of the template, else the whole.
 
     Args:
         path: a CSV, TSV, JSON, JSONL or Parquet file with the case's columns.
@@ -132,15 +135,17 @@ def read_rows(path: Path, data: DataConfig) -> list[dict[str, str]]:
     table = read_file(path, reading, lambda names: list(dict.fromkeys(chosen(names).values())))
     columns = chosen(table.column_names)
     cells = {role: table.column(column).to_pylist() for role, column in columns.items()}
-    found = []
+    alone = wanted & cells.keys() == {data.text_role}
+    shown, rendered = [], []
     for number in range(table.num_rows):
         values = {role: clean(cells[role][number], data) for role in wanted & cells.keys()}
         text = render(lines, values)
         if text is None or not (values[data.text_role] or data.text_role in data.may_be_empty):
             raise RequestError(f"{path}, record {number + 1}: the text is empty.")
         named = {"id": cells["id"][number] or f"row-{number + 1}"} if "id" in cells else {}
-        found.append({**named, "text": text})
-    return found
+        shown.append({**named, "text": values[data.text_role] if alone else text})
+        rendered.append(text)
+    return shown, rendered
 
 
 def is_table(path: Path) -> bool:

@@ -49,9 +49,12 @@ def prefect_told() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def sketched_pictures() -> Iterator[None]:
-    """Pictures are drawn coarsely here, and none waits for its layout: tests/evaluation looks."""
+    """Pictures are drawn coarsely here, and none waits for its layout: tests/evaluation looks.
+
+    Of this folder alone: a session's fixtures would reach into those tests.
+    """
     save = matplotlib.figure.Figure.savefig
 
     def sketch(picture: matplotlib.figure.Figure, *arguments: Any, **named: Any) -> None:

@@ -200,7 +200,7 @@ def test_predict_refuses_what_is_no_text(
 def test_predict_says_which_line_is_no_record(swept: Swept, tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text('{"text": "a ghost"}\n{"txt": "a team"}\n', encoding="utf-8")
-    assert f"{file} line 2" in refused(thaw("predict", "genre", "--file", str(file)))
+    assert f"{file}, record 2" in refused(thaw("predict", "genre", "--file", str(file)))
 
 
 # --- where the runs are -----------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_a_sweep_can_be_found_by_its_tags(swept: Swept) -> None:
     (sweep,) = Store().sweeps()
     tags = sweep.data.tags
     assert tags["thaw.case"] == "genre"
-    assert tags["thaw.profile"] == "sample"
+    assert tags["thaw.profile"] == "own"
     assert tags["thaw.best"] in {"full", "freeze_2"}
     assert tags["thaw.registered"] == "genre version 1"
     assert tags["prefect.flow_run_name"] == "genre-sample"

@@ -61,7 +61,7 @@ def test_an_adapter_is_merged_into_its_base_model(
     wanted = getattr(inner, "base_model", inner)(input_ids=IDS)[0]
     located = locate(str(tmp_path / "adapter"))
     backbone = load_backbone(located).eval()
-    torch.testing.assert_close(backbone(input_ids=IDS)[0], wanted, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(backbone(input_ids=IDS)[0], wanted, atol=5e-5, rtol=1e-4)
     assert load_tokenizer(located)("a ghost")["input_ids"]
     assert locate(str(tmp_path / "adapter")) == located
     assert located.digest != locate(str(base)).digest
@@ -162,7 +162,7 @@ def test_an_adapter_that_names_no_task_is_merged_under_the_head_it_was_trained_w
     whole.save_pretrained(tmp_path / "a")
     wanted = whole.eval().base_model.model.model(input_ids=IDS)[0]  # type: ignore[union-attr]
     backbone = load_backbone(locate(str(tmp_path / "a"))).eval()
-    torch.testing.assert_close(backbone(input_ids=IDS)[0], wanted, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(backbone(input_ids=IDS)[0], wanted, atol=5e-5, rtol=1e-4)
 
 
 def test_tokens_that_were_added_for_an_adapter_have_their_rows(
@@ -186,7 +186,7 @@ def test_tokens_that_were_added_for_an_adapter_have_their_rows(
     ids = torch.tensor([[10, rows + 4, 12]])
     wanted = whole.eval().base_model.model.model(input_ids=ids)[0]  # type: ignore[union-attr]
     backbone = load_backbone(locate(str(tmp_path / "a"))).eval()
-    torch.testing.assert_close(backbone(input_ids=ids)[0], wanted, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(backbone(input_ids=ids)[0], wanted, atol=5e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("fault", ["lacks", "has .* for which there is no place"])

@@ -42,7 +42,9 @@ def test_a_text_file_has_a_text_a_line(tmp_path: Path) -> None:
 
 
 def texts_of(path: Path, data: DataConfig | None = None) -> list[str]:
-    return [row["text"] for row in read_rows(path, data or DataConfig(required=("text",)))]
+    shown, rendered = read_rows(path, data or DataConfig(required=("text",)))
+    assert [row["text"] for row in shown] == rendered
+    return rendered
 
 
 def test_jsonl_records_give_their_text(tmp_path: Path) -> None:
@@ -108,14 +110,14 @@ def test_a_row_is_asked_whole_and_keeps_its_id(tmp_path: Path) -> None:
     )
     file = tmp_path / "new.csv"
     file.write_text("Ticket,Subject,body,team\nT1,Printer,It burns,x\nT2,,No sound,y\nT3,Mouse,,\n")
-    assert read_rows(file, data) == [
+    assert read_rows(file, data)[0] == [
         {"id": "T1", "text": "Printer\nIt burns"},
         {"id": "T2", "text": "No sound"},
         {"id": "T3", "text": "Mouse"},
     ]
     # As a bare text: what the case calls its text, without the rest.
     file.write_text("text\nIt burns\n")
-    assert read_rows(file, data) == [{"text": "It burns"}]
+    assert read_rows(file, data) == ([{"text": "It burns"}], ["It burns"])
 
 
 @pytest.mark.parametrize(
