@@ -59,7 +59,7 @@ def new(
     """
     from tasks.drafting.form import form_of
     from tasks.drafting.recipes import RECIPES
-    from tasks.drafting.telling import Wishes
+    from tasks.drafting.told import Wishes
     from tasks.drafting.understanding import draft
 
     case = _place(name or _free_name(file), force)
@@ -123,7 +123,8 @@ def _place(name: str, force: bool) -> Path:
 
 def _told(form: Any, wishes: Any) -> Any:
     """What the file is taken for; on a terminal, what could be meant alike is asked."""
-    from tasks.drafting.telling import AmbiguousError, tell
+    from tasks.drafting.telling import tell
+    from tasks.drafting.told import AmbiguousError
 
     while True:
         try:

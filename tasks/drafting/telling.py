@@ -8,12 +8,12 @@ said too, and where two columns could be meant alike, `AmbiguousError` asks whic
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from tasks.drafting.columns import Column
 from tasks.drafting.form import Form
+from tasks.drafting.learned import OF_COLUMN, learnable, refuse_unfit
 from tasks.drafting.recipes import RECIPES, TASK_OF
+from tasks.drafting.told import AmbiguousError, Told, Wishes, quoted
 from tasks.errors import RequestError
 from tasks.ingestion.delimited import shown_columns
 from tasks.wording import nearest
@@ -30,68 +30,6 @@ TEXT_NAMES = (
 """Names that people give to what is read: a short column of that name belongs to the text."""
 LONG_TEXT = 8.0
 """Words on average from which on a second column is part of the text whatever its name."""
-
-
-class AmbiguousError(RequestError):
-    """Several columns could be meant: which is for the user to say.
-
-    Attributes:
-        option: the option that says it (`--label`).
-        candidates: the columns.
-    """
-
-    def __init__(self, what: str, option: str, candidates: Sequence[str]) -> None:
-        listed = ", ".join(candidates)
-        super().__init__(
-            f"{what}: {listed}. Say which with {option} ({option} {_quoted(candidates[0])})."
-        )
-        self.what, self.option, self.candidates = what, option, list(candidates)
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the user says of the file himself.
-
-    Attributes:
-        text: columns that are read, in their order; empty where the file shall say.
-        label: columns with what is to be learned: one, or one for each label.
-        task: the kind of case; None where the file shall say.
-        group: the column whose rows must not be divided.
-    """
-
-    text: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()
-    task: str | None = None
-    group: str | None = None
-
-
-@dataclass
-class Told:
-    """What a file is taken for.
-
-    Attributes:
-        task: the kind of case.
-        text: the columns that make the text; empty where a layout says it.
-        label: the columns with what is to be learned.
-        data: fields of the case's section `data`, beside columns and template.
-        split: fields of `split`.
-        evaluation: fields of `evaluation`.
-        language: fields of `language`.
-        said: what was taken for what, and why.
-        unsure: what could be otherwise, with what to say then.
-        columns: all columns by name.
-    """
-
-    task: str
-    text: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()
-    data: dict[str, Any] = field(default_factory=dict)
-    split: dict[str, Any] = field(default_factory=dict)
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    language: dict[str, Any] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
-    columns: dict[str, Column] = field(default_factory=dict)
 
 
 def tell(form: Form, wishes: Wishes) -> Told:
@@ -168,7 +106,7 @@ def _table(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
     left = [name for name, c in columns.items() if c.is_text and name not in (*text, *label)]
     if left and not wishes.text:
         every = ",".join([*left, *text])
-        told.unsure.append(f"{', '.join(left)} is not read: --text {_quoted(every)} adds it")
+        told.unsure.append(f"{', '.join(left)} is not read: --text {quoted(every)} adds it")
     return told
 
 
@@ -248,14 +186,14 @@ def _of_label(columns: dict[str, Column], label: Sequence[str], wishes: Wishes) 
         return Told(TASK_OF["labels"], data={"label_columns": list(label)}, said=[said])
     column = columns[label[0]]
     reason = "as you say" if wishes.label else _why_label(column)
-    learns = RECIPES[wishes.task].learns if wishes.task else _learnable(column)
+    learns = RECIPES[wishes.task].learns if wishes.task else learnable(column)
     if learns not in TASK_OF:
         raise RequestError(f"--task {wishes.task} is told from the fields of a file, not a column.")
     if learns == "text":
-        _refuse_unfit(column, wishes)
+        refuse_unfit(column, wishes)
     told = Told(TASK_OF[learns])
     told.said.append(f"what is to be learned stands in {column.name} ({reason})")
-    _OF_COLUMN[learns](told, column)
+    OF_COLUMN[learns](told, column)
     others = [
         name
         for name, other in columns.items()
@@ -264,86 +202,15 @@ def _of_label(columns: dict[str, Column], label: Sequence[str], wishes: Wishes) 
     others = [name for name in others if not columns[name].names_languages]
     if others and not wishes.label:
         told.unsure.append(
-            f"{', '.join(others)} could be learned as well: --label {_quoted(others[0])}"
+            f"{', '.join(others)} could be learned as well: --label {quoted(others[0])}"
         )
     return told
-
-
-def _learnable(column: Column) -> str:
-    """What a column holds, as `Recipe.learns` calls it."""
-    if column.lists or column.separator:
-        return "labels"
-    if column.measures:
-        return "number"
-    if column.holds_labels or column.switch or column.parts:
-        return "label"
-    if column.is_text or column.distinct > 0.5:
-        return "text"
-    raise RequestError(
-        f"{column.name} has {len(column.counts):,} different values in {len(column.cells):,} rows: "
-        "too many for labels, and no texts. If they are labels, say --task single_label."
-    )
 
 
 def _why_label(column: Column) -> str:
     if _is_named(column.name):
         return "its name says so"
     return "the only column whose values recur" if column.holds_labels else "the only one left"
-
-
-def _several(told: Told, column: Column) -> None:
-    """Any number of labels a row."""
-    if column.lists:
-        told.said.append("each cell lists its labels")
-    elif column.separator:
-        told.data["label_separator"] = column.separator
-        told.said.append(f"labels of a row are kept apart by {column.separator!r}")
-        told.unsure.append(
-            f"if {column.counts.most_common(1)[0][0]!r} is one label, say --task single_label"
-        )
-
-
-def _one(told: Told, column: Column) -> None:
-    """Exactly one label a row."""
-    counts = ", ".join(f"{label} ({count:,})" for label, count in column.counts.most_common(12))
-    more = f" and {len(column.counts) - 12:,} more" if len(column.counts) > 12 else ""
-    told.said.append(f"one label a row: {counts}{more}")
-    if column.scale:
-        told.data["numeric_labels"] = True
-        told.evaluation |= {"ordered": True, "primary": "test/f1_macro"}
-        told.said.append("the labels are steps of a scale, so mistakes count by how far off")
-        told.unsure.append("if they are mere codes, set evaluation.ordered to false")
-    elif column.amounts:
-        told.unsure.append(
-            f"{column.cells[0]!r} is a label like any other: to be a number it needs digits and a "
-            "decimal point alone"
-        )
-    alike = {label.casefold(): label for label in column.counts}
-    for label in [label for label in column.counts if alike[label.casefold()] != label]:
-        told.unsure.append(
-            f"{label!r} and {alike[label.casefold()]!r} are two labels: data.rename_labels can "
-            "make them one"
-        )
-    if column.missing_by_name:
-        told.unsure.append(
-            f"{column.missing_by_name[0]!r} is read as a label: data.rename_labels can drop it"
-        )
-
-
-def _number(told: Told, column: Column) -> None:
-    """A quantity."""
-    if column.numbers is None and not column.switch:
-        raise RequestError(f"{column.name} holds {column.cells[0]!r}, which is no number.")
-    numbers = column.numbers or [0.0, 1.0]
-    told.said.append(f"it holds numbers from {min(numbers):g} to {max(numbers):g}")
-
-
-def _to_write(told: Told, column: Column) -> None:
-    """A text."""
-    told.said.append(f"texts of {column.words:.0f} words on average, which are to be written")
-
-
-_OF_COLUMN = {"label": _one, "labels": _several, "number": _number, "text": _to_write}
 
 
 def _pairs(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
@@ -367,29 +234,11 @@ def _pairs(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
             f"Say it with --text and --label; the columns are {shown_columns(columns)}."
         )
     for name in (*text, *label):
-        _refuse_unfit(columns[name], wishes)
+        refuse_unfit(columns[name], wishes)
     told = Told(TASK_OF["text"], text=tuple(text), label=tuple(label))
     told.said.append(f"{label[0]} is to be written for {', '.join(text)} (no column has labels)")
-    told.unsure.append(
-        f"the other way round: --text {_quoted(label[0])} --label {_quoted(text[0])}"
-    )
+    told.unsure.append(f"the other way round: --text {quoted(label[0])} --label {quoted(text[0])}")
     return told
-
-
-def _refuse_unfit(column: Column, wishes: Wishes) -> None:
-    """Refuse to take a column for texts that says the same everywhere, or holds quantities."""
-    if len(column.counts) < 2:
-        raise RequestError(
-            f"{column.name} has one value, {column.cells[0][:40]!r}, in all its rows: nothing can "
-            "be learned from that. Say which column is meant with --label."
-        )
-    if column.amounts and wishes.task is None:
-        odd = (column.missing_by_name or column.cells)[0]
-        raise RequestError(
-            f"{column.name} holds quantities, and {odd!r} cannot be read as a number: write them "
-            "with digits and a decimal point alone (1052.32) and leave the cell empty where there "
-            "is none, or say --task completion to have them written as they stand."
-        )
 
 
 def _parts(told: Told) -> None:
@@ -417,9 +266,5 @@ def _groups(told: Told, wishes: Wishes) -> None:
     for column in [c for c in told.columns.values() if c.groups and c.name not in taken]:
         told.unsure.append(
             f"{column.name} has {len(column.counts):,} values in {len(column.cells):,} rows: if "
-            f"such rows are alike, keep them in one part with --group {_quoted(column.name)}"
+            f"such rows are alike, keep them in one part with --group {quoted(column.name)}"
         )
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if not name.isidentifier() else name

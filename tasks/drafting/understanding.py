@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.config.loading import load_case
-from tasks.drafting.drafting import written
+from tasks.drafting.case_text import written
 from tasks.drafting.form import Form
 from tasks.drafting.recipes import RECIPES
-from tasks.drafting.telling import Told
+from tasks.drafting.told import Told
 from tasks.errors import RequestError, ThawError
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
@@ -94,14 +94,16 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     answers = [_answer(row) for row in rows.to_dict("records")]
     if RECIPES[told.task].counts_labels:
         _, report = usable_examples(table, config.data)
-        rare = {label: n for label, n in report.labels.items() if n < FEWEST}
+        rare = [label for label, rows_of in report.labels.items() if rows_of < FEWEST]
         if rare and len(report.labels) - len(rare) > 1:
             told.data["min_label_count"] = FEWEST
             told.said.append(
                 f"{len(rare)} labels with fewer than {FEWEST} rows are left out "
-                f"({', '.join(list(rare)[:3])} …): data.min_label_count"
+                f"({', '.join(rare[:3])} …): data.min_label_count"
             )
-            return _understood(form, told, case, base)
+            facts.append(told.said[-1])
+            write_text(case, written(form, told, case.parent, base, None))
+            _, report = usable_examples(table, load_case(str(case)).data)
         facts.append(_labels(report.labels, len(rows)))
         facts.append(f"{report.kept:,} of {report.rows:,} rows can be learned from")
         unsure += [f"{count:,} rows are left out: {why}" for why, count in report.dropped.items()]

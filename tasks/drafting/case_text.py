@@ -9,7 +9,7 @@ import numpy as np
 from tasks.drafting.columns import Column
 from tasks.drafting.form import Form
 from tasks.drafting.recipes import RECIPES
-from tasks.drafting.telling import Told
+from tasks.drafting.told import Told
 from tasks.drafting.yaml_text import comment, one_line, role_names, section
 
 TITLE_LENGTH = 70
