@@ -10,17 +10,13 @@ from flows.server import served
 from tasks.config.case_files import proper_name, read_case_file
 from tasks.config.loading import load_case
 
+_OF_PROFILE = (
+    "\n    profile: `sample` (what ships with Thaw) or `book` (the chapter's models and data)."
+)
 _REST = """ and register the best arm.
 
-Args:
-    profile: `sample` (what ships with Thaw) or `book` (the chapter's models and data).
-    overrides: configuration fields to change for this run; others stay as `conf/` has them.
-    force: train finished arms anew.
-"""
-_REST_OF_OWN = """ and register the best arm.
-
-Args:
-    overrides: configuration fields to change for this run; others stay as the case's file has them.
+Args:{profile}
+    overrides: configuration fields to change for this run; others stay as {file} has them.
     force: train finished arms anew.
 """
 
@@ -60,5 +56,6 @@ def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
 
         run = run_own
     run.__name__ = run.__qualname__ = name
-    run.__module__, run.__doc__ = module, does + (_REST if profiles else _REST_OF_OWN)
+    told = (_OF_PROFILE, "`conf/`") if profiles else ("", "the case's file")
+    run.__module__, run.__doc__ = module, does + _REST.format(profile=told[0], file=told[1])
     return served(name, f"{name}-{{profile}}" if profiles else name)(run)

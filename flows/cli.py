@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 import flows  # noqa: F401 - switches telemetry off
-from flows.hosted_commands import cancel, export
+from flows.cancel_command import cancel
+from flows.export_command import export
 from flows.new_command import new
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict

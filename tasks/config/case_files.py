@@ -14,7 +14,7 @@ from typing import Any
 
 from tasks.config.plain_yaml import from_yaml
 from tasks.errors import RequestError
-from tasks.paths import conf_dirs, project_root
+from tasks.paths import conf_dirs, conf_file, project_root
 from tasks.wording import nearest
 
 CHAINS = ("sawyer",)
@@ -46,15 +46,8 @@ class CaseFile:
 
 def case_names() -> list[str]:
     """The cases of all `conf_dirs()`, sorted."""
-    return sorted(_known())
-
-
-def _known() -> dict[str, Path]:
-    """Name -> file; of two with one name, that which is found first."""
-    found: dict[str, Path] = {}
-    for folder in reversed(conf_dirs()):
-        found |= {path.stem: path for path in folder.glob("*.yaml") if _is_case(path)}
-    return found
+    files = [path for folder in conf_dirs() for path in folder.glob("*.yaml")]
+    return sorted({path.stem for path in files if _is_case(path)})
 
 
 def _is_case(path: Path) -> bool:
@@ -92,9 +85,8 @@ def find_case(case: str) -> CaseFile:
     if is_path(case):
         return _by_path(Path(case).expanduser())
     name = proper_name(case)
-    places = [folder / f"{name}.yaml" for folder in conf_dirs()]
-    path = next((place for place in places if place.is_file()), None)
-    if path is None or not is_name(name):
+    path = conf_file(f"{name}.yaml")
+    if not (path.is_file() and is_name(name)):
         known = case_names()
         here = Path(f"{name}.yaml")
         way = f" (there is {here} in this folder: give it as {here})" if here.is_file() else ""
@@ -115,8 +107,9 @@ def _by_path(path: Path) -> CaseFile:
         raise RequestError(
             f"{path} names its case, and {found.name!r} is no name: use letters, digits, _ and -."
         )
-    other = _known().get(found.name)
-    if other is not None and other.resolve() != path.resolve():
+    other = conf_file(f"{found.name}.yaml")
+    taken = other.is_file() and (found.name in CHAINS or _is_case(other))
+    if taken and other.resolve() != path.resolve():
         raise RequestError(
             f"{path} would be a case called {found.name}, and {other} is one already: runs and "
             "champions of both would be mixed up. Rename the file."

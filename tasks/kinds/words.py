@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tasks.config import CaseConfig
@@ -41,7 +42,7 @@ def words_candidate(
     Args:
         reference: its figures.
         compared: the sweep.
-        packaging: how MLflow runs it.
+        packaging: how MLflow runs the kind's models; what words need besides is added.
         package: fits it once more: it has no random order, and of its run figures were kept.
         sections: what its card says besides, the `Limits` among them.
     """
@@ -57,4 +58,5 @@ def words_candidate(
         f"stands here because {best.name}, the best trained arm, was not shown to be better.",
     }
     card = model_card(config, reference, compared.comparison, compared.run_id, told | {**sections})
-    return Candidate(reference, words_key(config, spec), package, packaging, card, classical=True)
+    way = replace(packaging, extra=(*packaging.extra, "scikit-learn", "scipy"))
+    return Candidate(reference, words_key(config, spec), package, way, card, classical=True)

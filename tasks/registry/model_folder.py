@@ -5,8 +5,9 @@
 <folder>/package.json                                     what else it has to know
 """
 
+from importlib import import_module
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -80,6 +81,20 @@ class ModelFolder(Generic[Info]):
         info = cls.info_type.model_validate_json((folder / "package.json").read_text("utf-8"))
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
         return cls(info, TextClassifier.load(folder), tokenizer)
+
+    @classmethod
+    def load_any(cls, folder: str | Path, of_words: str) -> Any:
+        """A package's model: a transformer, or one of words.
+
+        Args:
+            folder: what `save` wrote.
+            of_words: `module:class` of this kind's models of words. They need scikit-learn, and
+                transformers are served without it.
+        """
+        if cls.lies_in(folder):
+            return cls.load(folder)
+        module, _, name = of_words.partition(":")
+        return getattr(import_module(module), name).load(folder)
 
     @property
     def text_length(self) -> int:

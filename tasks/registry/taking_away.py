@@ -20,7 +20,7 @@ from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.models.anatomy import anatomy_of
 from tasks.models.classifier import TextClassifier
-from tasks.registry.model_folder import render_bare
+from tasks.registry.model_folder import ModelFolder, render_bare
 from tasks.storage import write_text
 
 PROGRAMS = Path(__file__).with_name("taken")
@@ -50,7 +50,7 @@ def take_classifier(package: Path, to: Path, one_label: bool) -> None:
     Raises:
         RequestError: it is no transformer, or has what plain transformers have no place for.
     """
-    if not (package / "config.json").exists():
+    if not ModelFolder.lies_in(package):
         raise RequestError(
             "This model is TF-IDF with logistic regression, which transformers cannot load. "
             "`--alias challenger` takes the arm that did not beat it."

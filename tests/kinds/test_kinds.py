@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ import pytest
 
 from tasks.config.base import Task
 from tasks.kinds.kind import KINDS, Kind, kind_of
+from tasks.registry.words_folder import WordsFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {*get_args(Task), "numbers"}
@@ -73,3 +75,10 @@ def test_commands_that_run_nothing_import_no_model_library(command: str) -> None
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers", "ranking"])
+def test_models_of_words_stand_where_their_packages_look(kind: str) -> None:
+    packaged = import_module(f"tasks.kinds.{kind}.packaged")
+    module, _, name = packaged.WORDS.partition(":")
+    assert issubclass(getattr(import_module(module), name), WordsFolder)

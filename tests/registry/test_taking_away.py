@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import LABELS, sample_records
+from packages import label_package
+from tiny import sample_records
 from transformers import AutoModel, AutoModelForCausalLM
 
 from tasks.config import DataConfig, LanguageConfig
-from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.kinds.kind import kind_of
-from tasks.kinds.labels.package import Package, PackageInfo
+from tasks.kinds.labels.package import Package
 from tasks.kinds.writing.package import Writer, WriterInfo
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
-from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.base_models import locate
 from tasks.models.generators import load_generator
 from tasks.registry.taking_away import require_empty
 
@@ -28,23 +27,7 @@ TEXTS = [row["synopsis"] for row in sample_records()[:5]]
 
 
 def packaged(base: Path, folder: Path, head: str, pooling: str, **changes: Any) -> Package:
-    located = locate(str(base))
-    task = changes.get("task", "multi_label")
-    config = HeadConfig(labels=len(LABELS), pooling=pooling, task=task, kind=head)
-    model = TextClassifier(load_backbone(located), config, seed=5)
-    with torch.no_grad():
-        model.head[-1].weight.mul_(50)  # so that the texts' answers differ visibly
-    fields: dict[str, Any] = {
-        "case": "genre",
-        "task": task,
-        "labels": LABELS,
-        "thresholds": (0.5, 0.4, 0.6),
-        "max_length": 24,
-        "data": load_case("genre").data.without_source(),
-        "arm_key": "abc",
-        "strategy": "full",
-    }
-    made = Package(PackageInfo(**(fields | changes)), model, load_tokenizer(located))
+    made = label_package(base, head=head, pooling=pooling, **({"max_length": 24} | changes))
     made.save(folder)
     return made
 

@@ -1,7 +1,6 @@
 """Labels: any number a row, or exactly one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         return words_candidate(
             reference,
             compared,
-            replace(self.packaging, extra=("scikit-learn", "scipy")),
+            self.packaging,
             lambda: words_package(reference, config, spec),
             {
                 "Labels": self._labels(compared),

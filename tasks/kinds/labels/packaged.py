@@ -12,13 +12,15 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from tasks.kinds.labels.package import Package
 
+WORDS = "tasks.kinds.labels.classical_package:ClassicalPackage"
+
 
 class PackagedClassifier(PythonModel):
     """A classifier with its labels, thresholds and text template: a transformer, or of words."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
-        self.package = _loaded(context.artifacts["package"])
+        self.package = Package.load_any(context.artifacts["package"], WORDS)
 
     def predict(
         self,
@@ -35,16 +37,6 @@ class PackagedClassifier(PythonModel):
         """
         rendered = bool((params or {}).get("rendered", False))
         return self.package.predict([str(text) for text in model_input], rendered=rendered)
-
-
-def _loaded(folder: str) -> Any:
-    """A transformer, or a model of words."""
-    if Package.lies_in(folder):
-        return Package.load(folder)
-    # Which needs scikit-learn; transformers are served without it.
-    from tasks.kinds.labels.classical_package import ClassicalPackage
-
-    return ClassicalPackage.load(folder)
 
 
 mlflow.models.set_model(PackagedClassifier())

@@ -143,7 +143,7 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         return words_candidate(
             reference,
             compared,
-            replace(self.packaging, extra=("scikit-learn", "scipy")),
+            self.packaging,
             lambda: words_package(reference, config, spec),
             {"Numbers": _numbers(config, spec), "Limits": _LIMITS},
         )

@@ -12,13 +12,15 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from tasks.kinds.numbers.package import NumberPackage
 
+WORDS = "tasks.kinds.numbers.classical_package:ClassicalNumber"
+
 
 class PackagedNumber(PythonModel):
     """A model of a number with its scale and text template: a transformer, or of words."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
-        self.package = _loaded(context.artifacts["package"])
+        self.package = NumberPackage.load_any(context.artifacts["package"], WORDS)
 
     def predict(
         self,
@@ -35,16 +37,6 @@ class PackagedNumber(PythonModel):
         """
         rendered = bool((params or {}).get("rendered", False))
         return self.package.predict([str(text) for text in model_input], rendered=rendered)
-
-
-def _loaded(folder: str) -> Any:
-    """A transformer, or a model of words."""
-    if NumberPackage.lies_in(folder):
-        return NumberPackage.load(folder)
-    # Which needs scikit-learn; transformers are served without it.
-    from tasks.kinds.numbers.classical_package import ClassicalNumber
-
-    return ClassicalNumber.load(folder)
 
 
 mlflow.models.set_model(PackagedNumber())

@@ -1,7 +1,6 @@
 """Ranking: pairs of answers in, a reward out."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
         return words_candidate(
             reference,
             compared,
-            replace(self.packaging, extra=("datasets", "scikit-learn", "scipy")),
+            self.packaging,
             package,
             {
                 "Rewards": "One number an answer, higher is better, whatever the question. Only "

@@ -10,7 +10,9 @@ from typing import Any
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from tasks.kinds.ranking.package import Rewarding, RewardModel
+from tasks.kinds.ranking.package import RewardModel
+
+WORDS = "tasks.kinds.ranking.classical_package:ClassicalReward"
 
 
 class PackagedRewardModel(PythonModel):
@@ -18,7 +20,7 @@ class PackagedRewardModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
-        self.package = _loaded(context.artifacts["package"])
+        self.package = RewardModel.load_any(context.artifacts["package"], WORDS)
 
     def predict(
         self,
@@ -34,16 +36,6 @@ class PackagedRewardModel(PythonModel):
             params: see `Rewarding.predict`; an empty question is none.
         """
         return self.package.predict(model_input, params)
-
-
-def _loaded(folder: str) -> Rewarding:
-    """A transformer, or a model of words."""
-    if RewardModel.lies_in(folder):
-        return RewardModel.load(folder)
-    # Which needs scikit-learn; transformers are served without it.
-    from tasks.kinds.ranking.classical_package import ClassicalReward
-
-    return ClassicalReward.load(folder)
 
 
 mlflow.models.set_model(PackagedRewardModel())

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from packages import label_package
 from tiny import DECODERS, FAMILIES, LABELS, sample_records
 
 from tasks.config import DataConfig
 from tasks.config.loading import load_case
-from tasks.kinds.labels.package import Package, PackageInfo
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
-from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.kinds.labels.package import Package
 from tasks.registry.model_folder import render_bare
 
 MakePackage = Callable[..., Package]
@@ -25,22 +23,7 @@ def make_package(tiny: Callable[[str], Path]) -> MakePackage:
     """An untrained classifier of a family in a package; keywords change the information."""
 
     def make(family: str = "bert", task: str = "multi_label", **changes: Any) -> Package:
-        located = locate(str(tiny(family)))
-        head = HeadConfig(labels=len(LABELS), pooling="mean", task=task)
-        model = TextClassifier(load_backbone(located), head, seed=5)
-        with torch.no_grad():
-            model.head[-1].weight.mul_(50)  # so that the texts' answers differ visibly
-        fields: dict[str, Any] = {
-            "case": "genre",
-            "task": task,
-            "labels": LABELS,
-            "thresholds": (0.5, 0.4, 0.6),
-            "max_length": 48,
-            "data": load_case("genre").data.without_source(),
-            "arm_key": "abc",
-            "strategy": "full",
-        }
-        return Package(PackageInfo(**(fields | changes)), model, load_tokenizer(located))
+        return label_package(tiny(family), task, **changes)
 
     return make
 

@@ -1,4 +1,4 @@
-"""`thaw export`: a model, or its data for hosted fine-tuning; `thaw cancel`: hosted jobs."""
+"""`thaw export`: the champion as a plain model, or the data for hosted fine-tuning."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from flows.options import OVERRIDE, PROFILE
-from tasks.config.case_files import read_case_file
 from tasks.config.chains import answering_case
 from tasks.config.loading import load_case
 
@@ -97,19 +96,3 @@ def take_away(case: str, folder: Path, alias: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     click.echo(f'{folder} holds {name}@{alias}: python {folder / "predict.py"} "a text"')
-
-
-@click.command()
-@click.argument("case")
-def cancel(case: str) -> None:
-    """Cancel the hosted fine-tuning jobs of CASE that are under way.
-
-    \b
-    Example:
-      thaw cancel reviews
-    """
-    read_case_file(case)
-    from tasks.hosted.job import cancel_jobs
-
-    for job in cancel_jobs(case):
-        click.echo(f"{job.id}: {job.status}")
