@@ -49,11 +49,12 @@ def prefect_told() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def sketched_pictures() -> Iterator[None]:
     """Pictures are drawn coarsely here, and none waits for its layout: tests/evaluation looks.
 
-    Of this folder alone: a session's fixtures would reach into those tests.
+    A module's, since a wider scope would last while the same worker runs those tests: a folder
+    without an `__init__.py` is no package to pytest, whose fixtures would last for the session.
     """
     save = matplotlib.figure.Figure.savefig
 
