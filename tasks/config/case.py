@@ -140,6 +140,23 @@ class CaseConfig(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _divides_in_one_way(self) -> "CaseConfig":
+        ways = {
+            "split.test_role": self.split.test_role,
+            "data.split_column": self.data.split_column,
+            "split.after": self.split.after,
+            "split.folds": self.split.folds,
+        }
+        said = [name for name, value in ways.items() if value is not None]
+        if len(said) > 1:
+            raise ValueError(
+                f"{' and '.join(said)} each say which rows are the test part: set one to null"
+            )
+        if self.split.after is not None and self.data.time_column is None:
+            raise ValueError("split.after reads data.time_column: name the column with the times")
+        return self
+
+    @model_validator(mode="after")
     def _has_folds_where_it_writes(self) -> "CaseConfig":
         if self.split.folds is not None and not self.has_folds:
             raise ValueError(

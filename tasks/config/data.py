@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from tasks.address import Address
-from tasks.config.base import Frozen
+from tasks.config.base import Frozen, Part
+
+GIVEN_PART, GIVEN_TIME = "given_part", "given_time"
+"""The roles of `data.split_column` and `data.time_column`."""
+PART_NAMES: dict[str, Part] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What `data.split_column` may say, in small letters -> the part."""
 
 
 class DataConfig(Frozen):
@@ -95,6 +104,11 @@ class DataConfig(Frozen):
     """A label on fewer usable rows than this is reported and left out."""
     positive: str | None = None
     """The positive label of a two-class case."""
+    split_column: str | None = None
+    """The column that says which part each row belongs to: train, validation or test (or a usual
+    name of one). A part that no row names is cut from train; validation or test has to be named."""
+    time_column: str | None = None
+    """The column with each row's time, which `split.after` reads."""
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Role -> values: rows with another value of that role are left out and counted. An empty
     list keeps every row."""
@@ -139,7 +153,13 @@ class DataConfig(Frozen):
     @property
     def roles(self) -> tuple[str, ...]:
         """All roles, required ones first."""
-        return (*self.required, *(role for role in self.optional if role not in self.required))
+        return tuple(dict.fromkeys((*self.required, *self.optional, *self.carried)))
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """Role -> column, of what the split alone reads of a row."""
+        said = {GIVEN_PART: self.split_column, GIVEN_TIME: self.time_column}
+        return {role: column for role, column in said.items() if column is not None}
 
     @property
     def read_roles(self) -> tuple[str, ...]:

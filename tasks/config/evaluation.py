@@ -1,8 +1,9 @@
 """How rows are checked and divided, and how results are measured."""
 
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.config.base import Frozen, Part, Rate
 
@@ -19,6 +20,9 @@ class SplitConfig(Frozen):
     then a share of the other rows; of these, what repeats a test text is left out."""
     test_values: tuple[str, ...] = ("test",)
     """Values of `test_role` that put a row into the test part."""
+    after: datetime | None = None
+    """Rows at or after this time (of `data.time_column`) are the test part, those before it train
+    and validation. A date is its midnight; without a zone both are taken for UTC."""
     rows: dict[Part, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     """Part -> at most so many of its rows: a seeded sample that keeps the labels' shares."""
     folds: Annotated[int, Field(ge=2)] | None = None
@@ -45,6 +49,18 @@ class SplitConfig(Frozen):
         if self.validation + self.test > 0.9:
             raise ValueError("validation and test together leave less than a tenth for training")
         return self
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _is_written_out(cls, after: Any) -> Any:
+        if isinstance(after, int | float):  # else seconds since 1970
+            raise ValueError("is no date: write it out (2026-01-31)")
+        return after
+
+    @field_validator("after")
+    @classmethod
+    def _has_a_zone(cls, after: datetime | None) -> datetime | None:
+        return after if after is None or after.tzinfo else after.replace(tzinfo=UTC)
 
 
 class ValidationConfig(Frozen):

@@ -33,6 +33,7 @@ BELONGINGS = ("member", "sha256", "hub_config", "hub_test_split", "hub_revision"
 OF_THE_PROFILE = (
     *("format", "encoding", "separator", "header", "quotes_are_text"),
     *("columns", "rename_labels", "keep", "may_be_empty", "labels", "positive"),
+    *("split_column", "time_column"),
 )
 OWN = "own"
 """What the profile is called where a case has none, or where a run reads other data than its."""

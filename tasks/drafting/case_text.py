@@ -95,15 +95,14 @@ def _data(form: Form, told: Told, folder: Path) -> tuple[dict[str, Any], dict[st
     if ids and ids[0].name not in used:
         optional.append("id")
         columns |= {"id": ids[0].name} if ids[0].name != "id" else {}
-    for field in ("test_role", "group_role"):
-        column = split.get(field)
-        if column is not None and column not in role_of:
-            role = role_names([column])[column]
-            optional.append(role)
-            columns |= {role: column} if role != column else {}
-            split[field] = role
-        elif column is not None:
-            split[field] = role_of[column]
+    column = split.get("group_role")
+    if column is not None and column not in role_of:
+        role = role_names([column])[column]
+        optional.append(role)
+        columns |= {role: column} if role != column else {}
+        split["group_role"] = role
+    elif column is not None:
+        split["group_role"] = role_of[column]
     data |= {"columns": columns} if columns else {}
     data["required"] = [*texts, label]
     data |= {"optional": optional} if optional else {}

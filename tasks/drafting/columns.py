@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tasks.config.data import PART_NAMES
 from tasks.ingestion.labels import DECIMAL_COMMA, NO_VALUE, SEPARATORS
 from tasks.ingestion.turns import is_chat
 from tasks.ingestion.written import listed
@@ -19,7 +20,6 @@ LABEL_WORDS = 6
 """Words of a label on average: what has more is a text."""
 TEXT_WORDS = 2.5
 """Words of a text on average."""
-PARTS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing")
 _PICTURE = re.compile(r"\S.*\.(?:jpe?g|png|gif|webp|bmp|tiff?)", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://\S+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?")
@@ -127,7 +127,12 @@ class Column:
     @cached_property
     def parts(self) -> bool:
         """Whether its values are names of parts of a split."""
-        return len(self.counts) > 1 and all(cell.lower() in PARTS for cell in self.counts)
+        return len(self.counts) > 1 and all(cell.lower() in PART_NAMES for cell in self.counts)
+
+    @cached_property
+    def times(self) -> bool:
+        """Whether its values are dates."""
+        return len(self.counts) > 1 and self._all(lambda v: bool(_DATE.fullmatch(str(v))))
 
     @cached_property
     def names_languages(self) -> bool:

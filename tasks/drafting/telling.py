@@ -7,8 +7,11 @@ said too, and where two columns could be meant alike, `AmbiguousError` asks whic
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
+from tasks.config import PARTS
+from tasks.config.data import PART_NAMES
 from tasks.drafting.columns import Column
 from tasks.drafting.form import Form
 from tasks.drafting.learned import OF_COLUMN, learnable, refuse_unfit
@@ -242,20 +245,29 @@ def _pairs(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
 
 
 def _parts(told: Told) -> None:
-    """A column that says which rows are for the test."""
-    taken = (*told.text, *told.label)
-    found = [column for column in told.columns.values() if column.parts]
-    for column in [column for column in found if column.name not in taken][:1]:
-        test = sorted(v for v in column.counts if v.lower() in ("test", "testing"))
-        if test:
-            told.split |= {"test_role": column.name, "test_values": test}
-            rows = sum(column.counts[value] for value in test)
-            told.said.append(f"{column.name} says which {rows:,} rows are the test part")
+    """A column that says the part of each row; without, one by whose times rows could be parted."""
+    open_to = [c for c in told.columns.values() if c.name not in (*told.text, *told.label)]
+    for column in [column for column in open_to if column.parts][:1]:
+        parts = Counter(PART_NAMES[cell.lower()] for cell in column.cells)
+        counts = ", ".join(f"{parts[name]:,} {name}" for name in PARTS if parts[name])
+        if "train" not in parts or len(parts) < 2 or len(column.cells) < len(column.values):
+            told.unsure.append(
+                f"{column.name} does not put every row into a part ({counts}), so the parts are cut"
+            )
+            return
+        told.data["split_column"] = column.name
+        told.said.append(f"{column.name} says which part each row is of: {counts}")
+        return
+    for column in [column for column in open_to if column.times][:1]:
+        told.unsure.append(
+            f"{column.name} has times: to test on the latest rows, set data.time_column: "
+            f"{column.name} and split.after"
+        )
 
 
 def _groups(told: Told, wishes: Wishes) -> None:
     """A column whose rows belong together."""
-    taken = {*told.text, *told.label, told.split.get("test_role")}
+    taken = {*told.text, *told.label, told.data.get("split_column")}
     if wishes.group in told.label:
         raise RequestError(_known_before(wishes.group, "--group"))
     if wishes.group is not None:

@@ -28,7 +28,7 @@ from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.cleaning import clean
 from tasks.ingestion.delimited import shown_columns
-from tasks.ingestion.layout_roles import check_layout_roles
+from tasks.ingestion.layout_roles import Carried, check_layout_roles
 from tasks.ingestion.layouts import opening
 from tasks.ingestion.numbered import (
     BadRecordError,
@@ -76,7 +76,7 @@ class Pair(NamedTuple):
     """Two answers to one query, the better one first.
 
     `gap` is by how much its score is higher; None where the data has no scores. `places` says
-    which responses of the record they were, from 1.
+    which responses of the record they were, from 1; `carried` is what the split alone reads.
     """
 
     query: str
@@ -86,6 +86,7 @@ class Pair(NamedTuple):
     chosen_source: str | None
     rejected_source: str | None
     places: str
+    carried: tuple[str | None, ...] = ()
 
 
 class _Response(NamedTuple):
@@ -107,14 +108,20 @@ class _Reader:
     equal: int = 0
 
     renamed: Mapping[str, str] = field(init=False)
+    carried: Carried = field(init=False)
 
     def __post_init__(self) -> None:
         self.renamed = {given: known for known, given in self.config.columns.items()}
+        self.carried = Carried(self.config.carried)
 
     def __call__(self, record: Record) -> list[Pair]:
+        cells = self.carried.cells(record)
+        return [pair._replace(carried=cells) for pair in self._pairs(record)]
+
+    def _pairs(self, record: Record) -> list[Pair]:
         record = {self.renamed.get(name, name): value for name, value in record.items()}
         self.layout = self.layout or layout_of(self.path, record)
-        self.unread.see(record, _READ[self.layout])
+        self.unread.see(record, (*_READ[self.layout], *self.config.carried.values()))
         if self.layout == "scored":
             return self._scored(record)
         return [self._pair(record)]
@@ -291,7 +298,11 @@ def read_comparisons(
         (len(found) - len(kept), "repeat an earlier one"),
     )
     notes += [f"{count} pairs left out that {why}" for count, why in left_out if count]
-    return _table(kept), "; ".join(notes)
+    table = _table(kept)
+    carried = reader.carried.arrays([pair.carried for _, pair in kept], path)
+    for role, cells in carried.items():
+        table = table.append_column(role, cells)
+    return table, "; ".join(notes)
 
 
 def _table(rows: list[tuple[int, Pair]]) -> pa.Table:

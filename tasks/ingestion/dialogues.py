@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tasks.config import DataConfig
+from tasks.ingestion.layout_roles import Carried
 from tasks.ingestion.layouts import fields_of, layout_of, said_in, source_of
 from tasks.ingestion.numbered import OnBadLine, Record, Unread, usable_records
 from tasks.ingestion.turns import with_history
@@ -81,21 +82,25 @@ def read_dialogues(
     layout = ""
     later = 0
     unread = Unread()
+    carried = Carried(form.carried if form else {})
 
-    def read(record: Record) -> tuple[str, str, str | None]:
+    def read(record: Record) -> tuple[str, str, str | None, tuple[str | None, ...]]:
         nonlocal layout, later
+        cells = carried.cells(record)
         record = {renamed.get(name, name): value for name, value in record.items()}
         layout = layout or layout_of(path, record)
-        unread.see(record, fields_of(layout, record))
+        unread.see(record, {*fields_of(layout, record), *carried.columns.values()})
         (*asked, completion), left_out = said_in(record, layout)
         later += left_out
-        return with_history(asked, turn_names), completion, source_of(record)
+        return with_history(asked, turn_names), completion, source_of(record), cells
 
     made = usable_records(source, read, on_bad_line, form, name)
-    rows = [(number, *row) for number, row in made.found]
-    fields = zip(*rows, strict=True)
+    fields = zip(*((number, *row[:3]) for number, row in made.found), strict=True)
     arrays = [pa.array(values, kind) for values, kind in zip(fields, _SCHEMA.types, strict=True)]
     notes = [made.note, unread.note]
     notes += [f"{later} turns left out behind the last answer whose weight is not 0"] * (later > 0)
     note = "; ".join(filter(None, notes))
-    return Dialogues(pa.table(arrays, schema=_SCHEMA), layout, made.skipped, note)
+    table = pa.table(arrays, schema=_SCHEMA)
+    for role, cells in carried.arrays([row[3] for _, row in made.found], path).items():
+        table = table.append_column(role, cells)
+    return Dialogues(table, layout, made.skipped, note)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config import DataConfig
+from tasks.config.data import GIVEN_PART, GIVEN_TIME
 from tasks.errors import RequestError
 from tasks.ingestion.columnar import text_of_table
 from tasks.ingestion.comparisons import check_comparison_roles, read_comparisons
@@ -124,12 +125,20 @@ def check_roles(config: DataConfig) -> None:
 def needed_roles(config: DataConfig) -> dict[str, str]:
     """The roles whose columns must exist -> how to do without them (empty: there is no way)."""
     needed = dict.fromkeys((role for role in config.required if role in config.read_roles), "")
+    for role in config.carried:
+        needed[role] = f"set {_field_of(role)}=null to do without it"
     if config.sort_by:
         needed.setdefault(config.sort_by, "set data.sort_by=null to leave the rows in their order")
     for role, values in config.keep.items():
         if values:
             needed.setdefault(role, f"set data.keep.{role}=[] to keep every row")
     return needed
+
+
+def _field_of(role: str) -> str:
+    """The field that says which column plays a role."""
+    own = {GIVEN_PART: "data.split_column", GIVEN_TIME: "data.time_column"}
+    return own.get(role, f"data.columns.{role}")
 
 
 def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> dict[str, str]:
@@ -142,14 +151,14 @@ def columns_of_roles(names: Sequence[str], config: DataConfig, source: str) -> d
             or all are.
     """
     wanted = {role: config.columns.get(role, role) for role in config.read_roles}
-    wanted |= alike(names, config)
+    wanted |= alike(names, config) | config.carried
     needed = needed_roles(config)
     missing = {role: wanted[role] for role in needed if wanted[role] not in names}
     if missing:
         taken = {wanted[role] for role in wanted if role not in missing}
         free = [name for name in names if name not in taken]
         overrides = [
-            f"data.columns.{role}={_closest((name, role), free)}" for role, name in missing.items()
+            f"{_field_of(role)}={_closest((name, role), free)}" for role, name in missing.items()
         ]
         mapped = " ".join(overrides)
         ways_out = [needed[role] for role in missing if needed[role]]

@@ -38,7 +38,7 @@ def read_instructions(
     notes += [found.note] if found.note else []
     if repeated:
         notes.append(f"{repeated} rows left out whose prompt an earlier row has")
-    names = ["row", *ROLES, *OPTIONAL]
+    names = ["row", *ROLES, *OPTIONAL, *config.carried]
     table = table.rename_columns(names)
     if table["source"].null_count == len(table):
         table = table.drop_columns("source")

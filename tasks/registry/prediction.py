@@ -129,6 +129,7 @@ def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[
             "optional": ("id", *sorted(wanted)),
             "columns": data.columns | renamed,
             **{"label_columns": (), "keep": {}, "sort_by": None},
+            **{"split_column": None, "time_column": None},
         }
         return columns_of_roles(names, data.model_copy(update=asking), str(path))
 

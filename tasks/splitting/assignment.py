@@ -19,13 +19,14 @@ from tasks.errors import RequestError
 from tasks.splitting.dealing import LEAST_OF_REQUEST, Hand, deal, rows_over_limit, shares
 from tasks.splitting.duplicates import find_near_duplicates, told_by
 from tasks.splitting.recorded import Record
-from tasks.splitting.repeats import Repeats, settle
+from tasks.splitting.repeats import Repeats, latest, settle
 from tasks.splitting.report import LeftOut, SplitReport, notes_on, spread_labels
 from tasks.splitting.stratify import count_labels
 from tasks.splitting.ties import marks_of, number_texts, ties_around
 from tasks.splitting.units import Units
 
 DROPPED = "dropped"
+NUMBER_WORDS = {1: "one part", 2: "two parts", 3: "three parts"}
 _LOOKS = 6  # at most, for pairs across parts where a cluster was cut
 
 
@@ -69,13 +70,13 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
     Raises:
         RequestError: too few rows, or a group so large that no three parts come about.
     """
-    rows, strata, in_test = len(units.texts), units.strata, units.in_test
+    rows, strata = len(units.texts), units.strata
     _require_rows(rows, 0, units, config)
     marks = marks_of(units)
     all_texts = number_texts(marks, units.rows)
     repeats = Repeats.none(rows)
     if units.settled and strata is not None:
-        repeats = settle(all_texts.of_row, units.answers or strata, config.conflicts, in_test)
+        repeats = settle(all_texts.of_row, units.answers or strata, config.conflicts, units.given)
     standing = np.flatnonzero(repeats.stands)
     _require_rows(len(standing), rows - len(standing), units, config)
 
@@ -89,22 +90,21 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
     of_standing = np.full(rows, -1, dtype=np.int64)
     of_standing[standing] = ties.unit[texts.of_row]
     repeated = len(standing) - len(used)
-    given = units.given
-    tested = np.zeros(ties.unit.max() + 1, dtype=bool)
-    tested[of_standing[used[given[used]]]] = True
-    beside = tested[of_standing[used]] & ~given[used]
+    given = latest(ties.unit[texts.of_row], units.part[standing])
+    beside = units.part[used] != given[of_standing[used]]
     used = used[~beside]
     unit = of_standing[used]
-    _require_rows(int((~given[used]).sum()), rows - len(used), units, config)
+    _require_rows(int((units.part[used] < 0).sum()), rows - len(used), units, config)
 
     hand = Hand(
         unit=unit,
         sizes=np.bincount(unit),
         counts=None if strata is None else count_labels([strata[at] for at in used], unit)[0],
         first=_first_row(unit, units.rows[used]),
-        in_test=tested,
+        given=given,
         noun=units.noun,
         fixed=around.fixed,
+        dealt=units.dealt,
     )
     divisions = deal(hand, config)
     for division in divisions:
@@ -134,6 +134,7 @@ def assign(units: Units, config: SplitConfig, record: Record | None = None) -> A
         rows=rows,
         noun=units.noun,
         answer=units.answer,
+        given=tuple(name for at, name in enumerate(PARTS) if at not in units.dealt),
         folds=config.folds,
         parts=tuple(parts),
         units=tuple(
@@ -225,28 +226,35 @@ def _first_row(unit: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _requested(config: SplitConfig, hand: Hand) -> dict[Part, float]:
-    """Part -> the share of the rows that it should have."""
-    test = float(hand.sizes[hand.in_test].sum() / hand.sizes.sum())
+    """Part -> the share of the rows that it should have: a given one what it has."""
     if config.folds is not None:
         test = 1 / config.folds
-    train, validation, *cut = (share * (1 - test) for share in shares(config, hand.given))
-    return dict(zip(PARTS, (train, validation, cut[0] if cut else test), strict=True))
+        train, validation = (share * (1 - test) for share in shares(config, hand.dealt))
+        return {"train": train, "validation": validation, "test": test}
+    held = np.bincount(hand.given + 1, hand.sizes, len(PARTS) + 1) / hand.sizes.sum()
+    cut = dict(zip(hand.dealt, shares(config, hand.dealt), strict=True))
+    return {
+        name: float(cut[part] * held[0] if part in cut else held[part + 1])
+        for part, name in enumerate(PARTS)
+    }
 
 
 def _require_rows(usable: int, left_out: int, units: Units, config: SplitConfig) -> None:
     """Refuse data in which some part would not even be owed a row."""
     if not units.settled:
         return
-    wanted = shares(config, units.in_test is not None)
+    wanted = shares(config, units.dealt)
     least = math.ceil(1 / min(wanted) - 1e-9)
     if usable < least:
         repeats = f" ({left_out} more repeat a text)" if left_out else ""
-        cut = len(wanted) == len(PARTS)
+        parts = [PARTS[part] for part in units.dealt]
+        given = " and ".join(name for name in PARTS if name not in parts)
+        asked = {"validation": config.validation, "test": config.test}
+        said = " and ".join(f"split.{name}={asked[name]:g}" for name in parts[1 : len(wanted)])
         raise RequestError(
-            f"{usable} usable rows{repeats}{'' if cut else ' outside the test part'} are too few "
-            f"for {'three' if cut else 'two'} parts: with split.validation={config.validation:g}"
-            f"{f' and split.test={config.test:g}' if cut else ''} at least {least} are needed, "
-            "so that each part comes to a row."
+            f"{usable} usable rows{repeats}{f' outside the {given} part' if given else ''} are too "
+            f"few for {NUMBER_WORDS[len(wanted)]}: {f'with {said} ' if said else ''}at least "
+            f"{least} {'are' if least > 1 else 'is'} needed, so that each part comes to a row."
         )
 
 
@@ -256,6 +264,12 @@ def _require_parts(
     """Refuse a deal that leaves a part empty, or with strata far below what was asked for."""
     requested = tuple(_requested(config, hand).values())
     rows = np.bincount(division, hand.sizes, len(PARTS))
+    gone = [PARTS[at] for at in set(units.part.tolist()) if at >= 0 and not rows[at]]
+    if gone:
+        raise RequestError(
+            f"No row that the data puts into {gone[0]} is left: each has nearly the text, or the "
+            "group, of a row of a later part. Give other rows, or set split.near_duplicates=null."
+        )
     owed = np.array(requested) * hand.sizes.sum()
     dealt_anew = hand.counts is not None and config.folds is None and (hand.fixed < 0).all()
     least = LEAST_OF_REQUEST if dealt_anew else 0.0

@@ -15,7 +15,7 @@ from tasks.errors import RequestError
 from tasks.splitting.stratify import count_labels, divide, divide_by_size, place_rare_labels
 
 LEAST_OF_REQUEST = 0.5  # a part with less than this of the rows asked for is no such part
-_TEST = PARTS.index("test")
+_VALIDATION, _TEST = PARTS.index("validation"), PARTS.index("test")
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,20 @@ class Hand:
         sizes: int (units,): rows of each.
         counts: int (units, labels) of `count_labels`; None where there are no strata.
         first: int (units,): the position of each unit's first row.
-        in_test: bool (units,): the data puts them into the test part.
+        given: int (units,): the part that the data puts each into, a position in `PARTS`, or -1.
         noun: what rows are told by.
         fixed: int (units,): the part that each had when the split was recorded, or -1.
+        dealt: the parts that are dealt from the units that are given none, see `Units.dealt`.
     """
 
     unit: np.ndarray
     sizes: np.ndarray
     counts: csr_array | None
     first: np.ndarray
-    in_test: np.ndarray
+    given: np.ndarray
     noun: str
     fixed: np.ndarray
-
-    @property
-    def given(self) -> bool:
-        """Whether there is a test part before anything is dealt."""
-        return bool(self.in_test.any())
+    dealt: tuple[int, ...] = tuple(range(len(PARTS)))
 
 
 def deal(hand: Hand, config: SplitConfig) -> tuple[np.ndarray, ...]:
@@ -52,34 +49,42 @@ def deal(hand: Hand, config: SplitConfig) -> tuple[np.ndarray, ...]:
     Raises:
         RequestError: there are fewer units than parts or folds.
     """
-    free = ~hand.in_test
-    wanted = shares(config, hand.given)
+    free = hand.given < 0
+    wanted = shares(config, hand.dealt)
     _require_units(int(free.sum()), hand.noun, len(wanted), config.folds)
     if config.folds is not None:
         fold = deal_folds(hand, config.folds, config.seed)
         return tuple(_beside(hand, fold == number, config) for number in range(config.folds))
-    if hand.counts is not None:
-        division = np.full(len(free), _TEST)
-        division[free] = _by_strata(
-            hand.counts[free], hand.sizes[free], wanted, config.seed, hand.fixed[free]
+    division = hand.given.copy()
+    if len(hand.dealt) == 1:
+        division[free] = hand.dealt[0]
+    elif hand.counts is not None:
+        place = np.full(len(PARTS) + 1, -1)  # of a part among those that are dealt; -1 stays -1
+        place[list(hand.dealt)] = np.arange(len(hand.dealt))
+        found = _by_strata(
+            hand.counts[free], hand.sizes[free], wanted, config.seed, place[hand.fixed[free]]
         )
-        return (division,)
-    tested = hand.in_test
-    if not hand.given:
-        tested = in_order(hand.sizes, free, config.test, config.seed, hand.fixed, "test")
-    return (_beside(hand, tested, config),)
+        division[free] = np.array(hand.dealt)[found]
+    else:
+        tested = hand.given == _TEST
+        if _TEST in hand.dealt:
+            tested = in_order(hand.sizes, free, config.test, config.seed, hand.fixed, "test")
+        division = _beside(hand, tested, config)
+    return (division,)
 
 
-def shares(config: SplitConfig, given: bool) -> tuple[float, ...]:
+def shares(config: SplitConfig, dealt: Sequence[int]) -> tuple[float, ...]:
     """What each part that has to be cut should have of the rows that are free to be dealt.
 
     Args:
         config: the shares.
-        given: whether there is a test part already; otherwise it stands last.
+        dealt: those parts, positions in `PARTS`; the test part of folds is cut before.
     """
-    if given or config.folds is not None:
+    asked = {"validation": config.validation, "test": config.test}
+    if config.folds is not None:
         return (1 - config.validation, config.validation)
-    return (1 - config.validation - config.test, config.validation, config.test)
+    cut = [asked[PARTS[part]] for part in dealt if part]
+    return (1 - sum(cut), *cut)
 
 
 def in_order(
@@ -133,20 +138,22 @@ def _is_short(division: np.ndarray, sizes: np.ndarray, wanted: Sequence[float]) 
 
 def _beside(hand: Hand, tested: np.ndarray, config: SplitConfig) -> np.ndarray:
     """Train and validation beside a test part."""
-    division = np.full(len(tested), _TEST)
-    rest = ~tested
+    division = np.where(tested, _TEST, hand.given)
+    rest = division < 0
     share = config.validation
     if hand.counts is not None:
         division[rest] = divide(
             hand.counts[rest], hand.sizes[rest], (1 - share, share), config.seed
         )
         return division
-    if not hand.given and config.folds is None:  # a share of all rows
+    if _TEST in hand.dealt and config.folds is None:  # a share of all rows
         share /= 1 - config.test
     # The seed that cut the test part would take the same places of the rest again.
-    chosen = in_order(hand.sizes, rest, share, config.seed + 1, hand.fixed, "validation")
+    chosen = np.zeros(len(rest), dtype=bool)
+    if _VALIDATION in hand.dealt:
+        chosen = in_order(hand.sizes, rest, share, config.seed + 1, hand.fixed, "validation")
     division[rest] = PARTS.index("train")
-    division[chosen] = PARTS.index("validation")
+    division[chosen] = _VALIDATION
     return division
 
 

@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,8 @@ OTHER_SETTINGS = (
 # Next month's file is the same data, grown.
 _CIRCUMSTANCES = {"path", "sha256", "hub_revision"}
 _AFTER_THE_DEAL = {"rows"}
+_LATER = {"split_column", "time_column", "after"}
+"""Fields that came later: where they say nothing, a lineage is the one that it was."""
 
 
 def lineage_of(config: CaseConfig, *more: str | None) -> Path | None:
@@ -49,10 +52,15 @@ def lineage_of(config: CaseConfig, *more: str | None) -> Path | None:
         return None
     data = config.data.model_dump(mode="json", exclude=_CIRCUMSTANCES)
     split = config.split.model_dump(mode="json", exclude=_AFTER_THE_DEAL)
+    data, split = (_without_silence(section) for section in (data, split))
     settings = hashlib.sha256(json.dumps([data, split, more], sort_keys=True).encode()).hexdigest()
     where = "file" if config.data.path is not None else config.data.source
     source = hashlib.sha256(where.encode()).hexdigest()[:8]
     return store_dir() / "splits" / f"{config.case}-{source}" / f"{settings[:24]}.parquet"
+
+
+def _without_silence(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in section.items() if v is not None or name not in _LATER}
 
 
 class Record:

@@ -10,9 +10,9 @@ with another label contradict each other, and what becomes of them is a rule tha
     drop       the text is left out of all parts
 
 The rule looks at the rows of all parts to be, since it is applied before there are any. One thing
-comes before it where the data says itself what the test part is (`split.test_role`): rows that
-repeat the text of a test row are out, so that the test part decides its own labels and training
-never sees them.
+comes before it where the data gives rows their parts (`given.py`): rows that repeat the text of a
+test row are out, so that the test part decides its own labels and training never sees them; so are
+training rows that repeat one of validation.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ class Repeats:
             with one text the first is kept, if one is to be.
         conflicting: texts whose rows have different labels.
         unsettled: those of them that are left out.
-        of_test: rows that are out because a test row has their text.
+        of_test: rows that are out because a row of a given part has their text.
     """
 
     stands: np.ndarray
@@ -49,7 +49,7 @@ def settle(
     text: np.ndarray,
     labels: Sequence[Sequence[str]],
     rule: str,
-    in_test: np.ndarray | None = None,
+    given: np.ndarray | None = None,
 ) -> Repeats:
     """Apply a rule of `split.conflicts`.
 
@@ -57,13 +57,12 @@ def settle(
         text: int (rows,): the number of each row's text, from 0.
         labels: the labels of each row.
         rule: `first`, `majority` or `drop`.
-        in_test: bool (rows,): the rows that the data puts into the test part, if it does.
+        given: int (rows,): the part that the data puts each row into, if it does; of rows of one
+            text those of the latest part stand.
     """
     stands = np.ones(len(text), dtype=bool)
-    if in_test is not None:
-        tested = np.zeros(text.max() + 1, dtype=bool)
-        tested[text[in_test]] = True
-        stands = in_test | ~tested[text]
+    if given is not None:
+        stands = given == latest(text, given)[text]
     of_test = int((~stands).sum())
     answers: dict[int, list[tuple[int, frozenset[str]]]] = {}
     for row in np.flatnonzero(stands & (np.bincount(text)[text] > 1)).tolist():
@@ -82,3 +81,15 @@ def settle(
         for row, found in answered:
             stands[row] = found == winner
     return Repeats(stands, conflicting, unsettled, of_test)
+
+
+def latest(unit: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """int (units,): the latest part that a row of each unit is given, -1 where none is.
+
+    Args:
+        unit: int (rows,): the unit (a text, say) of each row, from 0.
+        given: int (rows,): the part of each row, or -1.
+    """
+    found = np.full(unit.max() + 1, -1, dtype=np.int64)
+    np.maximum.at(found, unit, given)
+    return found

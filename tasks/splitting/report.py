@@ -24,7 +24,8 @@ class LeftOut(Frozen):
     repeated: int = 0
     """A row that stands for the same text is kept."""
     of_test: int = 0
-    """A test row that the data names has the same text."""
+    """A row that the data puts into another part has the same text: the test part's stands before
+    validation's, and both before what is dealt."""
     near_test: int = 0
     """Such a row has nearly the same text, or belongs to the same group."""
     conflicting: int = 0
@@ -62,6 +63,8 @@ class SplitReport(Frozen):
     """What rows are told by: text, prompt, picture."""
     answer: str = "label"
     """What rows have: a label, a number."""
+    given: tuple[Part, ...] = ()
+    """Parts whose rows the data names."""
     folds: int | None
     """How many folds there are (none: one split)."""
     parts: tuple[dict[Part, int], ...]
@@ -177,15 +180,15 @@ def notes_on(
             `split.rows`.
         repeats: rows that were kept beside another of the same text.
     """
-    left = report.left_out
+    left, given = report.left_out, " or ".join(report.given) or "test"
     notes = [report.lineage] if report.lineage else []
     if left.repeated:
         notes.append(f"Left out because an earlier row has the same text: {_rows(left.repeated)}.")
     if left.of_test:
-        notes.append(f"Left out because a test row has the same text: {_rows(left.of_test)}.")
+        notes.append(f"Left out because a {given} row has the same text: {_rows(left.of_test)}.")
     if left.near_test:
         notes.append(
-            "Left out because a test row has nearly the same text or is of the same group: "
+            f"Left out because a {given} row has nearly the same text or is of the same group: "
             f"{_rows(left.near_test)}."
         )
     if report.recorded:

@@ -12,6 +12,7 @@ from tasks.splitting.components import connected, connected_pairs, number_distin
 from tasks.splitting.dealing import shares
 from tasks.splitting.duplicates import find_near_duplicates, fingerprints, told_by
 from tasks.splitting.franchises import find_franchises
+from tasks.splitting.repeats import latest
 from tasks.splitting.units import Units
 
 
@@ -95,7 +96,7 @@ def find_ties(
         different = [units.texts[at] for at in among[first]]
         pairs, similarity = find_near_duplicates(different, config.near_duplicates, config.seed)
         sizes = np.bincount(texts.of_row) if len(used) > len(first) else np.ones(len(first))
-        wanted = shares(config, bool(units.given.any()))
+        wanted = shares(config, units.dealt)
         cluster, cut = clusters(pairs, similarity, sizes, wanted, known)
     cluster_sizes = np.bincount(cluster)
     # A text is tied to its near duplicates (a hub a cluster) and to its rows' groups.
@@ -159,8 +160,8 @@ def ties_around(
         part = known[standing[texts.first]]
         ties = find_ties(units, texts, standing, part, config)
         count = int(ties.unit.max()) + 1
-        given = np.zeros(count, dtype=bool)  # what is tied to a given test part goes in any case
-        given[ties.unit[texts.of_row[units.given[standing]]]] = True
+        # What is tied to a given part goes in any case.
+        given = latest(ties.unit[texts.of_row], units.part[standing]) >= 0
         part = np.where(given[ties.unit], -1, part)
         highest = np.full(count, -1)
         np.maximum.at(highest, ties.unit, part)
@@ -170,8 +171,8 @@ def ties_around(
         out = torn[ties.unit] & (part < 0)
         settled = torn & (np.bincount(ties.unit, out, count) == 0)
         out |= settled[ties.unit] & (part < highest[ties.unit])
-        if units.in_test is not None:  # recorded as test rows, and named so no longer
-            out |= part == PARTS.index("test")
+        # Recorded in a part whose rows the data names, and named so no longer.
+        out |= ~np.isin(part, (-1, *units.dealt))
         if not out.any():
             return Around(standing, texts, ties, highest, tying, parted)
         leaving = out[texts.of_row]

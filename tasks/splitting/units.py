@@ -1,8 +1,8 @@
 """What a kind says of its rows before they are divided: its units, which the shared splitter deals.
 
 A kind gives what its rows are told by (a text, a prompt, a picture), what else holds them together
-(a franchise, a column's value), what each part should have its share of, and which rows the data
-itself puts into the test part. All else is the same for every kind.
+(a franchise, a column's value), what each part should have its share of, and which part the data
+itself gives a row. All else is the same for every kind.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tasks.config import SplitConfig
+from tasks.config import PARTS, SplitConfig
 from tasks.errors import RequestError
-
-MOST_VALUES = 10
-CUT_IT = "set split.test_role=null to cut the test part from all rows"
+from tasks.splitting.given import FREE, given_parts
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class Units:
         answer: what such a one is called.
         settled: whether a text has one answer, so that `split.conflicts` and
             `split.drop_duplicates` say which of its rows stand; otherwise all do.
-        in_test: bool: rows that the data puts into the test part; None where it is cut.
+        given: int: the part that the data puts a row into (`given.given_parts`); None where it
+            says nothing.
     """
 
     texts: Sequence[str]
@@ -45,12 +44,19 @@ class Units:
     answers: Sequence[Sequence[str]] | None = None
     answer: str = "label"
     settled: bool = False
-    in_test: np.ndarray | None = None
+    given: np.ndarray | None = None
 
     @property
-    def given(self) -> np.ndarray:
-        """bool (rows,): those that the data puts into the test part; none where it says nothing."""
-        return np.zeros(len(self.texts), dtype=bool) if self.in_test is None else self.in_test
+    def part(self) -> np.ndarray:
+        """int (rows,): the part that each row is given, or `FREE`."""
+        return np.full(len(self.texts), FREE) if self.given is None else self.given
+
+    @property
+    def dealt(self) -> tuple[int, ...]:
+        """Positions in `PARTS` of those that are dealt from the free rows: train, and every part
+        that the data names no row of."""
+        named = set(self.part.tolist())
+        return tuple(at for at in range(len(PARTS)) if at not in named)
 
 
 def text_units(examples: pd.DataFrame, config: SplitConfig, labelled: bool) -> Units:
@@ -63,13 +69,8 @@ def text_units(examples: pd.DataFrame, config: SplitConfig, labelled: bool) -> U
             prompt, which may be answered in several ways.
 
     Raises:
-        RequestError: a role that is not there, or a test part of none or of all rows.
+        RequestError: a role that is not there, or given parts that are none.
     """
-    if config.test_role is not None and config.folds is not None:
-        raise RequestError(
-            f"split.test_role={config.test_role} names the test part, and with split.folds every "
-            "row is tested once: set one of the two to null."
-        )
     return Units(
         texts=examples["text"].tolist(),
         rows=examples["row"].to_numpy(),
@@ -77,7 +78,7 @@ def text_units(examples: pd.DataFrame, config: SplitConfig, labelled: bool) -> U
         names=_names(examples, config),
         strata=examples["labels"].tolist() if labelled else None,
         settled=labelled,
-        in_test=rows_of_test(examples, config),
+        given=given_parts(examples, config),
     )
 
 
@@ -91,31 +92,3 @@ def _names(examples: pd.DataFrame, config: SplitConfig) -> list[str | None] | No
             "data.required or data.optional, or set split.group_by=none."
         )
     return list(examples[config.group_role])
-
-
-def rows_of_test(examples: pd.DataFrame, config: SplitConfig) -> np.ndarray | None:
-    """bool (rows,): what the data puts into the test part; None where the split is to cut one.
-
-    Raises:
-        RequestError: there is no such column, none of its rows is a test row, or all are.
-    """
-    role = config.test_role
-    if role is None:
-        return None
-    if role not in examples.columns:
-        raise RequestError(
-            f"split.test_role reads the role {role!r}, and the examples have only "
-            f"{', '.join(map(str, examples.columns))}: name its column with data.columns.{role} "
-            f"(the role has to be in data.optional or data.required), or {CUT_IT}."
-        )
-    values = examples[role].astype("str").str.strip()
-    in_test = values.isin(config.test_values).to_numpy()
-    if not in_test.any() or in_test.all():
-        counts = values.fillna("(empty)").value_counts().head(MOST_VALUES)
-        found = ", ".join(f"{value} ({count:,} rows)" for value, count in counts.items())
-        raise RequestError(
-            f"{'Every' if in_test.any() else 'No'} row has one of the values "
-            f"{', '.join(config.test_values)} in {role}, whose values are {found}: choose with "
-            f"split.test_values which rows are the test part, or {CUT_IT}."
-        )
-    return in_test

@@ -119,7 +119,8 @@ def test_a_column_of_parts_is_the_split(tmp_path: Path) -> None:
         text=said, label=lambda n: "ab"[n % 2], split=lambda n: "test" if n > 50 else "train"
     )
     one = told(csv_file(tmp_path / "t.csv", found))
-    assert one.split == {"test_role": "split", "test_values": ["test"]}
+    assert one.data["split_column"] == "split"
+    assert "split says which part each row is of: 51 train, 9 test" in one.said
 
 
 def test_a_short_title_belongs_to_the_text(tmp_path: Path) -> None:

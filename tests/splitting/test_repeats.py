@@ -29,8 +29,8 @@ def test_the_rule_says_which_rows_stand(rule: str, out: list[int], unsettled: in
 
 
 def test_a_test_row_decides_the_labels_of_its_text() -> None:
-    in_test = np.isin(np.arange(8), [0, 3])
-    found = settle(TEXT, LABELS, "majority", in_test)
+    given = np.where(np.isin(np.arange(8), [0, 3]), 2, -1)
+    found = settle(TEXT, LABELS, "majority", given)
     # The other rows of texts 0 and 2 are out; text 0 keeps its test row's label, a minority.
     assert np.flatnonzero(~found.stands).tolist() == [1, 2, 4, 5, 6]
     assert (found.conflicting, found.unsettled, found.of_test) == (1, 1, 3)

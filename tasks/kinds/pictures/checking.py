@@ -40,6 +40,15 @@ def check_pictures(config: PicturesCase) -> None:
             f"split.rows has no effect in {config.case}, where whole pictures go into a part: use "
             "vqa.max_images and vqa.max_questions."
         )
+    for field, value in (
+        ("data.split_column", config.data.split_column),
+        ("data.time_column", config.data.time_column),
+    ):
+        if value is not None:
+            raise RequestError(
+                f"{field} has no effect in {config.case}, where files of questions are the parts: "
+                "use vqa.test_part."
+            )
     require_judge(config, _JUDGED)
     if config.vqa.sees != "both" and config.registry.enabled:
         raise RequestError(

@@ -13,11 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.config import PicturesCase
+from tasks.config import PARTS, PicturesCase
 from tasks.errors import RequestError
 from tasks.kinds.pictures.data.ingest import QUESTION_COLUMNS, put_questions
 from tasks.kinds.pictures.data.reading import LeftOut
 from tasks.kinds.pictures.data.selecting import keep_agreed, vocabulary
+from tasks.splitting.given import FREE
 from tasks.splitting.parts import cut
 from tasks.splitting.recorded import lineage_of
 from tasks.splitting.report import SplitReport
@@ -54,7 +55,7 @@ def question_units(questions: pd.DataFrame) -> Units:
         noun="picture",
         alike=False,
         strata=[[kind] for kind in questions["answer_type"]],
-        in_test=None if given is None else given.to_numpy(),
+        given=None if given is None else np.where(given, PARTS.index("test"), FREE),
     )
 
 
