@@ -5,37 +5,136 @@ about it.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import torch
+from datasets import Dataset
+from torch import nn
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import TrainingArguments
+from transformers.modeling_outputs import Seq2SeqLMOutput
 
 from tasks.evaluation.scored import table_metrics
 from tasks.kinds.pictures.answer_confidence import fit_confidence
-from tasks.kinds.pictures.building import build_answerer, vqa_of
+from tasks.kinds.pictures.building import SMALL, build_answerer, vqa_of
 from tasks.kinds.pictures.evaluating import (
     answer_losses,
     answer_part,
     answer_table,
     calibration_figures,
 )
-from tasks.kinds.pictures.fitted_whitening import fit_whitening
 from tasks.kinds.pictures.inputs import Inputs, prepare_inputs
 from tasks.kinds.pictures.model.answering import Answer
-from tasks.kinds.pictures.model.freezing import freeze_parts
+from tasks.kinds.pictures.model.freezing import freeze_parts, is_cross_attention
 from tasks.kinds.pictures.model.model import MultimodalModel
 from tasks.kinds.pictures.questions import AskedPart, read_questions, training_rows
 from tasks.kinds.pictures.scores import confidence, vqa_accuracy
-from tasks.kinds.pictures.trainer import AnswerTrainer, Joined, new_parts
 from tasks.training.arms import ArmSpec
 from tasks.training.device import uses_gpu
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import Freezing
 from tasks.training.on_trainer import Trainee, TrainerLearner
 from tasks.training.run import JUDGED, Evaluation
-from tasks.training.trainer import build_trainer
+from tasks.training.trainer import MeasuredTrainer, build_trainer
 from tasks.training.trunk_pass import Depth
+
+
+class Joined(nn.Module):
+    """The joined model as a plain module for the Trainer.
+
+    Of a `PreTrainedModel` it would write checkpoints with `save_pretrained`, which changes the
+    names of some encoders' weights to older ones; read back as they stand, those would be passed
+    over without a word.
+    """
+
+    def __init__(self, joined: MultimodalModel) -> None:
+        super().__init__()
+        self.joined = joined
+
+    def forward(self, **batch: Any) -> Seq2SeqLMOutput:
+        """See `MultimodalModel.forward`."""
+        return self.joined(**batch)
+
+
+class AnswerTrainer(MeasuredTrainer):
+    """An arm's Trainer whose batches hold the questions about a picture together."""
+
+    by_picture = True
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        sampler = super()._get_train_sampler(rows)
+        if not self.by_picture or isinstance(sampler, SequentialSampler):
+            return sampler
+        return PictureSampler(np.asarray(rows["picture"]))
+
+
+class PictureSampler(Sampler[int]):
+    """Rows in a new random order of their pictures each epoch, and of the rows within one."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self.pictures = torch.as_tensor(pictures)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __iter__(self) -> Iterator[int]:
+        """Draws from torch's own numbers, which a resumed arm finds as they were."""
+        rows = torch.randperm(len(self.pictures))
+        place = torch.randperm(int(self.pictures.max()) + 1)
+        return iter(rows[torch.argsort(place[self.pictures[rows]], stable=True)].tolist())
+
+
+def new_parts(spec: ArmSpec) -> Callable[[str], bool]:
+    """Whether a parameter is new, in a base model or beside it.
+
+    New are projections, cross-attention with the norms that feed it, and parts that were built
+    here: what has to be learned from nothing bears a higher rate than what is to be kept.
+    """
+    built = {"image_encoder": vqa_of(spec).image_encoder, "decoder": spec.model.base}
+    pretrained = {"text_encoder", *(part for part, name in built.items() if name != SMALL)}
+
+    def is_new(parameter: str) -> bool:
+        part = parameter.removeprefix("joined.").partition(".")[0]
+        return part not in pretrained or is_cross_attention(parameter)
+
+    return is_new
+
+
+PICTURES = 256
+"""Each has as many states as patches, and a covariance needs few times its width of them."""
+_AT_ONCE = 16
+
+
+@torch.no_grad()
+def fit_whitening(model: MultimodalModel, inputs: Inputs, seed: int) -> None:
+    """Take mean and covariance of the image encoder's states from a seeded sample of pictures.
+
+    Nothing is done for another fusion, or for an arm that sees no picture.
+
+    Args:
+        model: before training; it comes back in its mode.
+        inputs: where kept states or pictures come from.
+        seed: of the sample.
+    """
+    if model.whitening is None or "image" in inputs.blind_to:
+        return
+    pictures = np.unique(inputs.asked.parts["train"].pictures)
+    chance = np.random.default_rng(seed)
+    chosen = np.sort(chance.choice(pictures, min(PICTURES, len(pictures)), replace=False))
+    training = model.training
+    model.eval()
+    found = []
+    for start in range(0, len(chosen), _AT_ONCE):
+        batch = inputs.pictures(chosen[start : start + _AT_ONCE])
+        states = batch.get("image_states")
+        if states is None:
+            states = model.image_features(batch["pixel_values"].to(model.device)).cpu()
+        found.append(states.flatten(0, 1).float())
+    model.train(training)
+    model.whitening.fit(torch.cat(found))
 
 
 class AnswerLearner(TrainerLearner[MultimodalModel]):

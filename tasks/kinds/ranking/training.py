@@ -8,21 +8,74 @@ import math
 from typing import Any
 
 import numpy as np
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+from torch.utils.data import Sampler
 from transformers import TrainingArguments
 
 from tasks.config import PARTS
 from tasks.config.preference import PreferenceConfig
 from tasks.evaluation.outcomes import Outcome
-from tasks.kinds.ranking.batching import PairCollator
+from tasks.kinds.ranking.batching import PairCollator, QueryOrder
 from tasks.kinds.ranking.encoding import EncodedPairs, encode_pairs
 from tasks.kinds.ranking.figures import pair_table, ranked
-from tasks.kinds.ranking.trainer import RewardTrainer
 from tasks.models.classifier import TextClassifier
 from tasks.training.arms import ArmSpec
 from tasks.training.building import text_length
 from tasks.training.on_trainer import ClassifierLearner, untouched
 from tasks.training.run import JUDGED, Evaluation
-from tasks.training.trainer import ArmTrainer, build_trainer
+from tasks.training.trainer import ArmTrainer, MeasuredTrainer, build_trainer
+
+
+def bradley_terry(chosen: Tensor, rejected: Tensor, margin: Tensor) -> Tensor:
+    """The mean loss over pairs, a scalar: Bradley and Terry 1952, as in Ouyang et al. 2022, eq. 1.
+
+    The probability that answer j is preferred to answer k is sigmoid(r_j - r_k). The loss of a pair
+    is -log of it; with a margin m, as in Llama 2 (Touvron et al. 2023, section 3.2.2), it is
+    -log sigmoid(r_j - r_k - m): the better answer has to be better by m.
+
+    Every argument is one number a pair. The chapter compared rewards of shape (pairs, 1) with
+    scores of shape (pairs,), which broadcasts to (pairs, pairs) and lets each pair learn from the
+    others' scores.
+
+    Args:
+        chosen, rejected: (pairs,) rewards of the better and of the worse answer.
+        margin: (pairs,), 0 for none.
+
+    Raises:
+        ValueError: the three are not of one shape (pairs,).
+    """
+    if not chosen.shape == rejected.shape == margin.shape or chosen.ndim != 1:
+        raise ValueError(
+            f"one number a pair is needed, and there are {tuple(chosen.shape)}, "
+            f"{tuple(rejected.shape)} and {tuple(margin.shape)}"
+        )
+    return -logsigmoid(chosen - rejected - margin).mean()
+
+
+class RewardTrainer(MeasuredTrainer):
+    """An arm's Trainer on pairs, as `batching.PairCollator` makes them."""
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The mean loss of the pairs; with outputs, the rewards of (responses,) behind it."""
+        chosen, rejected, margin = (inputs.pop(name) for name in ("chosen", "rejected", "margin"))
+        rewards = model(**inputs)["logits"].squeeze(1)
+        loss = bradley_terry(rewards[chosen], rewards[rejected], margin)
+        return (loss, {"rewards": rewards}) if return_outputs else loss
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
+        """Pairs of a query together, unless the rows shall come in their stored order."""
+        strategy = self.args.train_sampling_strategy
+        if strategy == "sequential":
+            return super()._get_train_sampler(train_dataset)
+        pairs = self.train_dataset if train_dataset is None else train_dataset
+        return QueryOrder(pairs, self.args.train_batch_size, strategy == "group_by_length")
 
 
 class RankingLearner(ClassifierLearner):

@@ -7,13 +7,13 @@ import pytest
 import torch
 from kinds.pictures.answering_parts import MakeVqaSpec
 
-from tasks.kinds.pictures import fitted_whitening as whitening
+from tasks.kinds.pictures import training as whitening
 from tasks.kinds.pictures.building import build_answerer
-from tasks.kinds.pictures.fitted_whitening import fit_whitening
 from tasks.kinds.pictures.inputs import Inputs, prepare_inputs
 from tasks.kinds.pictures.model.freezing import freeze_parts
 from tasks.kinds.pictures.model.model import MultimodalModel
 from tasks.kinds.pictures.questions import read_questions
+from tasks.kinds.pictures.training import fit_whitening
 from tasks.training.arms import ArmSpec
 
 PRODUCT = "vqa.fusion=product"

@@ -19,7 +19,7 @@ from tasks.kinds.pictures.model.freezing import freeze_parts
 from tasks.kinds.pictures.model.model import MultimodalModel
 from tasks.kinds.pictures.pixels import from_files, from_shelf, kept_pixels, read_ahead
 from tasks.kinds.pictures.questions import PARTS, encode_texts, read_questions
-from tasks.kinds.pictures.trainer import PictureSampler
+from tasks.kinds.pictures.training import PictureSampler
 from tasks.training.arms import ArmSpec
 
 GIGABYTE = 10**9

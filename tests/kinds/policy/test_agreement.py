@@ -26,6 +26,7 @@ from benchmarks.ppo_reference import (
 )
 from tasks.config import RLConfig
 from tasks.kinds.policy.causal import CausalPolicy
+from tasks.kinds.policy.course import KLControl
 from tasks.kinds.policy.encoder_decoder import EncoderDecoderPolicy
 from tasks.kinds.policy.formulas import (
     advantages_and_returns,
@@ -35,7 +36,6 @@ from tasks.kinds.policy.formulas import (
     value_loss,
     whiten,
 )
-from tasks.kinds.policy.kl_control import KLControl
 from tasks.kinds.policy.policy import Policy
 from tasks.kinds.policy.rewards import Scores
 from tasks.kinds.policy.rollout import Rollout, Sampled, collect

@@ -5,7 +5,7 @@ import re
 import pytest
 from kinds.policy.rl_parts import small_config
 
-from tasks.kinds.policy.guards import Guard
+from tasks.kinds.policy.course import Guard
 
 BEFORE = {"kl": 0.0, "tokens": 30.0, "repetition": 0.05}
 LIMITS = {"stop_kl": 20.0, "stop_length": 3.0, "stop_repetition": 0.4, "stop_patience": 3}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.kinds.policy.kl_control import KLControl
+from tasks.kinds.policy.course import KLControl
 
 kls = st.floats(-10, 200)
 

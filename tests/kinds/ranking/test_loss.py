@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.kinds.ranking.loss import bradley_terry
+from tasks.kinds.ranking.training import bradley_terry
 
 NUMBER = st.floats(-20, 20, width=32)
 PAIRS = st.lists(st.tuples(NUMBER, NUMBER, st.floats(0, 9, width=32)), min_size=1, max_size=8)

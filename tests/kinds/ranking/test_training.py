@@ -9,9 +9,12 @@ import torch
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.scored import read_scored
 from tasks.kinds.ranking.encoding import encode_pairs
-from tasks.kinds.ranking.loss import bradley_terry
-from tasks.kinds.ranking.trainer import RewardTrainer
-from tasks.kinds.ranking.training import RankingLearner, untrained_reward
+from tasks.kinds.ranking.training import (
+    RankingLearner,
+    RewardTrainer,
+    bradley_terry,
+    untrained_reward,
+)
 from tasks.models.base_models import locate
 from tasks.training.arms import ArmSpec
 from tasks.training.building import load_trained

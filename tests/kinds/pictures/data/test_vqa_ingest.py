@@ -12,8 +12,12 @@ from kinds.pictures.data.vqa_files import annotation, draw, question, simple_par
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.kinds.pictures.data.folders import data_folder, drawn_scenes
-from tasks.kinds.pictures.data.ingest import IngestedPictures, ingest_pictures
+from tasks.kinds.pictures.data.ingest import (
+    IngestedPictures,
+    data_folder,
+    drawn_scenes,
+    ingest_pictures,
+)
 from tasks.kinds.pictures.data.question_table import question_table
 from tasks.kinds.pictures.splitting import PictureSplitReport, split_questions
 from tasks.storage import TableRef

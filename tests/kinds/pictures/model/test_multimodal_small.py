@@ -12,8 +12,8 @@ from tasks.kinds.pictures.model.answering import answer_batch
 from tasks.kinds.pictures.model.building import join_models
 from tasks.kinds.pictures.model.processing import MultimodalProcessor, image_processor
 from tasks.kinds.pictures.model.small import small_decoder, small_image_encoder, word_tokenizer
-from tasks.kinds.pictures.scenes.scene_drawing import draw_scene
 from tasks.kinds.pictures.scenes.scene_world import Scene, Thing
+from tasks.kinds.pictures.scenes.scenes import draw_scene
 
 HUES = {"red": 0.0, "green": 125.0, "blue": 218.0}
 
