@@ -19,7 +19,7 @@ from tasks.config.loading import load_case
     help="completion (the chapter's) or chat (default: hosted.format).",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the files (default: CASE-openai)."
+    "--out", type=click.Path(path_type=Path), help="Folder of the files (default: CASE-hosted)."
 )
 @click.option(
     "--to",
@@ -64,7 +64,7 @@ def export(
     from flows.quiet import install
 
     install()
-    exported = export_case(config, out or Path(f"{config.case}-openai"), with_test)
+    exported = export_case(config, out or Path(f"{config.case}-hosted"), with_test)
     for file, report in exported.files.items():
         click.echo(
             f"{file}: {report.rows:,} rows, {report.tokens:,} tokens by "

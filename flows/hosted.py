@@ -30,7 +30,7 @@ def start_hosted(
     config: CaseConfig, labels: list[str], parts: dict[str, TableRef], force: bool
 ) -> HostedArm | None:
     """The sweep's hosted arm, its job under way; None where the case has none."""
-    if config.training.backend != "openai" or not isinstance(config, LabelsCase):
+    if config.training.backend != "hosted" or not isinstance(config, LabelsCase):
         return None
     arm = plan_hosted(config, labels, parts)
     start_job(arm, config, force)

@@ -1,4 +1,4 @@
-"""Fine-tuning at OpenAI or a compatible server."""
+"""Fine-tuning at a server that speaks OpenAI's API."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,12 +10,13 @@ from tasks.config.base import Frozen
 
 class HostedConfig(Frozen):
     """A model that is fine-tuned and asked over OpenAI's API: `thaw export`, and one more arm of
-    the sweep with `training.backend=openai`."""
+    the sweep with `training.backend=hosted`."""
 
     format: Literal["chat", "completion"] = "chat"
     """`completion`: prompt, separator, space, label (the chapter's); `chat`: messages."""
     model: str | None = None
-    """The base model's name at the server (default: by format, see conf/openai.yaml)."""
+    """The base model's name at the server. `conf/hosted.yaml` has prices of some, and until when
+    they are served."""
     system: str = ""
     """System message of the chat format (empty: none)."""
     separator: Annotated[str, Field(min_length=1)] = "\n\n###\n\n"
@@ -28,8 +29,9 @@ class HostedConfig(Frozen):
     """Rows per update (none: the server decides)."""
     learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = None
     """Factor on the server's own learning rate (none: the server decides)."""
-    base_url: Address = Address("https://api.openai.com/v1")
-    """Address of the API, or of a server that speaks it."""
+    base_url: Address | None = None
+    """Address of a server that speaks this API (`http://127.0.0.1:8000/v1`); files are exported
+    without one."""
     key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
     """The environment variable that holds the key; the key itself is never configured."""
     timeout: Annotated[float, Field(gt=0)] = 60.0
@@ -52,7 +54,9 @@ class HostedConfig(Frozen):
 
     @field_validator("base_url")
     @classmethod
-    def _is_an_address(cls, address: Address) -> Address:
+    def _is_an_address(cls, address: Address | None) -> Address | None:
+        if address is None:
+            return None
         if not str(address).startswith(("http://", "https://")):
             raise ValueError("is no address that starts with https:// or http://")
         if "@" in str(address):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.config.base import Fraction, Frozen
 
@@ -30,8 +30,8 @@ class ModelConfig(Frozen):
 class TrainingConfig(Frozen):
     """How each arm is trained. Anything else of TrainingArguments goes under `extra`."""
 
-    backend: Literal["local", "openai"] = "local"
-    """`openai` adds one arm to the local ones: a hosted model, see `hosted`."""
+    backend: Literal["local", "hosted"] = "local"
+    """`hosted` adds one arm to the local ones: a model at a server, see `hosted`."""
     epochs: Annotated[float, Field(gt=0)] = 3
     """Passes over the training part."""
     batch_size: Annotated[int, Field(ge=1)] = 16
@@ -92,3 +92,9 @@ class TrainingConfig(Frozen):
     """Most that all stored hidden states may take on disk; the least recently used go first."""
     extra: dict[str, Any] = Field(default_factory=dict)
     """Fields of transformers' TrainingArguments that have no name here, checked by name."""
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _former_name(cls, value: Any) -> Any:
+        # Named for the protocol, which many servers speak, and once for the company it came from.
+        return "hosted" if value == "openai" else value

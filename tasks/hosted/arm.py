@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.config import PARTS, HostedConfig, LabelsCase
 from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
-from tasks.hosted.prices import price_list
+from tasks.hosted.prices import price_list, today
 from tasks.paths import store_dir
 from tasks.storage import TableRef
 
@@ -31,7 +31,7 @@ OF_FIGURES = {"case", "positive", "scale"}  # what only says how answers are jud
 
 
 class HostedArm(BaseModel):
-    """The arm that `training.backend=openai` adds to a sweep.
+    """The arm that `training.backend=hosted` adds to a sweep.
 
     Its key leaves Thaw's own code out, unlike that of a local arm: a job costs money, and what
     the code makes of its answers is made anew each time.
@@ -61,7 +61,7 @@ class HostedArm(BaseModel):
     @property
     def name(self) -> str:
         """How tables call it."""
-        return f"openai {self.model}"
+        return f"hosted {self.model}"
 
     @property
     def title(self) -> str:
@@ -101,12 +101,13 @@ def plan_hosted(config: LabelsCase, labels: list[str], parts: dict[str, TableRef
         parts: `train`, `validation` and `test`.
 
     Raises:
-        RequestError: no base model is named, or `data.positive` is not one of two labels.
+        RequestError: no base model is named, it is past its end, or `data.positive` is not one of
+            two labels.
     """
     return HostedArm(
         case=config.case,
         hosted=config.hosted,
-        model=price_list().model_for(config.hosted),
+        model=price_list().model_for(config.hosted, today()),
         seed=config.seeds[0],
         shuffle=config.training.shuffle,
         labels=tuple(labels),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.config import CaseConfig, LabelsCase, SingleLabelCase
 from tasks.errors import RequestError
 from tasks.hosted.jsonl import FileReport, one_file, write_jsonl
-from tasks.hosted.prices import PriceList, price_list
+from tasks.hosted.prices import PriceList, price_list, today
 from tasks.hosted.vocabulary import Vocabulary, check_labels
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
@@ -58,7 +58,7 @@ def export_case(config: CaseConfig, out: Path, with_test: bool = False) -> Expor
 
 def _exported(config: LabelsCase, out: Path, with_test: bool) -> Exported:
     prices = price_list()
-    model = prices.model_for(config.hosted)
+    model = config.hosted.model
     vocabulary = Vocabulary(config.hosted.tokenizer)
     prepared = prepare(ingest(config.data, config.split.seed), config.data)
     validate(prepared.read(), config).raise_if_blocked()
@@ -71,7 +71,7 @@ def _exported(config: LabelsCase, out: Path, with_test: bool) -> Exported:
     tokens = written["train"].tokens
     return Exported(
         files={one_file(out, name): report for name, report in written.items()},
-        estimate=prices.estimate(model, tokens, config.hosted.epochs),
+        estimate=prices.estimate(model, tokens, config.hosted.epochs, today()),
     )
 
 
@@ -80,7 +80,7 @@ def write_parts(
     folder: Path,
     config: LabelsCase,
     prices: PriceList,
-    model: str,
+    model: str | None,
     vocabulary: Vocabulary,
 ) -> dict[str, FileReport]:
     """Write parts beside each other: all of them, or none where one is refused.
@@ -88,7 +88,7 @@ def write_parts(
     The training rows are shuffled by the first seed, since a server may take them as they come;
     `training.shuffle=false` keeps their stored order.
     """
-    price = prices.models.get(model)
+    price = prices.models.get(model or "")
     reports = {}
     with ExitStack() as stack:
         for name, table in parts.items():

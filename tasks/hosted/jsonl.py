@@ -130,7 +130,7 @@ def _check(one: Example, tokens: int, hosted: HostedConfig, context: int | None)
     if context is not None and tokens > context:
         raise RequestError(
             f"Row {one.row} (id {one.id}) is {tokens:,} tokens long, and the model takes "
-            f"{context:,} (conf/openai.yaml): shorten the text or name another hosted.model."
+            f"{context:,} (conf/hosted.yaml): shorten the text or name another hosted.model."
         )
 
 

@@ -14,7 +14,7 @@ from tasks.hosted.export import EXPORTED, single_label, write_parts
 from tasks.hosted.job import JobRecord, Note, read_record, start_job, watch_job
 from tasks.hosted.jsonl import Example
 from tasks.hosted.lines import messages, prompt
-from tasks.hosted.prices import price_list
+from tasks.hosted.prices import price_list, today
 from tasks.hosted.scoring import probabilities
 from tasks.hosted.vocabulary import Vocabulary, check_labels
 from tasks.network.hosted import HostedApi, key_of
@@ -38,15 +38,22 @@ def check_hosted(config: LabelsCase) -> None:
     """Refuse, before anything is fetched or trained, what no hosted arm can be made of.
 
     Raises:
-        RequestError: several labels a row, a grid over backends, or no API key.
+        RequestError: several labels a row, a grid over backends, no server, no model or one past
+            its end, or no API key.
     """
-    if config.training.backend != "openai":
+    if config.training.backend != "hosted":
         return
     single_label(config)
     if "backend" in config.grid.training:
         raise RequestError(
-            "grid.training.backend names no arms: training.backend=openai adds one hosted arm to "
+            "grid.training.backend names no arms: training.backend=hosted adds one hosted arm to "
             "the local ones."
+        )
+    price_list().model_for(config.hosted, today())
+    if config.hosted.base_url is None:
+        raise RequestError(
+            "hosted.base_url is not set: give the address of a server that speaks OpenAI's API for "
+            "fine-tuning, or leave training.backend=local (`thaw export` writes the files alone)."
         )
     key_of(config.hosted)
 
@@ -79,7 +86,7 @@ def submit(arm: HostedArm, config: LabelsCase, force: bool, note: Note) -> None:
     prices = price_list()
     written = write_parts(parts, arm.folder, config, prices, arm.model, vocabulary)
     tokens = written["train"].tokens
-    note(prices.estimate(arm.model, tokens, config.hosted.epochs))
+    note(prices.estimate(arm.model, tokens, config.hosted.epochs, today()))
     api = HostedApi(config.hosted)
     try:
         start_job(arm, api, tokens, note, anew)

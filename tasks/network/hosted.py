@@ -93,6 +93,8 @@ class HostedApi:
         )
         self._key = key_of(hosted)
         self._hosted = hosted
+        if hosted.base_url is None:
+            raise RequestError("hosted.base_url is not set: give the address of the server.")
         base_url = hosted.base_url.reveal()
         self.host = urlsplit(base_url).netloc
         timeout = openai.Timeout(hosted.timeout, connect=min(CONNECT_TIMEOUT, hosted.timeout))

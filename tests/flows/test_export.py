@@ -60,20 +60,21 @@ def test_the_chapters_files_come_out_byte_by_byte(
     assert 0 < len(expected) <= 15  # the test part stays here
     assert "train.jsonl: " in answer.out
     assert " tokens by " in answer.out
-    assert "Training babbage-002 on it for 1 epoch costs" in answer.out
+    assert "No price is known as long as hosted.model names no model" in answer.out
     assert Store().runs() == []  # nothing is tracked
 
 
 def test_a_chat_has_the_same_texts_and_the_bare_label(
     reviews: Path, tmp_path: Path, quick: str
 ) -> None:
-    answer = export(reviews, tmp_path / "out", quick, "hosted.system=You rate.", form="chat")
+    chat = ("hosted.system=You rate.", "hosted.model=gpt-4o-mini-2024-07-18")
+    answer = export(reviews, tmp_path / "out", quick, *chat, form="chat")
     assert answer.code == 0, answer.err
     for example in read_strictly((tmp_path / "out" / "train.jsonl").read_bytes()):
         roles = [message["role"] for message in example["messages"]]
         assert roles == ["system", "user", "assistant"]
         assert example["messages"][2]["content"] in "12345"
-    assert "gpt-4o-mini" in answer.out
+    assert "Training gpt-4o-mini-2024-07-18 on it for 1 epoch costs" in answer.out
 
 
 def test_the_test_part_and_another_model_on_request(

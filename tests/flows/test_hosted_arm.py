@@ -1,4 +1,4 @@
-"""`thaw run` with training.backend=openai: one more arm in the same sweep, never the champion."""
+"""`thaw run` with training.backend=hosted: one more arm in the same sweep, never the champion."""
 
 # ruff: noqa: F811 - fixtures are imported by name
 import json
@@ -21,12 +21,13 @@ def hosted(server: OpenAI, label_tokenizer: Path, tiny_gpt2: Path) -> tuple[str,
         f"model.base={tiny_gpt2}",
         "model.max_length=48",
         "training.epochs=1",
-        "training.backend=openai",
+        "training.backend=hosted",
         "strategies=[last_1]",
         "evaluation.bootstrap=100",
         "evaluation.baseline_c=[1.0]",
         "registry.enabled=false",
         f"hosted.base_url={server.url}",
+        "hosted.model=gpt-4o-mini-2024-07-18",
         f"hosted.tokenizer={label_tokenizer}",
         "hosted.poll_seconds=0.01",
         "hosted.retries=2",
@@ -51,7 +52,7 @@ def test_the_hosted_model_lands_as_one_more_arm_and_its_key_nowhere(
     (sweep,) = store.sweeps()
     (local,) = store.children(sweep.info.run_id).values()
     (arm,) = store.children(sweep.info.run_id, "hosted").values()
-    assert arm.info.run_name == "openai gpt-4o-mini-2024-07-18 seed=42"
+    assert arm.info.run_name == "hosted gpt-4o-mini-2024-07-18 seed=42"
     assert arm.info.status == "FINISHED"
     assert set(local.data.metrics) & {"test/f1"} <= set(arm.data.metrics)
     assert arm.data.metrics["test/f1"] > local.data.metrics["test/f1"]
@@ -62,7 +63,7 @@ def test_the_hosted_model_lands_as_one_more_arm_and_its_key_nowhere(
     assert sweep.data.tags["thaw.best"] == "last_1"
     comparison = json.loads(store.text(sweep.info.run_id, "comparison/comparison.json"))
     kinds = {entry["name"]: entry["kind"] for entry in comparison["entries"]}
-    assert kinds["openai gpt-4o-mini-2024-07-18"] == "hosted"
+    assert kinds["hosted gpt-4o-mini-2024-07-18"] == "hosted"
     assert comparison["best"] == "last_1"
     assert "neither packaged nor champion" in comparison["conclusion"]
     shown = " ".join(answer.out.split())

@@ -223,7 +223,7 @@ def test_a_killed_sweep_goes_on_to_the_same_answers(
 BAD = [
     ("strategies=[prompt_4]", "a soft prompt is put before the texts of classifiers"),
     ("strategies=[head]", "(last_1 is the least that can train)"),
-    ("training.backend=openai", "training.backend=local"),
+    ("training.backend=hosted", "training.backend=local"),
     ("training.padding=max", "use dynamic"),
     ("training.select_by=val/normalised_match", "did you mean val/"),
     ("evaluation.primary=test/whole_text_loss", "cannot decide which model stands"),

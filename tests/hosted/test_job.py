@@ -44,7 +44,7 @@ def make_arm(settings: Settings, make_part: MakePart, label_tokenizer: Path) -> 
             for name in ("train", "validation", "test")
         }
         hosted = settings(**{"tokenizer": str(label_tokenizer), "concurrency": 4} | changes)
-        spam = load_case("spam", "sample", ["training.backend=openai"])
+        spam = load_case("spam", "sample", ["training.backend=hosted"])
         config = spam.model_copy(update={"hosted": hosted})
         return plan_hosted(config, ["ham", "spam"], parts), config
 
@@ -312,8 +312,16 @@ def test_nothing_that_is_stored_holds_the_key(
 def test_wrong_requests_are_refused_before_anything_is_sent(
     server: OpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hosted = ["training.backend=openai"]
+    server_and_model = [f"hosted.base_url={server.url}", "hosted.model=m"]
+    hosted = ["training.backend=openai", *server_and_model]  # as earlier releases called it
     check_hosted(load_case("spam", "sample", hosted))
+    with pytest.raises(RequestError, match=r"hosted\.base_url is not set"):
+        check_hosted(load_case("spam", "sample", [hosted[0], "hosted.model=m"]))
+    with pytest.raises(RequestError, match=r"hosted\.model is not set"):
+        check_hosted(load_case("spam", "sample", hosted[:2]))
+    gone = [hosted[0], "hosted.model=babbage-002"]
+    with pytest.raises(RequestError, match=r"babbage-002 ended at .* on 28 September 2026"):
+        check_hosted(load_case("spam", "sample", gone))
     with pytest.raises(RequestError, match="multi-label"):
         check_hosted(load_case("genre", "sample", hosted))
     with pytest.raises(RequestError, match="one hosted arm"):

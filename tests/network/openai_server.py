@@ -25,6 +25,7 @@ from hosted.openai_format import FormatError, read_strictly
 
 from tasks.config import HostedConfig
 
+MODEL = "gpt-4o-mini-2024-07-18"
 KEY = "sk-test-3f9c1e7ab2d84c55-never-to-be-seen"
 JOB_FIELDS = {"model", "training_file", "validation_file", "method", "seed", "metadata"}
 CHAT_FIELDS = {"model", "messages", "max_tokens", "temperature", "logprobs", "top_logprobs"}
@@ -147,7 +148,13 @@ def settings(server: OpenAI) -> Callable[..., HostedConfig]:
     """Hosted settings that point at the server and are quick."""
 
     def make(**changes: Any) -> HostedConfig:
-        fields = {"base_url": server.url, "retries": 3, "timeout": 5.0, "poll_seconds": 0.01}
+        fields = {
+            "base_url": server.url,
+            "model": "babbage-002" if changes.get("format") == "completion" else MODEL,
+            "retries": 3,
+            "timeout": 5.0,
+            "poll_seconds": 0.01,
+        }
         return HostedConfig(**(fields | changes))
 
     return make

@@ -12,7 +12,7 @@ _NO_EFFECT: dict[str, tuple[object, str, str]] = {
     "training.padding": ("max", "dynamic", "questions are padded to the longest of their batch"),
     "training.balance": (True, "false", "there are no classes"),
     "training.class_weights": (True, "false", "there are no labels"),
-    "training.backend": ("openai", "local", "hosted models are sent texts alone"),
+    "training.backend": ("hosted", "local", "hosted models are sent texts alone"),
 }
 _JUDGED = ("vqa_accuracy", "exact_match", *KINDS)
 """What a packaged model's answers alone decide."""

@@ -19,7 +19,7 @@ from tasks.kinds.pictures.checking import check_decoder, check_pictures
     [
         ("training.padding=max", "training.padding=max has no effect in vqa"),
         ("training.balance=true", "training.balance=true has no effect in vqa"),
-        ("training.backend=openai", "hosted models are sent texts alone"),
+        ("training.backend=hosted", "hosted models are sent texts alone"),
         ("model.backbone_dropout=0.1", r"model\.backbone_dropout has no effect"),
         ("split.rows.train=50", r"use vqa\.max_images and vqa\.max_questions"),
         ("evaluation.primary=test/loss", r"cannot decide which model stands: use one of test/vqa"),
