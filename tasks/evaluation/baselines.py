@@ -1,6 +1,6 @@
 """What a trained arm has to beat: the trivial answer, and what a user would try first.
 
-Both give probabilities for the validation and the test part, so that they are scored, tuned and
+All give probabilities for the validation and the test part, so that they are scored, tuned and
 compared exactly like arms.
 """
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -19,8 +20,10 @@ from tasks.errors import RequestError
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.ordinal import Scale
 from tasks.evaluation.weighted import metric_names
-from tasks.evaluation.word_model import READING, WordModel
+from tasks.evaluation.word_model import READINGS, Reading, WordModel
 from tasks.evaluation.wording import lower_is_better, short_name
+
+MOST_RUNS = 50_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Baseline:
         seconds: wall-clock time of fitting, the search for settings included.
         parameters: how many numbers were fitted.
         settings: what the search chose.
-        words: the model itself, where it is one of words.
+        words: the model itself, where it is one of words or characters.
     """
 
     validation: np.ndarray
@@ -111,8 +114,9 @@ def tfidf_logistic(
     task: Task = "multi_label",
     positive: int | None = None,
     scale: Scale | None = None,
+    reading: Reading = "words",
 ) -> Baseline:
-    """TF-IDF of words and word pairs with logistic regression.
+    """TF-IDF of words and word pairs, or of runs of characters, with logistic regression.
 
     In a multi-label case there is one regression a label, in a single-label one a single
     regression over the classes (of two: binary, of more: multinomial). The inverse
@@ -131,6 +135,7 @@ def tfidf_logistic(
         task: what the labels mean.
         positive: column of the positive class of a two-class case.
         scale: the number that each class of an ordered case stands for.
+        reading: what of a text is read.
 
     Raises:
         RequestError: no strengths, or an unknown metric.
@@ -145,7 +150,7 @@ def tfidf_logistic(
     if not strengths:
         raise RequestError("evaluation.baseline_c is empty: give at least one value of C.")
     started = time.perf_counter()
-    vectoriser, train = vectorise(train_texts)
+    vectoriser, train = vectorise(train_texts, reading)
     transform = no_words if vectoriser is None else vectoriser.transform
     validation = transform(validation_texts)
     fit = _fit_labels if task == "multi_label" else _fit_classes
@@ -167,17 +172,24 @@ def tfidf_logistic(
         seconds=seconds,
         parameters=model.parameters,
         settings={"C": strength, **({"words": 0.0} if vectoriser is None else {})},
-        words=model.of_words(vectoriser, exclusive=fit is _fit_classes),
+        words=model.of_words(vectoriser, fit is _fit_classes, reading),
     )
 
 
-def vectorise(texts: Sequence[str]) -> tuple[TfidfVectorizer | None, csr_matrix]:
+def vectorise(
+    texts: Sequence[str], reading: Reading = "words"
+) -> tuple[TfidfVectorizer | None, csr_matrix]:
     """Fit on words and pairs that occur in two texts; in very small data, in one.
 
-    Texts without any word (figures, emoji, one letter each) have an empty column in their place.
+    Of runs of characters, on the `MOST_RUNS` most frequent; of a hundred texts or more those are
+    left out that stand in three of ten: they tell little, and are most of the work. Texts without
+    any word (figures, emoji, one letter each) have an empty column in their place.
     """
+    options: dict[str, Any] = dict(READINGS[reading])
+    if reading == "characters":
+        options |= {"max_features": MOST_RUNS, "max_df": 0.3 if len(texts) >= 100 else 1.0}
     for least in (2, 1):
-        vectoriser = TfidfVectorizer(**READING, min_df=least)
+        vectoriser = TfidfVectorizer(**options, min_df=least)
         try:
             return vectoriser, vectoriser.fit_transform(texts)
         except ValueError:  # scikit-learn's only word for an empty vocabulary
@@ -209,8 +221,10 @@ class _Regressions:
             found[:, columns] = model.predict_proba(rows)[:, outputs]
         return found.astype(np.float32)
 
-    def of_words(self, vectoriser: TfidfVectorizer | None, exclusive: bool) -> WordModel:
-        """The same as arrays over the words that the vectoriser knows."""
+    def of_words(
+        self, vectoriser: TfidfVectorizer | None, exclusive: bool, reading: Reading
+    ) -> WordModel:
+        """The same as arrays over what the vectoriser knows."""
         weights, intercepts, columns = [], [], []
         for model, outputs, filled in self.fitted:
             rows, shifts = model.coef_, model.intercept_
@@ -229,6 +243,7 @@ class _Regressions:
             columns=np.concatenate(columns) if weights else np.zeros(0, dtype=int),
             constants=self.constants,
             exclusive=exclusive,
+            reading=reading,
         )
 
     @property

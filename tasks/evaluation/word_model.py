@@ -1,13 +1,14 @@
-"""TF-IDF with logistic regression as arrays: what it answers, and how it is kept without pickle.
+"""TF-IDF with a regression as arrays: what it answers, and how it is kept without pickle.
 
-<folder>/words.json            the words and word pairs, in the order of the weights
+<folder>/words.json            the words and word pairs, or the runs of characters, in the order of
+                               the weights
 <folder>/words.safetensors     inverse document frequencies, weights, intercepts
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -16,22 +17,28 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tasks.storage import write_text
 
-READING: dict[str, Any] = {"ngram_range": (1, 2), "sublinear_tf": True}
-"""What of a text the vectoriser reads: its words and pairs of words."""
+Reading = Literal["words", "characters"]
+READINGS: dict[Reading, dict[str, Any]] = {
+    "words": {"ngram_range": (1, 2), "sublinear_tf": True},
+    "characters": {"analyzer": "char_wb", "ngram_range": (2, 4), "sublinear_tf": True},
+}
+"""What of a text the vectoriser reads: its words and pairs of words; or, in any script, runs of two
+to four characters that reach over no blank (fastText's subwords are such)."""
 
 
 @dataclass(frozen=True)
 class WordModel:
-    """Fitted regressions over the words of a text.
+    """Fitted regressions over the words, or the characters, of a text.
 
     Attributes:
-        words: that it knows; none where the training texts had none.
+        words: that it knows (or runs of characters); none where the training texts had none.
         idf: (words,), at least one number.
         weights: (outputs, words), at least one column.
         intercepts: (outputs,).
         columns: int (outputs,), the label that each output is about.
         constants: (labels,), the answer about labels that no output is about.
         exclusive: a row has exactly one of the labels.
+        reading: what it reads; models of earlier releases read words.
     """
 
     words: tuple[str, ...]
@@ -41,12 +48,13 @@ class WordModel:
     columns: np.ndarray
     constants: np.ndarray
     exclusive: bool
+    reading: Reading = "words"
 
     def logits(self, texts: list[str]) -> np.ndarray:
         """(texts, outputs)."""
         found = np.tile(self.intercepts, (len(texts), 1))
         if texts and self.words and len(self.weights):
-            vectoriser = TfidfVectorizer(**READING, vocabulary=self.words)
+            vectoriser = TfidfVectorizer(**READINGS[self.reading], vocabulary=self.words)
             vectoriser.idf_ = self.idf
             found += vectoriser.transform(texts) @ self.weights.T
         return np.asarray(found)
@@ -63,7 +71,7 @@ class WordModel:
         names = ("idf", "weights", "intercepts", "columns", "constants")
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in names}
         save_file(arrays, folder / "words.safetensors")
-        told = {"exclusive": self.exclusive, "words": self.words}
+        told = {"reading": self.reading, "exclusive": self.exclusive, "words": self.words}
         write_text(folder / "words.json", json.dumps(told, ensure_ascii=False))
 
     @classmethod
@@ -71,4 +79,4 @@ class WordModel:
         """Read what `save` wrote."""
         told = json.loads((folder / "words.json").read_text("utf-8"))
         arrays = load_file(folder / "words.safetensors")
-        return cls(words=tuple(told["words"]), exclusive=told["exclusive"], **arrays)
+        return cls(**{"reading": "words", **told, "words": tuple(told["words"])}, **arrays)

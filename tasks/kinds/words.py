@@ -1,4 +1,4 @@
-"""TF-IDF with logistic regression as a champion, where no arm is better: labels and rankings."""
+"""A linear model of words or characters as a champion, where no arm is better."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.word_model import Reading
 from tasks.kinds.texts import usable_of
 from tasks.kinds.values import Compared
 from tasks.registry.card import data_line, model_card
@@ -15,10 +16,16 @@ from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
 from tasks.training.arms import ArmSpec
 
+_READ: Mapping[Reading, str] = {
+    "words": "words and pairs of words",
+    "characters": "runs of two to four characters",
+}
 
-def words_key(config: CaseConfig, spec: ArmSpec) -> str:
+
+def words_key(config: CaseConfig, spec: ArmSpec, reading: Reading = "words") -> str:
     """What it was fitted to and chosen by: the same of the same comes to the same model."""
     made = [
+        *([reading] if reading != "words" else []),
         spec.train.digest,
         spec.validation.digest,
         spec.labels,
@@ -36,6 +43,7 @@ def words_candidate(
     packaging: Packaging,
     package: Callable[[], Any],
     sections: Mapping[str, str],
+    reading: Reading = "words",
 ) -> Candidate:
     """It as something that can stand for champion.
 
@@ -45,13 +53,14 @@ def words_candidate(
         packaging: how MLflow runs the kind's models; what words need besides is added.
         package: fits it once more: it has no random order, and of its run figures were kept.
         sections: what its card says besides, the `Limits` among them.
+        reading: what of a text it reads.
     """
     config, spec, best = compared.config, compared.arms.specs[0], compared.arms.best
     metric = config.training.select_by
     told = {
-        "Model": f"{reference.name}, no transformer: words and pairs of words, with "
+        "Model": f"{reference.name}, no transformer: {_READ[reading]}, with "
         f"{reference.metrics['cost/trainable_parameters']:,.0f} numbers fitted in "
-        f"{reference.metrics['cost/train_seconds']:.1f} seconds. It knows no word that the "
+        f"{reference.metrics['cost/train_seconds']:.1f} seconds. It knows nothing that the "
         "training part lacks, and is no start for further training.",
         "Data": data_line(config, spec, usable_of(compared.rows)),
         "Selection": f"The strongest reference by `{metric}` = {reference.metrics[metric]:.4f}. It "
@@ -59,4 +68,6 @@ def words_candidate(
     }
     card = model_card(config, reference, compared.comparison, compared.run_id, told | {**sections})
     way = replace(packaging, extra=(*packaging.extra, "scikit-learn", "scipy"))
-    return Candidate(reference, words_key(config, spec), package, way, card, classical=True)
+    return Candidate(
+        reference, words_key(config, spec, reading), package, way, card, classical=True
+    )

@@ -52,7 +52,7 @@ def take_classifier(package: Path, to: Path, one_label: bool) -> None:
     """
     if not ModelFolder.lies_in(package):
         raise RequestError(
-            "This model is TF-IDF with logistic regression, which transformers cannot load. "
+            "This model is a regression on words or characters, which transformers cannot load. "
             "`--alias challenger` takes the arm that did not beat it."
         )
     info = json.loads((package / "package.json").read_text("utf-8"))

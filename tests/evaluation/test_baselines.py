@@ -82,6 +82,30 @@ def test_tfidf_learns_what_the_texts_say() -> None:
     assert baseline.parameters % 3 == 0
 
 
+def test_characters_see_what_words_do_not() -> None:
+    """Words that no other text has, alike in a few letters: in any script, without blanks."""
+    draws = np.random.default_rng(0)
+
+    def said(rows: int) -> tuple[list[str], np.ndarray]:
+        truth = draws.integers(0, 2, rows)
+        texts = [
+            f"{chr(0x4E00 + draws.integers(5000))}{said}{draws.integers(10**6)}"
+            for said in np.where(truth, "吉祥", "不利")
+        ]
+        return texts, np.eye(2, dtype=np.int8)[truth]
+
+    train, validation, test = (said(rows) for rows in (120, 60, 60))
+    found = {
+        reading: tfidf_logistic(
+            *train, *validation, test[0], (10.0,), "val/accuracy", "single_label", reading=reading
+        ).test.argmax(1)
+        for reading in ("words", "characters")
+    }
+    right = {name: (answer == test[1].argmax(1)).mean() for name, answer in found.items()}
+    assert right["characters"] > 0.95
+    assert right["words"] < 0.7
+
+
 def test_the_same_request_gives_the_same_probabilities() -> None:
     first, second = fit(), fit()
     assert np.array_equal(first.test, second.test)

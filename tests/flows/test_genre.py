@@ -12,7 +12,8 @@ from tasks.config.kinds import case_of_json
 from tasks.config.loading import load_case
 from tasks.storage import TableRef
 
-BASELINES = {"untrained head", "label frequencies", "TF-IDF + logistic regression"}
+WORDS = {"TF-IDF + logistic regression", "characters + logistic regression"}
+BASELINES = {"untrained head", "label frequencies", *WORDS}
 SELECTED = "val/average_precision_micro"
 ARMS = {"full seed=42", "freeze_2 seed=42"}
 

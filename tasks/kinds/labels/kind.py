@@ -24,7 +24,7 @@ from tasks.kinds.labels.prediction_plots import confusion_matrix, precision_reca
 from tasks.kinds.labels.prompts import build_package
 from tasks.kinds.labels.references import (
     MAJORITY,
-    TFIDF,
+    READING,
     baseline_names,
     measure_reference,
     words_package,
@@ -88,7 +88,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         return LabelLearner(spec)
 
     def references(self, start: Start[LabelsCase]) -> tuple[str, ...]:
-        """Rules, the untrained head, TF-IDF."""
+        """Rules, the untrained head, linear models of words and characters."""
         return baseline_names(start.config)
 
     def measure(self, name: str, arms: Arms, start: Start[LabelsCase], run: Measuring) -> Outcome:
@@ -106,8 +106,8 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     def classical(
         self, reference: Outcome, compared: Compared[Start[LabelsCase], Rows]
     ) -> Candidate | None:
-        """TF-IDF with logistic regression, the one reference that is a model of its own."""
-        if reference.name != TFIDF:
+        """The linear models, the references that are models of their own."""
+        if reference.name not in READING:
             return None
         config, spec = compared.start.config, compared.arms.specs[0]
         return words_candidate(
@@ -120,6 +120,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
                 "Limits": "Probabilities are not calibrated. The figures hold for texts like those "
                 "of the data above; nothing was measured on others.",
             },
+            READING[reference.name],
         )
 
     def classes(self, spec: ArmSpec) -> list[str]:

@@ -1,6 +1,8 @@
 """What labels have to be better than: their frequencies, the mean label of ordered cases, the
-untrained head, TF-IDF with logistic regression. All are measured on the same rows and with
-thresholds tuned in the same way."""
+untrained head, TF-IDF of words and of characters with logistic regression. All are measured on the
+same rows and with thresholds tuned in the same way."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from tasks.errors import ThawError
 from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
+from tasks.evaluation.word_model import Reading
 from tasks.kinds.labels.classical_package import ClassicalInfo, ClassicalPackage
 from tasks.kinds.labels.training import untrained_outcome
 from tasks.kinds.words import words_key
@@ -17,12 +20,14 @@ from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
 
 MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
-MEAN = "always the mean"
+MEAN, CHARACTERS = "always the mean", "characters + logistic regression"
+READING: Mapping[str, Reading] = {TFIDF: "words", CHARACTERS: "characters"}
+"""The references that are linear models, and what of a text each reads."""
 
 
 def baseline_names(config: CaseConfig) -> tuple[str, ...]:
     """The baselines of a case, in the order in which tables show them."""
-    return (UNTRAINED, MAJORITY, *((MEAN,) if config.evaluation.ordered else ()), TFIDF)
+    return (UNTRAINED, MAJORITY, *((MEAN,) if config.evaluation.ordered else ()), *READING)
 
 
 def measure_reference(
@@ -65,11 +70,12 @@ def fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
         config.task,
         spec.positive,
         spec.scale,
+        READING[name],
     )
 
 
 def words_package(reference: Outcome, config: LabelsCase, spec: ArmSpec) -> ClassicalPackage:
-    """TF-IDF fitted once more: it has no random order, and of its run only figures were kept.
+    """The linear model fitted once more: it has no random order, and its run kept only figures.
 
     Raises:
         ThawError: nothing was fitted.
@@ -81,7 +87,7 @@ def words_package(reference: Outcome, config: LabelsCase, spec: ArmSpec) -> Clas
         case=config.case,
         name=reference.name,
         data=config.data.without_source(),
-        arm_key=words_key(config, spec),
+        arm_key=words_key(config, spec, words.reading),
         task=config.task,
         labels=spec.labels,
         thresholds=reference.thresholds,

@@ -19,7 +19,13 @@ from tasks.kinds.numbers.checking import check_numbers, check_spread
 from tasks.kinds.numbers.figures import Scale, number_table, numbers_of_part
 from tasks.kinds.numbers.package import NumberInfo, NumberPackage
 from tasks.kinds.numbers.reading import UNREAD, in_quantiles, in_ranges, numbers_in, numbers_of
-from tasks.kinds.numbers.references import MEAN, NAMES, TFIDF, measure_reference, words_package
+from tasks.kinds.numbers.references import (
+    MEAN,
+    NAMES,
+    READING,
+    measure_reference,
+    words_package,
+)
 from tasks.kinds.numbers.report import (
     error_sheet,
     largest_errors,
@@ -122,7 +128,7 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         return NumberLearner(spec)
 
     def references(self, start: Start[NumbersCase]) -> tuple[str, ...]:
-        """The mean, bags of words."""
+        """The mean, linear models of words and characters."""
         return NAMES
 
     def measure(self, name: str, arms: Arms, start: Start[NumbersCase], run: Measuring) -> Outcome:
@@ -136,8 +142,8 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
     def classical(
         self, reference: Outcome, compared: Compared[Start[NumbersCase], Rows]
     ) -> Candidate | None:
-        """TF-IDF with ridge regression, the one reference that is a model of its own."""
-        if reference.name != TFIDF:
+        """The linear models, the references that are models of their own."""
+        if reference.name not in READING:
             return None
         config, spec = compared.start.config, compared.arms.specs[0]
         return words_candidate(
@@ -146,6 +152,7 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
             self.packaging,
             lambda: words_package(reference, config, spec),
             {"Numbers": _numbers(config, spec), "Limits": _LIMITS},
+            READING[reference.name],
         )
 
     def extras(self, compared: Compared[Start[NumbersCase], Rows]) -> Extras:

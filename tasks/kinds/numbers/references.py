@@ -1,6 +1,8 @@
-"""What a learned number has to be better than: the mean, and TF-IDF with ridge regression."""
+"""What a learned number has to be better than: the mean, and TF-IDF of words and of characters with
+ridge regression."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +12,7 @@ from tasks.config import NumbersCase
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.baselines import no_words, vectorise
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.word_model import WordModel
+from tasks.evaluation.word_model import Reading, WordModel
 from tasks.evaluation.wording import lower_is_better, short_name
 from tasks.kinds.numbers.classical_package import ClassicalNumber, ClassicalNumberInfo
 from tasks.kinds.numbers.figures import Scale, measured, number_table
@@ -20,13 +22,16 @@ from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 
 MEAN, TFIDF = "always the mean", "TF-IDF + ridge regression"
-NAMES = (MEAN, TFIDF)
+CHARACTERS = "characters + ridge regression"
+READING: Mapping[str, Reading] = {TFIDF: "words", CHARACTERS: "characters"}
+"""The references that are linear models, and what of a text each reads."""
+NAMES = (MEAN, *READING)
 """In the order in which tables show them."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """Ridge regression over the words of a text.
+    """Ridge regression over the words, or the characters, of a text.
 
     Attributes:
         model: gives standardised numbers.
@@ -49,7 +54,7 @@ def measure_reference(
         tracker, run_id: the run that will hold the evidence.
     """
     started, scale = time.perf_counter(), Scale.of(spec.train)
-    words = fit_words(config, spec) if name == TFIDF else None
+    words = fit_words(config, spec, READING[name]) if name in READING else None
     seconds, parameters = time.perf_counter() - started, 1
     if words is not None:
         parameters = words.model.weights.size + 1
@@ -77,11 +82,12 @@ def measure_reference(
     )
 
 
-def fit_words(config: NumbersCase, spec: ArmSpec) -> Words:
-    """TF-IDF of words and word pairs with ridge regression on standardised numbers.
+def fit_words(config: NumbersCase, spec: ArmSpec, reading: Reading = "words") -> Words:
+    """TF-IDF of words and word pairs, or of runs of characters, with ridge regression.
 
-    The inverse strength C is the one that scores best on validation by the metric that also
-    chooses the best arm; of equals, the smaller. Texts without a word leave it the mean.
+    It learns standardised numbers. The inverse strength C is the one that scores best on
+    validation by the metric that also chooses the best arm; of equals, the smaller. Texts without
+    a word leave it the mean.
 
     Raises:
         RequestError: there are no strengths to try.
@@ -90,7 +96,7 @@ def fit_words(config: NumbersCase, spec: ArmSpec) -> Words:
         raise RequestError("evaluation.baseline_c is empty: give at least one value of C.")
     scale, metric = Scale.of(spec.train), short_name(config.training.select_by)
     seen, held_out = (part.read(["text", "labels"]) for part in (spec.train, spec.validation))
-    vectoriser, rows = vectorise(seen["text"].tolist())
+    vectoriser, rows = vectorise(seen["text"].tolist(), reading)
     transform = no_words if vectoriser is None else vectoriser.transform
     validation = transform(held_out["text"].tolist())
     standard, numbers = scale.standard(numbers_in(seen)), numbers_in(held_out)
@@ -114,27 +120,28 @@ def fit_words(config: NumbersCase, spec: ArmSpec) -> Words:
             columns=np.zeros(1, dtype=int),
             constants=np.zeros(1),
             exclusive=False,
+            reading=reading,
         ),
         strength,
     )
 
 
 def words_package(reference: Outcome, config: NumbersCase, spec: ArmSpec) -> ClassicalNumber:
-    """TF-IDF fitted once more: it has no random order, and of its run only figures were kept.
+    """The linear model fitted once more: it has no random order, and its run kept only figures.
 
     Raises:
         ThawError: it is another reference, and no model.
     """
-    if reference.name != TFIDF:
+    if (reading := READING.get(reference.name)) is None:
         raise ThawError(f"{reference.name} is no model that can be packaged.")
     scale = Scale.of(spec.train)
     info = ClassicalNumberInfo(
         case=config.case,
         name=reference.name,
         data=config.data.without_source(),
-        arm_key=words_key(config, spec),
+        arm_key=words_key(config, spec, reading),
         mean=scale.mean,
         deviation=scale.deviation,
         unit=config.numbers.unit,
     )
-    return ClassicalNumber(info, fit_words(config, spec).model)
+    return ClassicalNumber(info, fit_words(config, spec, reading).model)

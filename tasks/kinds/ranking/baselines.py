@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.word_model import READING, WordModel
+from tasks.evaluation.word_model import READINGS, WordModel
 from tasks.evaluation.wording import lower_is_better
 from tasks.kinds.ranking.figures import pair_table
 from tasks.kinds.ranking.training import untrained_reward
@@ -87,7 +87,7 @@ def fit_words(spec: ArmSpec, strengths: Sequence[float]) -> WordModel:
     Of a pair and its mirror image one is right and one wrong, so that there is nothing to learn
     from the order, and no intercept. The strength is chosen by the loss on validation.
     """
-    vectorizer = TfidfVectorizer(**READING)
+    vectorizer = TfidfVectorizer(**READINGS["words"])
     train = spec.train.read(["chosen", "rejected"])
     vectorizer.fit([*train["chosen"], *train["rejected"]])
 

@@ -1,5 +1,6 @@
-"""TF-IDF with logistic regression as a package: the same answers as scikit-learn's, no pickle."""
+"""Linear models of words or characters as packages: scikit-learn's answers, without pickle."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from tasks.config import DataConfig
 from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.baselines import Baseline, tfidf_logistic
+from tasks.evaluation.word_model import Reading
 from tasks.kinds.labels.classical_package import ClassicalInfo, ClassicalPackage
 from tasks.kinds.ranking.baselines import fit_words
 from tasks.kinds.ranking.classical_package import ClassicalReward
@@ -31,22 +33,37 @@ def truth_of(said: list[str], task: Task, labels: int) -> np.ndarray:
     return found if task == "multi_label" else np.eye(labels, dtype=np.int8)[found.argmax(1)]
 
 
-def fitted(task: Task, labels: int) -> tuple[Baseline, list[str]]:
+def fitted(task: Task, labels: int, reading: Reading) -> tuple[Baseline, list[str]]:
     parts = [texts(rows, seed) for seed, rows in enumerate((80, 40, 40))]
     truths = [truth_of(part, task, labels) for part in parts]
     select = "val/f1_micro" if task == "multi_label" else "val/accuracy"
     return tfidf_logistic(
-        parts[0], truths[0], parts[1], truths[1], parts[2], [0.1, 10.0], select, task
+        parts[0],
+        truths[0],
+        parts[1],
+        truths[1],
+        parts[2],
+        [0.1, 10.0],
+        select,
+        task,
+        reading=reading,
     ), parts[2]
 
 
 @pytest.mark.parametrize(
-    ("task", "labels"), [("multi_label", 3), ("single_label", 2), ("single_label", 3)]
+    ("task", "labels", "reading"),
+    [
+        ("multi_label", 3, "words"),
+        ("single_label", 2, "words"),
+        ("single_label", 3, "words"),
+        ("multi_label", 3, "characters"),
+        ("single_label", 3, "characters"),
+    ],
 )
 def test_what_is_read_back_answers_as_what_was_measured(
-    task: Task, labels: int, tmp_path: Path
+    task: Task, labels: int, reading: Reading, tmp_path: Path
 ) -> None:
-    baseline, asked = fitted(task, labels)
+    baseline, asked = fitted(task, labels, reading)
     assert baseline.words is not None
     info = ClassicalInfo(
         case="genre",
@@ -69,7 +86,19 @@ def test_what_is_read_back_answers_as_what_was_measured(
     for row, answer in zip(found, read.predict(asked, rendered=True), strict=True):
         passing = np.flatnonzero(row >= 0.5) if task == "multi_label" else [row.argmax()]
         assert set(answer["labels"]) == {LABELS[place] for place in passing}
+    assert read.words.reading == reading
     assert read.predict(["zebra zebra"])  # no word that it knows
+
+
+def test_a_model_of_an_earlier_release_reads_words(tmp_path: Path) -> None:
+    baseline, asked = fitted("multi_label", 3, "words")
+    assert baseline.words is not None
+    baseline.words.save(tmp_path)
+    told = json.loads((tmp_path / "words.json").read_text("utf-8"))
+    del told["reading"]
+    (tmp_path / "words.json").write_text(json.dumps(told), "utf-8")
+    found = type(baseline.words).load(tmp_path).probabilities(asked)
+    np.testing.assert_allclose(found, baseline.test, atol=1e-6)
 
 
 def test_texts_without_words_and_labels_without_rows_are_kept_too(tmp_path: Path) -> None:

@@ -22,7 +22,14 @@ from tasks.kinds.kind import kind_of
 from tasks.kinds.numbers.classical_package import ClassicalNumber
 from tasks.kinds.numbers.figures import Scale, losses
 from tasks.kinds.numbers.package import NumberPackage
-from tasks.kinds.numbers.references import MEAN, TFIDF, fit_words, measure_reference, words_package
+from tasks.kinds.numbers.references import (
+    CHARACTERS,
+    MEAN,
+    TFIDF,
+    fit_words,
+    measure_reference,
+    words_package,
+)
 from tasks.kinds.numbers.training import LOSSES, NumberLearner
 from tasks.registry.verify import TOLERANCE, largest_difference
 from tasks.training.arms import ArmSpec
@@ -153,15 +160,21 @@ class Log:
         self.params |= params
 
 
+@pytest.mark.parametrize("name", [TFIDF, CHARACTERS])
 def test_ridge_over_words_is_scikit_learns_and_its_package_answers_alike(
-    make_spec: MakeSpec, tmp_path: Path
+    name: str, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     spec, config, log = spec_of(make_spec), CONFIG, Log()
-    outcome = measure_reference(TFIDF, config, spec, log, "run")  # type: ignore[arg-type]
+    outcome = measure_reference(name, config, spec, log, "run")  # type: ignore[arg-type]
     rows = read_scored(outcome.test).frame
     seen = spec.train.read(["text", "labels"])
     numbers = np.array([float(labels[0]) for labels in seen["labels"]])
     vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    if name == CHARACTERS:
+        most = 0.3 if len(seen) >= 100 else 1.0
+        vectoriser = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2, max_df=most
+        )
     model = Ridge(alpha=1 / log.params["C"], solver="cholesky")
     model.fit(vectoriser.fit_transform(seen["text"]).toarray(), numbers)
     expected = model.predict(vectoriser.transform(rows["text"]).toarray())
