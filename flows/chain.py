@@ -73,11 +73,12 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
         rows = validate_data(raw, start, sweep)
         division = split_data(rows, start, sweep)
         specs = plan(rows, division, start)
-        kind_of(config.task).check_parts(specs[0], start.config)
+        for spec in {spec.fold: spec for spec in specs}.values():
+            kind_of(config.task).check_parts(spec, start.config)
         hosted = start_hosted(start.config, list(specs[0].labels), division.folds[0], anew)
         trained = run_arms(specs, sweep, start.config.execution, anew, start.blocks)
         specs, arms, left_out = without_diverged(specs, trained)
-        outcomes = pooled(arms, start, sweep)
+        outcomes = pooled(arms, specs[0], start, sweep)
         if hosted is not None:
             outcomes.append(run_hosted(hosted, sweep))
         best = best_outcome(outcomes, start.config)
@@ -158,7 +159,8 @@ def split_data(rows: Rows, start: Start, sweep: Sweep) -> Division:
         ThawError: the leakage check found something on both sides.
     """
     config = start.config
-    division = kind_of(config.task).split(rows, config)
+    deals = [kind_of(config.task).split(rows, made) for made in _deals(config)]
+    division = replace(deals[0], folds=tuple(parts for deal in deals for parts in deal.folds))
     if not sweep.finished:
         report = division.report.model_dump_json(indent=2)
         sweep.tracker.log_text(sweep.run_id, report, "split/report.json")
@@ -171,14 +173,34 @@ def split_data(rows: Rows, start: Start, sweep: Sweep) -> Division:
     return division
 
 
+def _deals(config: CaseConfig) -> list[CaseConfig]:
+    """The case for each deal of its rows: one, or one a seed (`split.repeat_folds`)."""
+    again = range(len(config.seeds) if config.split.repeat_folds else 1)
+    splits = [{"seed": config.split.seed + more} for more in again]
+    return [
+        config.model_copy(update={"split": config.split.model_copy(update=split)})
+        for split in splits
+    ]
+
+
 def plan(rows: Rows, division: Division, start: Start) -> list[ArmSpec]:
-    """The arms of every fold, one fold after the other; without folds, those of the sweep."""
+    """The arms of every fold, one fold after the other; without folds, those of the sweep.
+
+    Where each seed has folds of its own, they are numbered on: with five, 5 to 9 are the second's.
+    """
     kind, config = kind_of(start.config.task), local_part(start.config)
+
+    def trained_on(number: int) -> CaseConfig:
+        if not config.split.repeat_folds:
+            return config
+        seed = config.seeds[number * len(config.seeds) // len(division.folds)]
+        return config.model_copy(update={"seeds": (seed,)})
+
     return [
         spec
         for number, parts in enumerate(division.folds)
         for spec in plan_arms(
-            config,
+            trained_on(number),
             start.digest,
             list(kind.outputs(rows)),
             parts,
@@ -188,13 +210,19 @@ def plan(rows: Rows, division: Division, start: Start) -> list[ArmSpec]:
     ]
 
 
-def pooled(arms: Sequence[Outcome], start: Start, sweep: Sweep) -> list[Outcome]:
-    """Each arm, its folds taken together in a run of their own: the evidence for its figures."""
-    found = []
-    for outcome in pool_folds(arms, kind_of(start.config.task).figures):
+def pooled(arms: Sequence[Outcome], spec: ArmSpec, start: Start, sweep: Sweep) -> list[Outcome]:
+    """Each arm, its folds taken together in a run of their own: the evidence for its figures.
+
+    Args:
+        arms: outcomes, one a fold.
+        spec: any of them, which says what labels mean.
+        start, sweep: of them.
+    """
+    kind, found, labels = kind_of(start.config.task), [], spec.labels
+    for outcome in pool_folds(arms, lambda table: kind.figures(table, spec)):
         if not outcome.run_id:  # several folds
             name = f"{outcome.name} seed={outcome.seed} all folds"
-            outcome = in_own_run(name, "folds", start.config.case, sweep, _under(outcome))
+            outcome = in_own_run(name, "folds", start.config.case, sweep, _under(outcome), labels)
         found.append(outcome)
     return found
 

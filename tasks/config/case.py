@@ -33,7 +33,7 @@ class CaseConfig(Frozen):
     """The strategies that go with a case of this kind."""
     no_single_label: ClassVar[str] = "has no labels"
     """Why nothing that is for rows with one label each means something; empty where it does."""
-    has_folds: ClassVar[bool] = False
+    has_folds: ClassVar[bool] = True
     """Whether such cases can be cross-validated."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What holds of this kind where neither the case's file nor an override says otherwise."""
@@ -157,10 +157,10 @@ class CaseConfig(Frozen):
         return self
 
     @model_validator(mode="after")
-    def _has_folds_where_it_writes(self) -> "CaseConfig":
+    def _has_folds_where_it_can(self) -> "CaseConfig":
         if self.split.folds is not None and not self.has_folds:
             raise ValueError(
-                "split.folds is for cases that write text (task: completion) or answer about "
-                "pictures (task: vqa), and this one does neither: set split.folds=null"
+                f"split.folds is not for cases that learn from rewards (task: {self.task}), which "
+                "are judged by what they write: set split.folds=null"
             )
         return self

@@ -26,8 +26,11 @@ class SplitConfig(Frozen):
     rows: dict[Part, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     """Part -> at most so many of its rows: a seeded sample that keeps the labels' shares."""
     folds: Annotated[int, Field(ge=2)] | None = None
-    """Cross-validation for small data (cases that write, and `vqa`): each of so many folds is the
-    test part once, for every strategy; `validation` is then a share of the other rows."""
+    """Cross-validation for small data: each of so many folds is the test part once, for every
+    strategy; `validation` is then a share of the other rows. Nothing is registered then."""
+    repeat_folds: bool = False
+    """Each of `seeds` deals folds of its own: cross-validation is repeated as often. By default
+    all seeds train on the same folds."""
     seed: int = 42
     """Seed of the assignment."""
     group_by: Literal["none", "franchise", "column"] = "none"
@@ -43,6 +46,12 @@ class SplitConfig(Frozen):
     conflicts: Literal["first", "majority", "drop"] = "first"
     """What stands for a repeated text whose labels differ: its first row, the label that most of
     its rows have (none of them on a tie), or none of them. Conflicts are counted either way."""
+
+    @model_validator(mode="after")
+    def _repeats_something(self) -> "SplitConfig":
+        if self.repeat_folds and self.folds is None:
+            raise ValueError("repeat_folds repeats a cross-validation: give split.folds")
+        return self
 
     @model_validator(mode="after")
     def _leaves_training(self) -> "SplitConfig":

@@ -87,7 +87,6 @@ class NumbersCase(CaseConfig):
 class WritingCase(CaseConfig):
     """A case that learns to write a text for a text."""
 
-    has_folds: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {
             "required": ["prompt", "completion"],
@@ -153,6 +152,7 @@ class PolicyGrid(GridConfig):
 class PolicyCase(CaseConfig):
     """A case that learns to write what earns rewards."""
 
+    has_folds: ClassVar[bool] = False
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {"label_role": None},
         "training": {"select_by": "val/reward"},
@@ -181,7 +181,6 @@ class PicturesCase(CaseConfig):
     """A case that learns to answer questions about pictures."""
 
     families: ClassVar[tuple[Family, ...]] = OF_PARTS
-    has_folds: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "evaluation": {
             "primary": "test/vqa_accuracy",

@@ -11,7 +11,7 @@ from tasks.config.base import Task
 from tasks.errors import ThawError
 from tasks.evaluation.completions import Completions, read_completions
 from tasks.evaluation.ordinal import Scale
-from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions
+from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions, thresholds_of
 from tasks.evaluation.scored import METRICS as SCORED_METRICS
 from tasks.evaluation.scored import Scored, read_scored
 from tasks.evaluation.weighted import Figures, WeightedMetrics
@@ -38,13 +38,13 @@ class Tested:
         seed: of the arm.
         table: as it was stored.
         order: int (n,), the positions in it of the common rows.
-        thresholds: of each label; empty where there are none.
+        thresholds: of each label, or of each in each row of the table; empty where there are none.
     """
 
     seed: int | None
     table: Table
     order: np.ndarray
-    thresholds: tuple[float, ...]
+    thresholds: Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,9 @@ class Aligned:
         return WeightedMetrics(
             table.truth[order],
             table.probabilities[order],
-            tested.thresholds,
+            np.asarray(tested.thresholds)[order]
+            if np.ndim(tested.thresholds) == 2
+            else tested.thresholds,
             measures.metrics,
             measures.task,
             measures.positive,
@@ -116,7 +118,8 @@ def align(outcomes_by_entry: Mapping[str, Sequence[Outcome]], measures: Measures
             table = _read(outcome, measures.task)
             first = first or (name, table)
             order = _order(first, (name, table))
-            tested.append(Tested(outcome.seed, table, order, outcome.thresholds))
+            own = thresholds_of(outcome, table) if isinstance(table, Predictions) else ()
+            tested.append(Tested(outcome.seed, table, order, own))
         entries[name] = tuple(tested)
     if first is None:
         raise ThawError("There is nothing to compare: no entry has predictions.")

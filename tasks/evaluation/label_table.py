@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from tasks.config.base import Task
 from tasks.evaluation.findings import FEWEST
 from tasks.evaluation.metrics import decide
-from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.evaluation.outcomes import Outcome, read_predictions, thresholds_of
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import NOT_ESTIMABLE, figure
 
@@ -19,11 +19,13 @@ def per_label(outcome: Outcome, labels: Sequence[str], task: Task = "multi_label
 
     Returns:
         Columns `label`, `support` and `predicted` (rows), `precision`, `recall`, `f1`,
-        `average_precision`, and in multi-label cases `threshold`; NaN where a figure is undefined
-        (precision without a prediction, recall without a positive row).
+        `average_precision`, and in multi-label cases `threshold` (over folds: their mean);
+        NaN where a figure is undefined (precision without a prediction, recall without a positive
+        row).
     """
     table = read_predictions(outcome.test)
-    truth, found = table.truth == 1, decide(task, table.probabilities, outcome.thresholds)
+    thresholds = thresholds_of(outcome, table)
+    truth, found = table.truth == 1, decide(task, table.probabilities, thresholds)
     hits, predicted, support = (truth & found).sum(0), found.sum(0), truth.sum(0)
     with np.errstate(invalid="ignore"):
         figures = pd.DataFrame(
@@ -43,7 +45,7 @@ def per_label(outcome: Outcome, labels: Sequence[str], task: Task = "multi_label
             }
         )
     if task == "multi_label":
-        figures["threshold"] = outcome.thresholds or 0.5
+        figures["threshold"] = np.atleast_2d(thresholds).mean(0) if len(thresholds) else 0.5
     return figures.sort_values(["support", "label"], ascending=[False, True], ignore_index=True)
 
 

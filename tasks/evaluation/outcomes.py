@@ -15,6 +15,8 @@ from tasks.storage import TableRef, put_table
 
 GROUP = "group"
 """The column that says which rows of a test table belong together."""
+THRESHOLDS = "thresholds"
+"""The column with each row's own thresholds, in tables of several folds."""
 
 
 class CurvePoint(BaseModel):
@@ -78,6 +80,8 @@ class Predictions(BaseModel):
         probabilities: (n, labels) in [0, 1].
         groups: a number for each row, equal for rows that belong together (one franchise, or
             nearly the same text), which are no independent evidence; None where that is unknown.
+        thresholds: (n, labels), where rows were answered by models with thresholds of their own
+            (`pooling.pool_folds`); None where the outcome's hold for all.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -86,6 +90,7 @@ class Predictions(BaseModel):
     truth: np.ndarray
     probabilities: np.ndarray
     groups: np.ndarray | None = None
+    thresholds: np.ndarray | None = None
 
 
 def put_predictions(
@@ -137,9 +142,16 @@ def group_numbers(frame: pd.DataFrame) -> np.ndarray | None:
 def read_predictions(table: TableRef) -> Predictions:
     """Read what `put_predictions` stored."""
     frame = table.read()
+    own = np.stack(frame[THRESHOLDS].to_list()) if THRESHOLDS in frame else None
     return Predictions(
         ids=frame["id"].tolist(),
         truth=np.stack(frame["truth"].to_list()),
         probabilities=np.stack(frame["probabilities"].to_list()),
         groups=group_numbers(frame),
+        thresholds=own,
     )
+
+
+def thresholds_of(outcome: Outcome, table: Predictions) -> Sequence[float] | np.ndarray:
+    """The thresholds at which an outcome's rows are decided: one a label, or for each row too."""
+    return outcome.thresholds if table.thresholds is None else table.thresholds

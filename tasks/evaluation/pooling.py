@@ -6,14 +6,16 @@ the way of training, not any one of the k models.
 """
 
 from collections.abc import Callable, Sequence
+from math import isnan, nan
 from statistics import fmean, stdev
 
+import numpy as np
 import pandas as pd
 
 from tasks.errors import ThawError
 from tasks.evaluation.completions import completion_metrics
 from tasks.evaluation.findings import Spread
-from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.outcomes import THRESHOLDS, Outcome
 from tasks.storage import TableRef, put_table
 
 Figures = Callable[[TableRef], dict[str, float]]
@@ -47,9 +49,11 @@ def pool_folds(
 
 
 def fold_spread(group: Sequence[Outcome], metric: str) -> Spread:
-    """Mean and standard deviation (over k - 1) of a metric over the folds of one arm."""
-    values = [outcome.metrics[metric] for outcome in group]
-    return Spread(mean=fmean(values), deviation=stdev(values))
+    """Mean and standard deviation (over k - 1) of a metric over the folds of one arm; a fold in
+    which it has no value (no row of a label) has no say."""
+    values = [value for each in group if not isnan(value := each.metrics[metric])]
+    deviation = stdev(values) if len(values) > 1 else nan
+    return Spread(mean=fmean(values) if values else nan, deviation=deviation)
 
 
 def concatenated(tables: Sequence[TableRef], origin: str) -> TableRef:
@@ -65,9 +69,18 @@ def concatenated(tables: Sequence[TableRef], origin: str) -> TableRef:
     return put_table(frame, origin)
 
 
+def _decided(outcome: Outcome) -> TableRef:
+    """A fold's test table; where labels have thresholds, with those of its model in every row."""
+    if not outcome.thresholds:
+        return outcome.test
+    frame = outcome.test.read()
+    frame[THRESHOLDS] = [np.array(outcome.thresholds)] * len(frame)
+    return put_table(frame, outcome.test.origin)
+
+
 def _pooled(group: list[Outcome], figures: Figures) -> Outcome:
     first = group[0]
-    test = concatenated([outcome.test for outcome in group], f"{first.name} on all folds")
+    test = concatenated(list(map(_decided, group)), f"{first.name} on all folds")
     common = set.intersection(*(set(each.metrics) for each in group))
     metrics = {
         name: fmean(each.metrics[name] for each in group)
@@ -85,6 +98,8 @@ def _pooled(group: list[Outcome], figures: Figures) -> Outcome:
         update={
             "metrics": metrics,
             "test": test,
+            "thresholds": (),
+            "temperature": 1.0,
             "run_id": "",
             "key": "",
             "folder": None,

@@ -38,12 +38,17 @@ def check_hosted(config: LabelsCase) -> None:
     """Refuse, before anything is fetched or trained, what no hosted arm can be made of.
 
     Raises:
-        RequestError: several labels a row, a grid over backends, no server, no model or one past
+        RequestError: several labels a row, folds, a grid over backends, no server, no model or one past
             its end, or no API key.
     """
     if config.training.backend != "hosted":
         return
     single_label(config)
+    if config.split.folds is not None:
+        raise RequestError(
+            "training.backend=hosted adds an arm of one split, and split.folds makes several: set "
+            "one of them to its default."
+        )
     if "backend" in config.grid.training:
         raise RequestError(
             "grid.training.backend names no arms: training.backend=hosted adds one hosted arm to "

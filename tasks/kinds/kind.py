@@ -10,7 +10,7 @@ travels between processes is that name, never the object.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ from tasks.errors import RequestError, ThawError
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.naming import check_metric_names
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.pooling import pool_folds
 from tasks.kinds.values import (
     Arms,
     C,
@@ -41,6 +42,7 @@ from tasks.splitting.units import Units
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
+from tasks.training.building import read_spec
 from tasks.training.reading import Reading
 from tasks.training.run import Learner
 
@@ -183,15 +185,32 @@ class Kind(ABC, Generic[C, S, R]):
             best: the arm beside it, which names the labels.
             config: the case.
         """
-        return self.figures(outcome.test)[config.evaluation.primary.removeprefix("test/")]
+        figures = self.figures(outcome.test, read_spec(folder_of(best)))
+        return figures[config.evaluation.primary.removeprefix("test/")]
 
-    def figures(self, table: TableRef) -> dict[str, float]:
-        """The metrics of a stored test table, for those of several folds taken together.
+    @abstractmethod
+    def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
+        """The metrics of a stored test table, which may be of several folds taken together.
 
-        Raises:
-            ThawError: no case of this kind has folds.
+        Args:
+            table: as an arm or a reference left it.
+            spec: an arm beside it, which says what labels mean.
         """
-        raise ThawError(f"The case of {table.origin} has no folds to pool.")
+
+    def over_folds(
+        self, arms: Arms, run: Measuring, measure: Callable[[ArmSpec], Outcome]
+    ) -> Outcome:
+        """A reference measured by an arm of each fold, and pooled as arms are.
+
+        Args:
+            arms: of the sweep.
+            run: that holds the evidence.
+            measure: what is made of the parts that an arm names.
+        """
+        specs = arms.first
+        found = [measure(spec).model_copy(update={"fold": spec.fold}) for spec in specs]
+        (pooled,) = pool_folds(found, lambda table: self.figures(table, specs[0]))
+        return pooled.model_copy(update={"run_id": run.run_id})
 
     # --- what arms are held against
 

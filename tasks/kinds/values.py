@@ -96,8 +96,13 @@ class Arms:
 
     @property
     def first(self) -> list[ArmSpec]:
-        """An arm of each fold: what most references have to know of a sweep."""
-        return [*{spec.fold: spec for spec in reversed(self.specs)}.values()][::-1]
+        """An arm of each fold: what most references have to know of a sweep.
+
+        Where every seed has folds of its own, of those of the first.
+        """
+        whole = {spec.fold for spec in self.specs if spec.seed == self.specs[0].seed}
+        found = {spec.fold: spec for spec in reversed(self.specs) if spec.fold in whole}
+        return [*found.values()][::-1]
 
     @property
     def chosen(self) -> list[ArmSpec]:

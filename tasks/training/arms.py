@@ -107,6 +107,11 @@ class ArmSpec(BaseModel):
         fold = "" if self.fold is None else f" fold={self.fold}"
         return f"{self.name} seed={self.seed}{fold}"
 
+    def of_fold(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings under names that the other folds' do not have, where there are folds."""
+        before = "" if self.fold is None else f"fold {self.fold} "
+        return {f"{before}{name}": value for name, value in settings.items()}
+
     @property
     def key(self) -> str:
         """Digest of configuration, data and code: equal keys give equal results."""

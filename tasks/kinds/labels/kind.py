@@ -92,8 +92,12 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         return baseline_names(start.config)
 
     def measure(self, name: str, arms: Arms, start: Start[LabelsCase], run: Measuring) -> Outcome:
-        """By any arm: it names the parts."""
-        return measure_reference(name, start.config, arms.specs[0], run.tracker, run.run_id)
+        """By an arm of each fold: it names the parts."""
+
+        def measure(spec: ArmSpec) -> Outcome:
+            return measure_reference(name, start.config, spec, run.tracker, run.run_id)
+
+        return self.over_folds(arms, run, measure)
 
     def floor(self, outcomes: Sequence[Outcome], start: Start[LabelsCase]) -> Outcome:
         """Label frequencies."""
@@ -173,6 +177,18 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     def take_away(self, package: Path, to: Path) -> None:
         """The base model, and the head beside it."""
         take_classifier(package, to, isinstance(self, _SingleLabel))
+
+    def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
+        """Of all rows together, each at the thresholds of the model that answered it."""
+        found = read_predictions(table)
+        return compute(
+            spec.task,  # type: ignore[arg-type]
+            found.truth,
+            found.probabilities,
+            found.thresholds,
+            spec.positive,
+            spec.scale,
+        )
 
     def figure(self, outcome: Outcome, best: Outcome, config: LabelsCase) -> float:
         """At the outcome's own thresholds."""

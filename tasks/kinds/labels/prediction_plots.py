@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from tasks.config.base import Task
 from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_png
 from tasks.evaluation.metrics import decide
-from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.evaluation.outcomes import Outcome, read_predictions, thresholds_of
 from tasks.evaluation.wording import figure, percent, span
 from tasks.kinds.labels.confusion import confusion, reliability_bins
 
@@ -31,7 +31,7 @@ def precision_recall(
     Where a class is the positive one, it is the only panel.
     """
     table = read_predictions(outcome.test)
-    answers = decide(task, table.probabilities, outcome.thresholds)
+    answers = decide(task, table.probabilities, thresholds_of(outcome, table))
     support = table.truth.sum(0)
     shown = np.argsort(-support, kind="stable")[:MOST_LABELS]
     if positive is not None:

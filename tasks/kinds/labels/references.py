@@ -44,7 +44,7 @@ def measure_reference(
     if name == UNTRAINED:
         return untrained_outcome(spec, run_id)
     baseline = fit(name, config, spec)
-    tracker.log_params(run_id, baseline.settings)
+    tracker.log_params(run_id, spec.of_fold(baseline.settings))
     return as_outcome(name, baseline, spec, run_id)
 
 

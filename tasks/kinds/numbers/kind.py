@@ -132,8 +132,12 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         return NAMES
 
     def measure(self, name: str, arms: Arms, start: Start[NumbersCase], run: Measuring) -> Outcome:
-        """By any arm: it names the parts."""
-        return measure_reference(name, start.config, arms.specs[0], run.tracker, run.run_id)
+        """By an arm of each fold: it names the parts."""
+
+        def measure(spec: ArmSpec) -> Outcome:
+            return measure_reference(name, start.config, spec, run.tracker, run.run_id)
+
+        return self.over_folds(arms, run, measure)
 
     def floor(self, outcomes: Sequence[Outcome], start: Start[NumbersCase]) -> Outcome:
         """The mean."""
@@ -196,7 +200,7 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         )
         return NumberPackage(info, model, load_tokenizer(locate(spec.model.base)))
 
-    def figures(self, table: TableRef) -> dict[str, float]:
+    def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
         """Of all rows together."""
         return table_metrics(table)
 

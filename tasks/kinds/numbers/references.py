@@ -58,7 +58,7 @@ def measure_reference(
     seconds, parameters = time.perf_counter() - started, 1
     if words is not None:
         parameters = words.model.weights.size + 1
-        tracker.log_params(run_id, {"C": words.strength})
+        tracker.log_params(run_id, spec.of_fold({"C": words.strength}))
     metrics = {
         "cost/train_seconds": seconds,
         "cost/trainable_parameters": float(parameters),

@@ -128,7 +128,7 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
         """Three joined models."""
         return AnswerLearner(spec)
 
-    def figures(self, table: TableRef) -> dict[str, float]:
+    def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
         """Of all answers together."""
         return table_metrics(table)
 
@@ -139,7 +139,7 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
     def measure(self, name: str, arms: Arms, start: Start[PicturesCase], run: Measuring) -> Outcome:
         """By the chosen arm of each fold; two of the references are trained."""
         folds = [_measured(name, spec, run) for spec in arms.chosen]
-        (pooled,) = pool_folds(folds, self.figures)
+        (pooled,) = pool_folds(folds, lambda table: self.figures(table, arms.chosen[0]))
         return pooled.model_copy(update={"run_id": run.run_id})
 
     def floor(self, outcomes: Sequence[Outcome], start: Start[PicturesCase]) -> Outcome:

@@ -156,7 +156,7 @@ class _Policy(WriterKind[PolicyCase, PolicyStart]):
         spec, model, tokenizer = load_trained_policy(folder_of(best))
         return writer_of(best, config, model, tokenizer, settings_of(spec)[1])
 
-    def figures(self, table: TableRef) -> dict[str, float]:
+    def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
         """Of all answers together."""
         return table_metrics(table)
 

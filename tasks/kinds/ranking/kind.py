@@ -94,9 +94,11 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
         return NAMES
 
     def measure(self, name: str, arms: Arms, start: Start[RankingCase], run: Measuring) -> Outcome:
-        """By any arm: it names the parts."""
+        """By an arm of each fold: it names the parts."""
         strengths = start.config.evaluation.baseline_c
-        return baseline_outcome(name, arms.specs[0], strengths, run.run_id)
+        return self.over_folds(
+            arms, run, lambda spec: baseline_outcome(name, spec, strengths, run.run_id)
+        )
 
     def floor(self, outcomes: Sequence[Outcome], start: Start[RankingCase]) -> Outcome:
         """The strongest rule that does not read the answers."""
@@ -185,7 +187,7 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
         )
         return RewardModel(info, model, load_tokenizer(locate(spec.model.base)))
 
-    def figures(self, table: TableRef) -> dict[str, float]:
+    def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
         """Of all answers together."""
         return table_metrics(table)
 

@@ -72,7 +72,7 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
         """A language model."""
         return WritingLearner(spec)
 
-    def figures(self, table: TableRef) -> dict[str, float]:
+    def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
         """Of all answers together."""
         return completion_metrics(table.read())
 
