@@ -50,7 +50,7 @@ class MultiLabelMetrics(_TableMetric):
         self,
         predictions: Sequence[Sequence[float]],
         references: Sequence[Sequence[float]],
-        thresholds: Sequence[float] | None = None,
+        thresholds: Sequence[float] | np.ndarray | None = None,
     ) -> Metrics:
         return multi_label_metrics(
             np.asarray(references, dtype=np.int8), np.asarray(predictions), thresholds
@@ -81,7 +81,7 @@ def compute(
     task: Task,
     truth: np.ndarray,
     probabilities: np.ndarray,
-    thresholds: Sequence[float] | None = None,
+    thresholds: Sequence[float] | np.ndarray | None = None,
     positive: int | None = None,
     scale: Scale | None = None,
 ) -> Metrics:
@@ -138,7 +138,9 @@ def decide(
 
 
 def multi_label_metrics(
-    truth: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float] | None = None
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    thresholds: Sequence[float] | np.ndarray | None = None,
 ) -> Metrics:
     """Multi-label metrics at the fixed threshold 0.5, threshold-free, and at tuned thresholds.
 

@@ -74,8 +74,8 @@ def _decided(outcome: Outcome) -> TableRef:
     if not outcome.thresholds:
         return outcome.test
     frame = outcome.test.read()
-    frame[THRESHOLDS] = [np.array(outcome.thresholds)] * len(frame)
-    return put_table(frame, outcome.test.origin)
+    each = pd.Series([np.array(outcome.thresholds)] * len(frame), index=frame.index)
+    return put_table(frame.assign(**{THRESHOLDS: each}), outcome.test.origin)
 
 
 def _pooled(group: list[Outcome], figures: Figures) -> Outcome:
