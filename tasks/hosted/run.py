@@ -38,8 +38,8 @@ def check_hosted(config: LabelsCase) -> None:
     """Refuse, before anything is fetched or trained, what no hosted arm can be made of.
 
     Raises:
-        RequestError: several labels a row, folds, a grid over backends, no server, no model or one past
-            its end, or no API key.
+        RequestError: several labels a row, folds, a grid over backends, no server, no model or one
+            past its end, or no API key.
     """
     if config.training.backend != "hosted":
         return
