@@ -70,14 +70,20 @@ def adapt(
     config = strategy.adapter(dropout or 0.0, transposed)
     if config is None:
         return
+    family = backbone.config.model_type
+    if not any(isinstance(module, nn.Linear | Conv1D) for module in backbone.modules()):
+        raise RequestError(
+            f"Strategy {strategy} trains beside a base model's linear layers, and one of the "
+            f"family {family!r} has none: use full, head, bitfit or prompt_<n>."
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
             inject_adapter_in_model(config, backbone)
-        except ValueError as error:  # no layer of a kind that it could stand beside
+        except ValueError as error:  # a layer of a kind that it cannot stand beside
             raise RequestError(
-                f"Strategy {strategy} does not go with base models of the family "
-                f"{backbone.config.model_type!r}: {error}"
+                f"Strategy {strategy} does not go with base models of the family {family!r}: "
+                f"{error}"
             ) from error
 
 

@@ -34,8 +34,9 @@ class Anatomy:
         above: names of the parameters that are used behind the last block (a final norm).
         dead: names of the parameters outside the blocks that get no gradient from the last hidden
             states.
-        unread: those of them that nothing reads before the last block ends either (a pooler); the
-            others are constants that are looked up (sinusoidal positions).
+        unread: those of them in modules that give nothing to the last hidden states either: they
+            run behind the last block, or never, or on states (a pooler). The others are constants
+            that are looked up (sinusoidal positions).
         width: of the last hidden states.
         inner: width of the states between blocks.
         layout: which axis of the states between blocks holds the texts, the tokens, the width.
@@ -137,7 +138,7 @@ def trace(model: nn.Module) -> Anatomy:
         count=len(notes.blocks),
         above=frozenset(name for name, number in outside.items() if number in behind),
         dead=dead,
-        unread=frozenset(name for name in dead if name.rpartition(".")[0] not in notes.called),
+        unread=frozenset(name for name in dead if not notes.gives(name.rpartition(".")[0])),
         **notes.facts(),
     )
 
@@ -159,6 +160,8 @@ class _Notes:
         self.runs: list[int] = []
         self.called: dict[str, int] = {}
         """Modules outside the blocks that run before the last one ends, and how many had begun."""
+        self.on_states: set[str] = set()
+        """Modules outside the blocks that are given what depends on a parameter."""
         self.ended = False
         self.before: set[str] = set()
         self.later: set[str] = set()
@@ -182,7 +185,7 @@ class _Notes:
         inside = f"{self.path}."
         for name, module in self.model.named_modules():
             if name and not name.startswith(inside):
-                hooks.append(module.register_forward_pre_hook(self._calls(name)))
+                hooks.append(module.register_forward_pre_hook(self._calls(name), with_kwargs=True))
                 if not list(module.children()):
                     hooks.append(
                         module.register_forward_pre_hook(self._outside(name), with_kwargs=True)
@@ -202,9 +205,12 @@ class _Notes:
         return _leaves_of(last)
 
     def _calls(self, name: str) -> Any:
-        def hook(_module: nn.Module, _args: Any) -> None:
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             if not self.ended:
                 self.called.setdefault(name, len(self.runs))
+            given = (*args, *kwargs.values())
+            if any(isinstance(each, Tensor) and each.requires_grad for each in given):
+                self.on_states.add(name)
 
         return hook
 
@@ -239,6 +245,14 @@ class _Notes:
             return (constant, *output[1:]) if self.extras is not None else constant
 
         return hook
+
+    def gives(self, name: str) -> bool:
+        """Whether the last hidden states may need a module on whose parameters they do not depend.
+
+        One that reads states and hands on no gradient to them is read by nothing; one that looks
+        numbers up may be a constant.
+        """
+        return name in self.called and name not in self.on_states
 
     @property
     def undivided(self) -> str | None:

@@ -17,6 +17,9 @@ from transformers import (
     XLNetConfig,
 )
 
+from tasks.config.strategies import strategy
+from tasks.errors import RequestError
+from tasks.models.adapting import adapt
 from tasks.models.anatomy import (
     anatomy_of,
     blocks_in,
@@ -93,6 +96,17 @@ def test_a_pooler_that_nothing_reads_is_left_out() -> None:
     part = classifying_part(backbone)
     assert not any(name.startswith("pooler") for name, _ in part.named_parameters())
     torch.testing.assert_close(part(input_ids=ids)[0], before, rtol=0, atol=0)
+
+
+def test_a_pooler_is_left_out_where_blocks_are_called_unseen() -> None:
+    """SqueezeBERT's only linear layer is one: an adapter beside it would train nothing."""
+    config = AutoConfig.for_model("squeezebert", **SMALL, embedding_size=8)
+    backbone = classifying_part(AutoModel.from_config(config))
+    assert anatomy_of(backbone).undivided == "its blocks are not called one by one"
+    assert not [name for name, _ in backbone.named_parameters() if "pooler" in name]
+    for named in ("lora_2", "ia3"):
+        with pytest.raises(RequestError, match=r"linear layers, and one .*'squeezebert' has none"):
+            adapt(backbone, strategy(named), seed=1)
 
 
 def test_a_classifier_takes_the_encoder_of_an_encoder_decoder() -> None:
