@@ -18,10 +18,11 @@ def uses_gpu() -> bool:
 def has_fast_bf16() -> bool:
     """Whether the device has instructions for bf16.
 
-    A CPU without them emulates bf16 and is slower than in float32.
+    A device without them emulates bf16 and is slower than in float32: such a GPU (before Ampere)
+    computes with `auto` in float32, and with `fp16` in that.
     """
     if uses_gpu():
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 

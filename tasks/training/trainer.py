@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from torch import nn
+from torch.utils.data import Sampler
 from transformers import EarlyStoppingCallback, Trainer, TrainerControl, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from tasks.config import TrainingConfig
 from tasks.config.strategies import Strategy
@@ -94,6 +97,14 @@ class ArmTrainer(Trainer):
         super().__init__(*args, **kwargs)
         # As training begins: with gradual unfreezing less of it trains in the first epochs.
         self._kept = {name for name, value in self.model.named_parameters() if value.requires_grad}
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        """As Trainer's, with the lengths by which it groups rows read once: a column of a Dataset
+        is read from its file anew for each row that is compared, in each epoch."""
+        sampler = super()._get_train_sampler(train_dataset)
+        if isinstance(sampler, LengthGroupedSampler):
+            sampler.lengths = [*sampler.lengths]
+        return sampler
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         state = {name: v for name, v in self.model.state_dict().items() if name in self._kept}

@@ -2,11 +2,14 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from tiny import WIDTH
+from torch import nn
 
 from tasks.config import TrainingConfig
 from tasks.config.strategies import strategy
@@ -16,7 +19,14 @@ from tasks.models.base_models import load_backbone, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
 from tasks.training.freezing import freeze
-from tasks.training.trainer import NAMED, RESERVED, higher_is_better, optimizer, training_arguments
+from tasks.training.trainer import (
+    NAMED,
+    RESERVED,
+    ArmTrainer,
+    higher_is_better,
+    optimizer,
+    training_arguments,
+)
 
 
 def arguments(tmp_path: Path, rows: int = 100, **fields: Any) -> Any:
@@ -51,6 +61,15 @@ def test_the_configuration_arrives(tmp_path: Path) -> None:
 def test_dynamic_padding_puts_like_lengths_together(tmp_path: Path) -> None:
     assert arguments(tmp_path).train_sampling_strategy == "group_by_length"
     assert arguments(tmp_path, padding="max").train_sampling_strategy == "random"
+
+
+def test_lengths_are_not_read_from_the_file_for_each_comparison(tmp_path: Path) -> None:
+    rows = Dataset.from_dict({"length": [3, 1, 2, 9]})
+    made = arguments(tmp_path, precision="fp32")
+    trainer = ArmTrainer(nn.Linear(1, 1), made, train_dataset=rows, eval_dataset=rows)
+    sampler: Any = trainer._get_train_sampler()
+    assert (type(sampler.lengths), sampler.lengths) == (list, [3, 1, 2, 9])
+    assert sorted(sampler) == [0, 1, 2, 3]
 
 
 def test_without_shuffling_the_rows_come_in_their_stored_order(tmp_path: Path) -> None:
@@ -191,6 +210,22 @@ def test_precision_is_what_was_asked_for_or_what_the_device_is_fast_at() -> None
     assert wants_bf16("bf16") is True
     assert wants_bf16("fp32") is False
     assert wants_bf16("auto") is has_fast_bf16()
+
+
+@pytest.mark.parametrize(("generation", "fast"), [(7, False), (8, True)])
+def test_a_gpu_that_only_emulates_bf16_computes_in_fp32_or_fp16(
+    generation: int, fast: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = SimpleNamespace(major=generation)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda _device: None)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: device)
+    assert wants_bf16("auto") is fast
+    made = arguments(tmp_path, precision="auto")
+    assert (made.fp16, made.bf16) == (False, fast)
+    made = arguments(tmp_path, precision="fp16")
+    assert (made.fp16, made.bf16, made.use_cpu) == (True, False, False)
 
 
 @pytest.mark.skipif(uses_gpu(), reason="measures the process's memory, which a GPU run does not")
