@@ -30,6 +30,9 @@ ROOM = 76
     help="What is learned, where the file does not say it (single_label, regression, …).",
 )
 @click.option("--group", metavar="COLUMN", help="Rows with one value of it stay in one part.")
+@click.option(
+    "--member", metavar="NAME", help="The file that is meant in a zip archive of several."
+)
 @click.option("--base", help="The base model: a name, a folder or a hub id.")
 @click.option("--force", is_flag=True, help="Write over a case of that name.")
 @click.option("--run", "run_it", is_flag=True, help="Run the case at once.")
@@ -42,6 +45,7 @@ def new(
     labels: str | None,
     task: str | None,
     group: str | None,
+    member: str | None,
     base: str | None,
     force: bool,
     run_it: bool,
@@ -69,7 +73,7 @@ def new(
         )
     wishes = Wishes(_listed(texts), _listed(labels), task, group)
     click.echo(f"Reading {file} …", err=True)
-    form = form_of(file)
+    form = form_of(file, member)
     told = _told(form, wishes)
     click.echo("Reading it as a run would …", err=True)
     understood = draft(form, told, case, base)
@@ -134,7 +138,8 @@ def _told(form: Any, wishes: Any) -> Any:
                 raise
             click.echo(f"{doubt.what}.", err=True)
             chosen = click.prompt("Which", type=click.Choice(doubt.candidates), err=True)
-            wishes = replace(wishes, **{doubt.option.removeprefix("--"): (chosen,)})
+            field = doubt.option.removeprefix("--")
+            wishes = replace(wishes, **{field: chosen if field == "task" else (chosen,)})
 
 
 def _listed(names: str | None) -> tuple[str, ...]:

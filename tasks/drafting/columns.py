@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from tasks.config.data import PART_NAMES
-from tasks.ingestion.labels import DECIMAL_COMMA, NO_VALUE, SEPARATORS
+from tasks.ingestion.labels import DECIMAL_COMMA, NO, NO_VALUE, SEPARATORS, YES
 from tasks.ingestion.turns import is_chat
 from tasks.ingestion.written import listed
 
@@ -27,7 +27,6 @@ _AMOUNT = re.compile(
     r"(?:[^\w\s+-]{1,3}|[A-Z]{2,3})?\s?[-+]?\d[\d.,'\s]*(?:[^\w\s]{1,3}|[A-Za-z]{1,4})?"
 )
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
-_TRUE, _FALSE = {"1", "1.0", "true", "True", "TRUE"}, {"0", "0.0", "false", "False", "FALSE"}
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,13 @@ class Column:
 
     @cached_property
     def switch(self) -> bool:
-        """Whether its values are 0 and 1, or false and true."""
-        return bool(self.counts) and self.counts.keys() <= _TRUE | _FALSE
+        """Whether its values say yes or no: 0 and 1, false and true, x and nothing."""
+        return bool(self.counts) and {cell.lower() for cell in self.counts} <= YES | NO
+
+    @property
+    def marks(self) -> bool:
+        """Whether it says of each row whether something holds: both answers are there."""
+        return self.switch and (len(self.counts) > 1 or len(self.cells) < len(self.values))
 
     @cached_property
     def scale(self) -> bool:

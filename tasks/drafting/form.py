@@ -22,6 +22,8 @@ from tasks.ingestion.turns import is_chat
 
 LOOKED_AT = 2000
 """Records of a delimited file by which its separator is told."""
+MOST_ABOVE = 5
+"""Lines above a header that are looked at."""
 LONGEST_NAME = 60
 """Characters of a column's name: a first cell of more is a value."""
 
@@ -48,19 +50,24 @@ class Form:
         return list(dict.fromkeys(name for record in self.records for name in record))
 
 
-def form_of(path: Path) -> Form:
+def form_of(path: Path, member: str | None = None) -> Form:
     """Read a file, telling how it is written.
+
+    Args:
+        path: the file.
+        member: the one that is meant in an archive.
 
     Raises:
         RequestError: not there, empty, no records, or nothing that Thaw reads.
     """
-    given, path = path, plain_file(require_file(path))
+    given, path = path, plain_file(require_file(path), member)
     encoding = _encoding_of(path)
     if encoding is not None:
         path = plain_file(path, encoding=encoding)
     told = _format_of(path)
     fields: dict[str, Any] = {} if _suffix_says(path, told) else {"format": told}
     fields |= {} if encoding is None else {"encoding": encoding}
+    fields |= {} if member is None else {"member": member}
     if told in ("csv", "tsv"):
         fields |= _delimited(path)
     config = DataConfig.model_validate({"path": path, "format": told, **fields})
@@ -158,12 +165,16 @@ def _delimited(path: Path) -> dict[str, Any]:
             rank = (separator == "\t", not quotes_are_text, len(rows[0]), separator != ",")
             fitting[rank] = separator, quotes_are_text, rows
     if not fitting:
+        for separator in SEPARATOR_NAMES:
+            _refuse_title(path, separator)
         raise RequestError(
             f"{path} has no two columns that a comma, tab, semicolon or bar keeps apart in every "
             "row: a case needs what is read and what is to be learned. Save it as CSV with quotes "
             "around cells that contain the separator."
         )
     separator, quotes_are_text, rows = fitting[max(fitting)]
+    if rows[0][0].strip() and not any(map(str.strip, rows[0][1:])):
+        _refuse_title(path, separator)
     own = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
     fields: dict[str, Any] = {} if separator == own else {"separator": separator}
     if quotes_are_text:
@@ -171,6 +182,29 @@ def _delimited(path: Path) -> dict[str, Any]:
     if not _is_header(rows):
         fields["header"] = [f"column_{number}" for number in range(1, len(rows[0]) + 1)]
     return fields
+
+
+def _refuse_title(path: Path, separator: str) -> None:
+    """Refuse lines above the header: one filled cell each, and rows of several cells below."""
+    rows = []
+    try:
+        for line, cells in delimited_records(path, separator, False):
+            rows.append((line, cells))
+            if len(rows) == MOST_ABOVE + 3:
+                break
+    except (RequestError, UnicodeDecodeError):
+        return
+    widths = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
+    above = next((at for at, width in enumerate(widths) if width > 1), 0)
+    below = rows[above:]
+    whole = len(below) > 2 and len({len(cells) for _, cells in below}) == 1
+    if 0 < above <= MOST_ABOVE and whole and widths[above] == len(below[0][1]):
+        told = " ".join(rows[0][1]).strip()[:40]
+        raise RequestError(
+            f"{path} begins with {'a line' if above == 1 else f'{above} lines'} above its header "
+            f"({told!r}); its columns are named in line {below[0][0]} "
+            f"({', '.join(below[0][1])}): remove what stands above."
+        )
 
 
 def _rows(path: Path, separator: str, quotes_are_text: bool) -> list[list[str]]:

@@ -15,7 +15,7 @@ from tasks.config.data import PART_NAMES
 from tasks.drafting.columns import Column
 from tasks.drafting.form import Form
 from tasks.drafting.learned import OF_COLUMN, learnable, refuse_unfit
-from tasks.drafting.recipes import RECIPES, TASK_OF
+from tasks.drafting.recipes import RECIPES, TASK_OF, Recipe
 from tasks.drafting.told import AmbiguousError, Told, Wishes, quoted
 from tasks.errors import RequestError
 from tasks.ingestion.delimited import shown_columns
@@ -85,9 +85,29 @@ def _layout(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told | No
             continue
         if layout == "oig" and "<human>:" not in str(first["text"]):
             continue
+        if wishes.task is None:
+            _refuse_judged(form, columns, recipe, task)
         data = {"layout": recipe.layout, **recipe.data}
         return Told(task, data=data, said=[f"its fields are those of {recipe.layout} ({layout})"])
     return None
+
+
+def _refuse_judged(form: Form, columns: dict[str, Column], recipe: Recipe, task: str) -> None:
+    """Ask where a column beside those of a layout judges the answers (a score, good or bad).
+
+    To learn all answers alike would be to learn the bad ones, too.
+    """
+    for column in columns.values():
+        judges = column.switch or column.numbers is not None
+        if recipe.writes and _is_named(column.name) and judges and len(column.counts) > 1:
+            other = TASK_OF["label" if column.switch or column.scale else "number"]
+            raise AmbiguousError(
+                f"{form.path.name} has answers, and {column.name} judges them: either to answer "
+                f"is to be learned, from good and bad ones alike ({task}), or what {column.name} "
+                f"says ({other})",
+                "--task",
+                [task, other],
+            )
 
 
 def _table(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
@@ -96,7 +116,8 @@ def _table(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
     bad = next((name for name in label[1:] and label if not columns[name].switch), None)
     if bad is not None:
         raise RequestError(
-            f"--label names several columns, so each has to hold 0 and 1, and {bad} does not."
+            "--label names several columns, so each has to hold 0 and 1 (or yes and no, or x and "
+            f"nothing), and {bad} does not."
         )
     if not label:
         return _pairs(form, columns, wishes)
@@ -124,7 +145,7 @@ def _label(form: Form, columns: dict[str, Column], wishes: Wishes) -> tuple[str,
         name
         for name, column in open_to.items()
         if (column.measures or (wanted and column.numbers is not None and not column.identifies))
-        or (column.holds_labels and not wanted)
+        or ((column.holds_labels or column.marks) and not wanted)
     ]
     found = [name for name in found if not columns[name].names_languages]
     named = sorted((LABEL_NAMES.index(n.strip().lower()), n) for n in found if _is_named(n))
@@ -185,7 +206,8 @@ def _why_text(columns: dict[str, Column], text: Sequence[str]) -> str:
 def _of_label(columns: dict[str, Column], label: Sequence[str], wishes: Wishes) -> Told:
     """What kind of label the columns hold, and how their cells are read."""
     if len(label) > 1:
-        said = f"a label is each of {', '.join(label)}, columns of 0 and 1"
+        marks = sorted({cell for name in label for cell in columns[name].counts})
+        said = f"a label is each of {', '.join(label)}, columns of {' and '.join(marks[:4])}"
         return Told(TASK_OF["labels"], data={"label_columns": list(label)}, said=[said])
     column = columns[label[0]]
     reason = "as you say" if wishes.label else _why_label(column)

@@ -7,20 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.drafting.case_text import written
 from tasks.drafting.form import Form
 from tasks.drafting.recipes import RECIPES
 from tasks.drafting.told import Told
 from tasks.errors import RequestError, ThawError
+from tasks.ingestion.cleaning import holds_markup
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
-from tasks.storage import write_text
+from tasks.storage import TableRef, write_text
 
 EXAMPLES = 3
 FEWEST = 10
 """Rows of a label below which no part can judge it: such labels are left out of a draft."""
+LEAST = 10
+"""Rows that the suites of all kinds ask for."""
+FEW = 500
+"""Usable rows up to which a draft says what they are worth, and deals them to see."""
+MARKUP = 0.05
+"""Share of texts with tags from which on they are HTML."""
 MANY = 5000
 """Rows from which on a first look takes a sample."""
 MOST_LABELS = 12
@@ -85,6 +93,12 @@ def _skipping(form: Form, told: Told, case: Path, base: str | None) -> Understoo
 def _understood(form: Form, told: Told, case: Path, base: str | None) -> Understood:
     write_text(case, written(form, told, case.parent, base, None))
     config = load_case(str(case))
+    if _is_markup(form, told) and "html" not in told.data:
+        told.data["html"] = True
+        told.said.append("the texts hold HTML, whose tags go: data.html")
+        told.unsure.append("if the tags are what the texts are about, set data.html to false")
+        write_text(case, written(form, told, case.parent, base, None))
+        config = load_case(str(case))
     facts = [form.said, f"task: {told.task}", *told.said]
     unsure = list(told.unsure)
     raw = ingest(config.data, config.split.seed)
@@ -115,6 +129,7 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
             )
     else:
         facts.append(f"{len(rows):,} rows can be read")
+    _refuse_too_few(form, table, config, told, unsure)
     texts = [text for text in rows["text"].tolist() if isinstance(text, str)]
     length = _length(texts, told, base, facts, unsure)
     if length is not None:
@@ -130,6 +145,49 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     few = f" -o data.limit={MANY}" if len(rows) > MANY else ""
     first = [f"{run}{few} -o 'strategies=[{','.join(quick)}]'   (a first look)"] if quick else []
     return Understood(case, tuple(facts), tuple(unsure), tuple(examples[:EXAMPLES]), (*first, run))
+
+
+def _is_markup(form: Form, told: Told) -> bool:
+    """Whether HTML stands in texts that are read and not written."""
+    if not told.text or RECIPES[told.task].writes:
+        return False
+    cells = [cell for name in told.text for cell in told.columns[name].cells]
+    return sum(map(holds_markup, cells)) >= MARKUP * len(cells)
+
+
+def _refuse_too_few(
+    form: Form, table: TableRef, config: CaseConfig, told: Told, unsure: list[str]
+) -> None:
+    """Refuse a file of which no three parts can be made; say what few rows are worth.
+
+    Raises:
+        RequestError: with how many there are, and are needed.
+    """
+    from tasks.splitting.assignment import assign
+    from tasks.splitting.units import text_units
+
+    kept, report = usable_examples(table, config.data)
+    if report.kept > FEW:
+        return
+    again = "Give a file with more rows; nothing was written."
+    if report.kept < LEAST:
+        raise RequestError(
+            f"{form.path}: {report.kept:,} rows can be learned from, and at least {LEAST} are "
+            f"needed for three parts. {again}"
+        )
+    try:
+        found = assign(
+            text_units(kept.read(), config.split, RECIPES[told.task].counts_labels), config.split
+        )
+    except RequestError as error:
+        raise RequestError(f"{form.path} cannot be divided into three parts: {error}") from error
+    rows = found.report.parts[0]["test"]
+    points = 100 * 1.96 * math.sqrt(0.25 / rows)
+    known = f", on which a share of a half is known to ±{points:.0f} points"
+    unsure.append(
+        f"{report.kept:,} rows are few: {rows:,} are for the test"
+        f"{known if RECIPES[told.task].counts_labels else ''}; split.folds=5 tests every row once"
+    )
 
 
 def _notes(read: str, prepared: str, source: str) -> list[str]:

@@ -45,6 +45,11 @@ def clean(cell: str | None, config: DataConfig) -> str:
     return cell.strip() if config.keep_lines else " ".join(cell.split())
 
 
+def holds_markup(text: str) -> bool:
+    """Whether a text has HTML's tags."""
+    return "<" in text and bool(_BREAKS.search(text) or _TAGS.search(text))
+
+
 def plain_text(markup: str) -> str:
     """`markup` without HTML's tags and comments, and with characters for its entities.
 

@@ -20,6 +20,9 @@ NO_VALUE = frozenset({"nan", "none", "null", "n/a", "na", "<na>", "nat"})
 """What programs write for a missing value."""
 SEPARATORS = ("|", ";", ",", "\t")
 MOST_NAMED = 5
+YES = frozenset({"1", "1.0", "true", "yes", "y", "x", "✓", "✔"})
+NO = frozenset({"", "0", "0.0", "false", "no", "n", "-"})
+"""What a cell may say of one label, in small letters; anything else is refused."""
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 """A number with a decimal comma: 4,5 is four and a half, where all cells are such."""
 WHOLE_NUMBER = re.compile(r"[-+]?\d{1,400}(?:\.0*)?")
@@ -109,18 +112,18 @@ def label_parser(config: DataConfig, lists: bool = False) -> Callable[[str | Non
 
 
 def chosen_of(given: Mapping[Any, Any]) -> list[str]:
-    """The labels of an object that gives each 1 or 0 (or true, false, or nothing).
+    """The labels of an object that gives each 1 or 0 (or true and false, yes and no, x or nothing).
 
     Raises:
         LabelError: it gives one something else.
     """
     chosen = []
     for label, value in given.items():
-        if value is None or value in ("", "0", "0.0", "false", "False", 0, False):
-            continue
-        if value not in ("1", "1.0", "true", "True", 1, True):
+        said = "" if value is None else str(value).strip().lower()
+        if said not in YES | NO:
             raise LabelError(f"the object gives {shown(str(label))} {value!r}, which is not 0 or 1")
-        chosen.append(str(label))
+        if said in YES:
+            chosen.append(str(label))
     return chosen
 
 

@@ -90,7 +90,8 @@ def _select(opened: zipfile.ZipFile, member: str | None, archive: Path) -> zipfi
     choices = data or names
     if len(choices) != 1:
         raise RequestError(
-            f"{archive} holds {_listed(choices)}; say which with data.member=NAME, or unpack it."
+            f"{archive} holds {_listed(choices)}; say which with data.member=NAME (`thaw new "
+            "--member NAME`), or unpack it."
             if choices
             else f"{archive} holds no file."
         )
