@@ -1,24 +1,17 @@
 """A case's flow, made from its file: what the modules of shipped cases are a line of."""
 
-from typing import Any, Literal
+import inspect
+from collections.abc import Callable
+from typing import Any
 
 from prefect import Flow
 
 from flows.chain import SweepResult, run_case
-from flows.overrides import as_mapping, case_overrides
+from flows.form import chosen_fields, parameters_of
+from flows.run_names import run_name_of
 from flows.server import served
-from tasks.config.case_files import proper_name, read_case_file
+from tasks.config.case_files import proper_name
 from tasks.config.loading import load_case
-
-_OF_PROFILE = (
-    "\n    profile: `sample` (what ships with Thaw) or `book` (the chapter's models and data)."
-)
-_REST = """ and register the best arm.
-
-Args:{profile}
-    overrides: configuration fields to change for this run; others stay as {file} has them.
-    force: train finished arms anew.
-"""
 
 
 def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
@@ -32,30 +25,21 @@ def case_flow(case: str, does: str, module: str) -> Flow[..., SweepResult]:
     Raises:
         RequestError: there is no such case.
     """
-    form: Any = case_overrides(case)
-    name, profiles = proper_name(case), tuple(read_case_file(case).get("profiles") or ())
-    run: Any
-    if profiles:
-        choice: Any = Literal[profiles]
 
-        def run_profile(
-            profile: choice = profiles[0],
-            overrides: form = form(),  # noqa: B008 - frozen, and the form needs the default
-            force: bool = False,
-        ) -> SweepResult:
-            return run_case(load_case(case, profile, as_mapping(overrides)), force)
+    def run(**given: Any) -> SweepResult:
+        config = load_case(case, given.get("profile"), chosen_fields(given))
+        return run_case(config, given["force"])
 
-        run = run_profile
-    else:
+    run.__doc__ = f"{does} and register the best arm."
+    return flow_like(case, run, module)
 
-        def run_own(
-            overrides: form = form(),  # noqa: B008 - as above
-            force: bool = False,
-        ) -> SweepResult:
-            return run_case(load_case(case, None, as_mapping(overrides)), force)
 
-        run = run_own
+def flow_like(case: str, run: Callable[..., SweepResult], module: str) -> Flow[..., SweepResult]:
+    """A function as the flow of a case or a chain, with the form of that."""
+    name: Any = proper_name(case)
     run.__name__ = run.__qualname__ = name
-    told = (_OF_PROFILE, "`conf/`") if profiles else ("", "the case's file")
-    run.__module__, run.__doc__ = module, does + _REST.format(profile=told[0], file=told[1])
-    return served(name, f"{name}-{{profile}}" if profiles else name)(run)
+    run.__module__ = module
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        parameters_of(case), return_annotation=SweepResult
+    )
+    return served(name, run_name_of(case))(run)

@@ -1,148 +1,84 @@
-"""The type of a flow's `overrides` parameter: every field of the configuration, none required.
+"""The `overrides` parameter of every flow: lines as after `-o` on the command line.
 
-Made from `CaseConfig` itself, so that the form in the Prefect UI, `prefect deployment run` and
-the command line know the same fields, and an unknown one is refused before the run starts.
+    overrides: ["training.epochs=1", "training.extra.adam_beta2=0.98"]
+
+Every field of the configuration can be overridden so, from the Prefect UI, `prefect deployment
+run --param` and the command line alike. An unknown one is refused before the run starts, with the
+nearest that there is; its value, when the flow reads its configuration, before anything else.
 """
 
 import json
-from collections.abc import Sequence
-from functools import cache
-from typing import Any, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    create_model,
-    model_serializer,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import AfterValidator, PlainSerializer, RootModel, WithJsonSchema, model_validator
 
-from tasks.address import REVEALED
-from tasks.config import CaseConfig, Frozen
-from tasks.config.chains import is_chain, stage_cases
-from tasks.config.loading import case_model, parse_overrides
+from tasks.config.chains import check_stages, is_chain, stage_cases
+from tasks.config.loading import case_model, check_names, parse_overrides
 from tasks.errors import RequestError
+from tasks.secrets import hidden_addresses
 
 NOT_OVERRIDDEN = {"case", "title", "task", "profile", "reference"}
+Line = Annotated[str, PlainSerializer(hidden_addresses, when_used="json")]
 
 
-class _Partial(BaseModel):
-    """Base of the types made here: frozen, no unknown field, and only what was set is written.
+class Overrides(RootModel[tuple[Line, ...]], frozen=True):
+    """Lines `field=value`; a nested mapping of fields, as programs write it, becomes such lines.
 
-    Prefect keeps a run's parameters and offers them for the next one: nulls for all that was
-    not set would come back as values.
+    Prefect keeps them without the secrets of addresses in them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    root: tuple[Line, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
-    def _as_the_form_writes(cls, given: Any) -> Any:
-        """Read the form's JSON fields, which Prefect keeps of a schedule as they were posted.
+    def _as_lines(cls, given: Any) -> Any:
+        return lines_of(given) if isinstance(given, Mapping) else given
 
-        Of a run it reads them itself. A field that nobody touched has no value.
+    def as_mapping(self) -> dict[str, Any]:
+        """The same nested, ready for `load_case`.
+
+        Raises:
+            RequestError: a line is not of the form `field=value`.
         """
-        if not isinstance(given, dict):
-            return given
-        fields = {}
-        for name, value in given.items():
-            written = isinstance(value, dict) and value.get("__prefect_kind") == "json"
-            if not written:
-                fields[name] = value
-            elif value.get("value"):
-                fields[name] = json.loads(value["value"])
-        return fields
-
-    @model_serializer(mode="wrap")
-    def _only_what_was_set(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in write(self).items() if name in self.model_fields_set}
+        return parse_overrides(self.root)
 
 
-YES_OR_NO = {"title": "yes or no", "type": "string", "enum": ["yes", "no"]}
+def lines_of(tree: Mapping[str, Any]) -> list[str]:
+    """A nested mapping of fields as lines; values are JSON, which is YAML."""
+    return [
+        f"{name}={json.dumps(value, ensure_ascii=False, default=str)}"
+        for section, fields in tree.items()
+        for name, value in (
+            [(f"{section}.{field}", value) for field, value in fields.items()]
+            if isinstance(fields, Mapping)
+            else [(section, fields)]
+        )
+    ]
 
 
-def _for_the_form(schema: dict[str, Any]) -> None:
-    """Take from a field's schema what Prefect's page would send back though nobody chose it.
-
-    That is a shown default, and the `false` of a switch that was never touched (Prefect issue
-    12645): yes or no is chosen from a list that starts empty. The boolean stays behind it, for
-    files, `--param` and runs that are repeated; both mean the same to Pydantic.
-    """
-    schema.pop("default", None)
-    if schema.get("type") == "boolean":
-        schema["anyOf"] = [{"type": schema.pop("type")}]
-    shapes = schema.get("anyOf", [])
-    if {"type": "boolean"} in shapes:
-        shapes.insert(shapes.index({"type": "boolean"}), YES_OR_NO)
+def overrides_type(case: str) -> Any:
+    """The type of the parameter in the flow of a case or a chain."""
+    return Annotated[
+        Overrides,
+        AfterValidator(partial(_checked, case)),
+        WithJsonSchema(
+            {"type": "array", "items": {"type": "string", "pattern": r"^\s*[\w.]+\s*=[\s\S]*$"}}
+        ),
+    ]
 
 
-def _partial(model: type[BaseModel], skip: frozenset[str] = frozenset()) -> type[BaseModel]:
-    fields: dict[str, Any] = {}
-    for name, info in model.model_fields.items():
-        if name in skip:
-            continue
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, Frozen):
-            group = _partial(kind)
-            fields[name] = (group, Field(default_factory=group, description=info.description))
-        else:
-            fields[name] = (kind, _optional(info))
-    return create_model(
-        f"{model.__name__.removesuffix('Config')}Overrides",
-        __base__=_Partial,
-        __doc__=model.__doc__,
-        **fields,
-    )
+def _checked(case: str, overrides: Overrides) -> Overrides:
+    try:
+        check_overrides(overrides.as_mapping(), case)
+    except RequestError as error:
+        raise ValueError(str(error)) from error  # what Prefect takes for a wrong parameter
+    return overrides
 
 
-def _optional(info: FieldInfo) -> Any:
-    return Field(
-        default=None,
-        description=info.description,
-        json_schema_extra=_for_the_form,
-        # Constraints such as gt=0 hold in the form as they do in the file.
-        **_constraints(info),
-    )
-
-
-def _constraints(info: FieldInfo) -> dict[str, Any]:
-    if get_origin(info.annotation) is not None and type(None) in get_args(info.annotation):
-        return {}
-    names = ("gt", "ge", "lt", "le")
-    return {
-        name: getattr(item, name)
-        for item in info.metadata
-        for name in names
-        if getattr(item, name, None) is not None
-    }
-
-
-@cache
-def case_overrides(case: str) -> Any:
-    """The type of a case's `overrides` parameter: the fields of its kind, none of them needed."""
-    return _overrides(case_model(case))
-
-
-@cache
-def _overrides(model: type[CaseConfig]) -> Any:
-    return _partial(model, frozenset(NOT_OVERRIDDEN))
-
-
-@cache
-def chain_overrides(chain: str) -> Any:
-    """The type of a chain's `overrides` parameter: those of each stage's case, by stage."""
-    fields: dict[str, Any] = {}
-    for stage, case in stage_cases(chain).items():
-        form = case_overrides(case)
-        fields[stage] = (form, Field(default_factory=form, description=f"Of {case}."))
-    return create_model(f"{chain.capitalize()}Overrides", __base__=_Partial, **fields)
-
-
-def overrides_of(texts: Sequence[str], case: str) -> Any:
-    """The command line's `field=value` texts, which `load_case` accepts, as `Overrides`.
+def overrides_of(texts: Sequence[str], case: str) -> Overrides:
+    """The command line's `field=value` texts as the flow takes them.
 
     Args:
         texts: of a chain they begin with a stage.
@@ -151,15 +87,24 @@ def overrides_of(texts: Sequence[str], case: str) -> Any:
     Raises:
         RequestError: a text is not of that form, or names what the case's file alone decides.
     """
-    tree = parse_overrides(texts)
-    for fields in tree.values() if is_chain(case) else [tree]:
-        for name in fields:
-            if name in NOT_OVERRIDDEN:
-                hint = "give --profile instead" if name == "profile" else "change it in conf/"
-                raise RequestError(f"No override changes {name}: {hint}.")
-    return (chain_overrides(case) if is_chain(case) else case_overrides(case)).model_validate(tree)
+    overrides = Overrides(tuple(texts))
+    check_overrides(overrides.as_mapping(), case)
+    return overrides
 
 
-def as_mapping(overrides: BaseModel) -> dict[str, Any]:
-    """The fields that were set, nested, ready for `load_case`; addresses with their secrets."""
-    return overrides.model_dump(mode="json", context=REVEALED)
+def check_overrides(tree: Mapping[str, Any], case: str) -> None:
+    """Refuse names that the case does not have, and those that its file alone decides.
+
+    Raises:
+        RequestError: the first such name.
+    """
+    if is_chain(case):
+        check_stages(tree, case)
+        for stage, fields in tree.items():
+            check_overrides(fields, stage_cases(case)[stage])
+        return
+    for name in tree:
+        if name in NOT_OVERRIDDEN:
+            hint = "give --profile instead" if name == "profile" else "change it in conf/"
+            raise RequestError(f"No override changes {name}: {hint}.")
+    check_names(tree, case_model(case))

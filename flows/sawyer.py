@@ -13,17 +13,17 @@ tuning, after it, and after reinforcement. `thaw predict sawyer` asks the last s
 """
 
 import hashlib
-from typing import Any, Literal
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows.case_flow import flow_like
 from flows.catalogue import flow_of
 from flows.chain import SweepResult
+from flows.form import chosen_fields
 from flows.keeping import keep_comparison
-from flows.overrides import as_mapping, chain_overrides
 from flows.recording import measured_before
-from flows.server import served
 from flows.sweep import Sweep, open_sweep
 from tasks.config import CaseConfig, PolicyCase
 from tasks.config.chains import ChainConfig, load_chain
@@ -43,24 +43,14 @@ from tasks.registry.arm_prediction import read_outcome
 from tasks.tracking import Tracker, git_commit
 
 BEFORE_SFT, AFTER_SFT, AFTER_RL = "before SFT", "after SFT", "after RL"
-SawyerOverrides: Any = chain_overrides("sawyer")
 Stages = dict[str, SweepResult]
 
 
-@served("sawyer", "sawyer-{profile}")
-def sawyer(
-    profile: Literal["sample", "book"] = "sample",
-    overrides: SawyerOverrides = SawyerOverrides(),  # noqa: B008 - frozen, and the form needs it
-    force: bool = False,
-) -> SweepResult:
-    """Run the three stages and report what each of them did to the same prompts.
-
-    Args:
-        profile: `sample` (data that ships with Thaw) or `book` (the chapter's models and data).
-        overrides: configuration fields to change for this run, by stage.
-        force: train finished arms of every stage anew.
-    """
-    chain = load_chain("sawyer", profile, as_mapping(overrides))
+def run_sawyer(**given: Any) -> SweepResult:
+    """Run the three stages and report what each of them did to the same prompts."""
+    profile, force = given["profile"], given["force"]
+    chosen = chosen_fields(given)
+    chain = load_chain("sawyer", profile, chosen)
     named = {"case": chain.case, "title": chain.title}
     last = chain.last.model_copy(update=named)
     if not isinstance(last, PolicyCase):
@@ -69,7 +59,7 @@ def sawyer(
     evidence = hashlib.sha256(chain.model_dump_json().encode()).hexdigest()
     with open_sweep(config, force) as claim:
         sweep = claim(config, (evidence,))
-        stages = run_stages(chain, profile, overrides, force and not sweep.finished, sweep)
+        stages = run_stages(chain, profile, chosen, force and not sweep.finished, sweep)
         if not sweep.finished or linked(stages, sweep):
             return report_stages(stages, config, sweep)
     # The same configuration, but a stage came to something else since: new data, a new champion.
@@ -79,14 +69,17 @@ def sawyer(
         return report_stages(stages, config, anew)
 
 
+sawyer = flow_like("sawyer", run_sawyer, __name__)
+
+
 def run_stages(
-    chain: ChainConfig, profile: str, overrides: Any, force: bool, sweep: Sweep
+    chain: ChainConfig, profile: str, chosen: dict[str, Any], force: bool, sweep: Sweep
 ) -> Stages:
     """Each stage as a subflow, one after another; the parent run names what they came to."""
     stages: Stages = {}
     for stage, config in chain.stages.items():
         stages[stage] = flow_of(config.case)(
-            profile=profile, overrides=getattr(overrides, stage), force=force
+            profile=profile, overrides=chosen.get(stage, {}), force=force
         )
         if not sweep.finished:
             link({stage: stages[stage]}, sweep)

@@ -50,12 +50,12 @@ class ServedFlow(Flow[P, R]):
         return super().__call__(*args, **kwargs)
 
 
-def served(name: str, run_name: str) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
+def served(name: str, run_name: Callable[[], str]) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
     """A decorator that makes a function such a flow.
 
     Args:
         name: of the flow.
-        run_name: of its runs, in which `{parameter}` stands for the value of one.
+        run_name: makes the name of a run, within its context.
     """
 
     def flow(run: Callable[P, R]) -> ServedFlow[P, R]:

@@ -25,6 +25,15 @@ from tasks.config.strategies import OF_TEXT, Family, Strategy, check_families
 from tasks.config.training import ModelConfig, TrainingConfig
 from tasks.limits import model_name
 
+_OFTEN = (
+    *("data.url", "data.hub", "data.hub_config", "data.format", "data.separator"),
+    *("split.validation", "split.test", "split.folds", "split.seed", "split.group_by"),
+    *("evaluation.primary", "evaluation.bootstrap", "evaluation.confidence"),
+    *("registry.enabled", "registry.name", "registry.beats"),
+    *("execution.runner", "execution.workers"),
+)
+"""Fields of every kind that people change now and then."""
+
 
 class CaseConfig(Frozen):
     """What every flow run needs to know, whatever its kind."""
@@ -37,6 +46,14 @@ class CaseConfig(Frozen):
     """Whether such cases can be cross-validated."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What holds of this kind where neither the case's file nor an override says otherwise."""
+    commonest: ClassVar[tuple[str, ...]] = (
+        *("training.epochs", "training.batch_size", "training.learning_rate"),
+        *("model.base", "model.max_length"),
+        *("data.path", "data.columns", "data.limit"),
+    )
+    """What people change most, after strategies and seeds: the first fields of the Prefect form."""
+    of_its_own: ClassVar[tuple[str, ...]] = ()
+    """What else of its own sections, or for its data, stands in the form of this kind."""
 
     case: str
     """The case's name: that of its file, flow, experiment and registered model."""
@@ -66,6 +83,12 @@ class CaseConfig(Frozen):
     tracking: TrackingConfig = TrackingConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     reference: ReferenceConfig = ReferenceConfig()
+
+    @classmethod
+    def on_the_form(cls) -> tuple[str, ...]:
+        """The fields in the Prefect form beside strategies and seeds, a section after the other."""
+        often = (name for name in _OFTEN if cls.has_folds or name != "split.folds")
+        return (*cls.commonest, *cls.of_its_own, *often)
 
     @property
     def base_model(self) -> str:

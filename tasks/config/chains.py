@@ -70,12 +70,7 @@ def load_chain(
     """
     file = _read(chain)
     chosen = overrides if isinstance(overrides, Mapping) else parse_overrides(overrides)
-    for stage, fields in chosen.items():
-        if stage not in file.stages or not isinstance(fields, Mapping):
-            raise RequestError(
-                f"{chain} has no field {stage} of its own{nearest(stage, file.stages)}: begin with "
-                f"one of its stages, {', '.join(file.stages)} ({list(file.stages)[-1]}.seeds=[1])."
-            )
+    check_stages(chosen, chain)
     stages = {}
     for stage, case in file.stages.items():
         try:
@@ -83,6 +78,21 @@ def load_chain(
         except RequestError as error:
             raise RequestError(f"{chain}, stage {stage}: {error}") from error
     return ChainConfig(case=chain, title=file.title, schedule=file.schedule, stages=stages)
+
+
+def check_stages(tree: Mapping[str, Any], chain: str) -> None:
+    """Refuse overrides that do not begin with a stage of the chain.
+
+    Raises:
+        RequestError: the first such name.
+    """
+    stages = stage_cases(chain)
+    for stage, fields in tree.items():
+        if stage not in stages or not isinstance(fields, Mapping):
+            raise RequestError(
+                f"{chain} has no field {stage} of its own{nearest(stage, stages)}: begin with "
+                f"one of its stages, {', '.join(stages)} ({list(stages)[-1]}.seeds=[1])."
+            )
 
 
 def load_any(

@@ -25,6 +25,10 @@ from tasks.config.vqa import VqaConfig
 class LabelsCase(CaseConfig):
     """A case whose rows have labels."""
 
+    of_its_own: ClassVar[tuple[str, ...]] = (
+        *("data.min_label_count", "data.label_separator", "data.rename_labels"),
+    )
+
     hosted: HostedConfig = HostedConfig()
 
 
@@ -73,6 +77,7 @@ class NumbersGrid(GridConfig):
 class NumbersCase(CaseConfig):
     """A case whose rows have a number."""
 
+    of_its_own: ClassVar[tuple[str, ...]] = ("numbers.unit", "numbers.decimal", "numbers.loss")
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {"required": ["text", "number"], "label_role": "number", "label_separator": ""},
         "training": {"select_by": "val/mae"},
@@ -87,6 +92,10 @@ class NumbersCase(CaseConfig):
 class WritingCase(CaseConfig):
     """A case that learns to write a text for a text."""
 
+    of_its_own: ClassVar[tuple[str, ...]] = (
+        *("language.instruction", "language.max_new_tokens", "language.beams"),
+        "language.few_shot",
+    )
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {
             "required": ["prompt", "completion"],
@@ -121,6 +130,7 @@ class RankingGrid(GridConfig):
 class RankingCase(CaseConfig):
     """A case that learns which of two answers is better."""
 
+    of_its_own: ClassVar[tuple[str, ...]] = ("preference.margin", "preference.margin_scale")
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {
             "layout": "comparisons",
@@ -153,6 +163,11 @@ class PolicyCase(CaseConfig):
     """A case that learns to write what earns rewards."""
 
     has_folds: ClassVar[bool] = False
+    commonest: ClassVar[tuple[str, ...]] = (
+        *("rl.steps", "rl.batch_size", "rl.learning_rate"),
+        *("model.base", "model.max_length"),
+        *("data.path", "data.columns", "data.limit"),
+    )
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {"label_role": None},
         "training": {"select_by": "val/reward"},
@@ -180,6 +195,10 @@ class PicturesGrid(GridConfig):
 class PicturesCase(CaseConfig):
     """A case that learns to answer questions about pictures."""
 
+    commonest: ClassVar[tuple[str, ...]] = (
+        *("training.epochs", "training.batch_size", "training.learning_rate"),
+        *("model.base", "vqa.text_encoder", "vqa.image_encoder", "vqa.max_images", "data.path"),
+    )
     families: ClassVar[tuple[Family, ...]] = OF_PARTS
     defaults: ClassVar[Mapping[str, Any]] = {
         "evaluation": {

@@ -1,6 +1,7 @@
 """Deployments: the schedule of conf/, the form's fields, and the same overrides from everywhere."""
 
 import shutil
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,30 @@ import pytest
 import yaml
 from genre_runs import ROOT, Store, options, thaw
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ParameterTypeError, PrefectHTTPStatusError
-from pydantic import ValidationError
+from prefect.exceptions import (
+    ParameterTypeError,
+    PrefectHTTPStatusError,
+    SignatureMismatchError,
+)
+from prefect.utilities.callables import get_call_parameters
+from prefect.utilities.names import generate_slug
 
 from flows.catalogue import flow_of, runnable_cases
+from flows.form import chosen_fields
 from flows.genre import genre
-from flows.overrides import NOT_OVERRIDDEN, as_mapping, case_overrides, overrides_of
+from flows.overrides import NOT_OVERRIDDEN, overrides_of
+from flows.run_names import is_generated, named
 from flows.serving import deployment_of
-from tasks.config.loading import case_model, load_case
+from tasks.config import CaseConfig
+from tasks.config.chains import stage_cases
+from tasks.config.loading import case_model, known_fields, load_case, parse_overrides
 from tasks.errors import RequestError
 
-Overrides = case_overrides("genre")
+
+def config_of(**parameters: Any) -> CaseConfig:
+    """What a run of the genre flow makes of its parameters."""
+    given = genre.validate_parameters(get_call_parameters(genre.fn, (), parameters))
+    return load_case("genre", given["profile"], chosen_fields(given))
 
 
 def schema_of(case: str) -> dict[str, Any]:
@@ -37,27 +51,55 @@ def test_a_case_is_served_on_the_schedule_of_its_file(case: str) -> None:
     assert {"thaw", case} <= set(deployment.tags)
 
 
-@pytest.mark.parametrize("case", runnable_cases())
-def test_the_form_knows_every_field_and_no_other(case: str) -> None:
+def fields_of(schema: dict[str, Any], definitions: dict[str, Any], above: str = "") -> list[Any]:
+    """(name, schema) of every field of a form, in its order; a group's are `group.field`."""
+    found = []
+    for name, field in schema["properties"].items():
+        group = definitions.get(field.get("$ref", "").rpartition("/")[2], {})
+        if "properties" in group:
+            assert field.get("default", {}) == {}  # nothing is chosen until somebody does
+            assert group["additionalProperties"] is False
+            assert "required" not in group  # nothing has to be filled in
+            found += fields_of(group, definitions, f"{above}{name}.")
+        else:
+            found.append((f"{above}{name}", field))
+    return found
+
+
+@pytest.mark.parametrize("case", [*runnable_cases(), "sawyer"])
+def test_the_form_has_what_people_change_and_lines_for_the_rest(case: str) -> None:
     schema = schema_of(case)
-    assert set(schema["properties"]) == {"profile", "overrides", "force"}
-    definitions = schema["definitions"]
-    for kind, group in definitions.items():
-        assert group["additionalProperties"] is False
-        assert "required" not in group  # nothing has to be overridden
-        if not kind.endswith("Overrides"):
-            continue  # an item of a list (a reward) is written whole
-        for name, field in group["properties"].items():
-            assert "default" not in field, name  # the form would send it back as chosen
-            # Nor a switch: the form would send false for one that nobody touched.
-            assert field.get("anyOf", [field])[0].get("type") != "boolean", name
-    epochs = definitions["TrainingOverrides"]["properties"]["epochs"]
-    assert (epochs["type"], epochs["exclusiveMinimum"]) == ("number", 0)
-    assert "Passes over the training part" in epochs["description"]
-    model = case_model(case)
-    of_case = set(definitions[f"{model.__name__}Overrides"]["properties"])
-    assert of_case == set(model.model_fields) - NOT_OVERRIDDEN
-    assert schema["properties"]["overrides"]["default"] == {}
+    fields = fields_of(schema, schema["definitions"])
+    names = [name for name, _ in fields]
+    assert len(names) <= 60
+    assert len({field["title"] for _, field in fields}) == len(names)  # none stands twice
+    assert (names[0], names[-2:]) == ("profile", ["overrides", "force"])
+    stages = stage_cases(case) if case == "sawyer" else {"": case}
+    for stage, of in stages.items():
+        model = case_model(of)
+        known = set(known_fields(model))
+        here = [name.removeprefix(f"{stage}.") for name in names[1:-2] if name.startswith(stage)]
+        assert set(here) <= known - NOT_OVERRIDDEN
+        assert here[:10] == ["strategies", "seeds", *model.commonest]
+    for name, field in fields[1:-2]:
+        assert "Here: " in field["description"], name
+        assert field.get("default", []) == [], name  # the form would send it back as chosen
+        # Nor a switch: the form would send false for one that nobody touched.
+        assert field.get("anyOf", [field])[0].get("type") != "boolean", name
+
+
+def test_a_field_says_what_it_is_in_this_case() -> None:
+    schema = schema_of("genre")
+    told = dict(fields_of(schema, schema["definitions"]))
+    assert (told["training.epochs"]["type"], told["training.epochs"]["exclusiveMinimum"]) == (
+        "number",
+        0,
+    )
+    epochs = [f"`{load_case('genre', each).training.epochs:.1f}`" for each in ("sample", "book")]
+    here = epochs[0] if len(set(epochs)) == 1 else f"{epochs[0]} (sample), {epochs[1]} (book)"
+    said = told["training.epochs"]["description"]
+    assert said == f"Passes over the training part. Here: {here}."
+    assert told["registry.enabled"]["description"].endswith("Here: yes.")
 
 
 def test_a_schedule_that_cron_does_not_know(
@@ -84,34 +126,39 @@ def test_serving_needs_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "prefect server start" in answer.sentence
 
 
-def test_a_run_from_the_deployment_takes_overrides_and_refuses_others() -> None:
+def test_a_run_from_the_deployment_takes_fields_and_lines_and_refuses_others() -> None:
     deployment_id = deployment_of("genre").apply()
-    overrides = {"training": {"epochs": 1}, "strategies": ["full", "head"], "seeds": [7]}
+    chosen = {
+        "strategies": ["full", "head"],
+        "seeds": [7],
+        "training": {"epochs": 1},
+        "overrides": ["training.extra.adam_beta2=0.98", "data.separator=;"],
+    }
     with get_client(sync_client=True) as client:
         served = client.read_deployment(deployment_id)
         assert served.schedules[0].schedule.cron == load_case("genre").schedule.cron
         run = client.create_flow_run_from_deployment(
-            deployment_id, parameters={"profile": "sample", "overrides": overrides}
+            deployment_id, parameters={"profile": "sample", **chosen}
         )
-        assert client.read_flow_run(run.id).parameters["overrides"] == overrides
+        assert client.read_flow_run(run.id).parameters == {"profile": "sample", **chosen}
         for wrong in (
             {"training": {"epoch": 1}},
             {"training": {"epochs": "many"}},
-            {"trainin": {}},
+            {"overrides": ["training.epochs"]},
         ):
             with pytest.raises(PrefectHTTPStatusError) as refusal:
-                client.create_flow_run_from_deployment(
-                    deployment_id, parameters={"overrides": wrong}
-                )
+                client.create_flow_run_from_deployment(deployment_id, parameters=wrong)
             assert refusal.value.response.status_code in (409, 422)
         # What Prefect keeps of a run can be sent again as it is ("copy to new run").
-        kept = genre.serialize_parameters(genre.validate_parameters({"overrides": overrides}))
-        assert kept["overrides"] == overrides
+        given = get_call_parameters(genre.fn, (), chosen)
+        kept = genre.serialize_parameters(genre.validate_parameters(given))
+        assert {name: value for name, value in kept.items() if value not in ({}, [], False)} == {
+            "profile": "sample",
+            **chosen,
+        }
         client.create_flow_run_from_deployment(deployment_id, parameters=kept)
-        client.create_flow_run_from_deployment(
-            deployment_id,
-            parameters=genre.serialize_parameters({"overrides": Overrides()}),
-        )
+    texts = ["strategies=[full,head]", "seeds=[7]", "training.epochs=1", *chosen["overrides"]]
+    assert config_of(**kept) == load_case("genre", "sample", texts)
 
 
 @pytest.mark.parametrize(("said", "meant"), [("yes", True), ("no", False), (True, True), (0, None)])
@@ -119,17 +166,14 @@ def test_yes_and_no_of_the_form_are_true_and_false_of_files(
     said: str | bool | int, meant: bool | None
 ) -> None:
     deployment_id = deployment_of("genre").apply()
-    given = {"overrides": {"registry": {"enabled": said}, "split": {"drop_duplicates": said}}}
+    given = {"registry": {"enabled": said}}
     with get_client(sync_client=True) as client:
         if meant is None:
             with pytest.raises(PrefectHTTPStatusError):
                 client.create_flow_run_from_deployment(deployment_id, parameters=given)
             return
         client.create_flow_run_from_deployment(deployment_id, parameters=given)
-    overrides = as_mapping(genre.validate_parameters(given)["overrides"])
-    assert overrides == {"registry": {"enabled": meant}, "split": {"drop_duplicates": meant}}
-    texts = [f"registry.enabled={meant}".lower(), f"split.drop_duplicates={said}".lower()]
-    assert load_case("genre", "sample", texts) == load_case("genre", "sample", overrides)
+    assert config_of(**given) == load_case("genre", "sample", [f"registry.enabled={meant}".lower()])
 
 
 def test_what_the_form_posts_for_a_schedule_is_read_as_that_of_a_run() -> None:
@@ -140,45 +184,56 @@ def test_what_the_form_posts_for_a_schedule_is_read_as_that_of_a_run() -> None:
             "columns": untouched,
             "rename_labels": untouched | {"value": '{"Sci-Fi": "Science"}'},
         },
-        "training": {"epochs": 1, "shuffle": "no", "extra": untouched},
-        "grid": untouched,
+        "training": {"epochs": 1},
+        "registry": {"enabled": "no"},
     }
-    assert as_mapping(Overrides.model_validate(posted)) == {
-        "strategies": ["head"],
-        "data": {"rename_labels": {"Sci-Fi": "Science"}},
-        "training": {"epochs": 1, "shuffle": False},
-    }
-    posted["grid"] = {"__prefect_kind": "json", "value": "{not JSON"}
-    with pytest.raises(ValidationError, match="Expecting property name"):
-        Overrides.model_validate(posted)
+    texts = ["strategies=[head]", "data.rename_labels={Sci-Fi: Science}", "training.epochs=1"]
+    assert config_of(**posted) == load_case("genre", None, [*texts, "registry.enabled=false"])
+    posted["data"]["columns"] = untouched | {"value": "{not JSON"}
+    with pytest.raises(ParameterTypeError, match="Expecting property name"):
+        config_of(**posted)
 
 
 def test_a_flow_called_with_a_nested_mapping_runs_like_the_command(
     small: tuple[str, ...],
 ) -> None:
     texts = [*small, "strategies=[head]"]
-    result = genre(overrides=as_mapping(overrides_of(texts, "genre")))
+    result = genre(overrides=parse_overrides(texts))
     assert {entry.name for entry in result.comparison.arms} == {"head"}
     again = thaw("run", "genre", *options(*texts))
     assert "nothing was trained" in again.out
     assert [run.info.run_id for run in Store().sweeps()] == [result.run_id]
 
 
-def test_a_flow_refuses_an_unknown_override_before_it_runs() -> None:
-    with pytest.raises(ParameterTypeError, match="epoch"):
-        genre.validate_parameters({"overrides": {"training": {"epoch": 1}}})
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"training": {"epoch": 1}}, "epoch"),
+        ({"overrides": ["training.epoch=1"]}, r"training\.epoch \(did you mean training\.epochs"),
+        ({"overrides": ["epochs"]}, "not of the form field=value"),
+        ({"overrides": ["case=spam"]}, "No override changes case"),
+    ],
+)
+def test_a_flow_refuses_an_unknown_override_before_it_runs(
+    given: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ParameterTypeError, match=sentence):
+        config_of(**given)
+    with pytest.raises(SignatureMismatchError, match="trainin"):
+        genre.validate_parameters({"trainin": {}})
     assert Store().sweeps() == []
 
 
+def test_a_field_is_not_given_twice() -> None:
+    with pytest.raises(RequestError, match=r"training\.epochs is given twice"):
+        config_of(training={"epochs": 1}, overrides=["training.epochs=2"])
+
+
 def test_what_is_not_overridden_stays_as_conf_has_it() -> None:
-    assert as_mapping(Overrides()) == {}
-    assert as_mapping(Overrides.model_validate({"training": {}})) in (
-        {},
-        {"training": {}},
-    )
     for profile in ("sample", "book"):
-        assert load_case("genre", profile, as_mapping(Overrides())) == load_case("genre", profile)
-    one = load_case("genre", "sample", as_mapping(overrides_of(["training.epochs=1"], "genre")))
+        assert config_of(profile=profile) == load_case("genre", profile)
+        assert config_of(profile=profile, training={}, seeds=[]) == load_case("genre", profile)
+    one = config_of(overrides=["training.epochs=1"])
     assert one.model_copy(update={"training": load_case("genre").training}) == load_case("genre")
     assert one.training.epochs == 1
 
@@ -192,16 +247,32 @@ def test_what_is_not_overridden_stays_as_conf_has_it() -> None:
         ["data.columns={title: Name}", "data.rename_labels={Sci-Fi: ''}", "data.separator=;"],
         ["split.near_duplicates=null", "training.patience=null", "model.pooling=null"],
         ["training.extra={adam_beta1: 0.8}", "model.base=some/model", "data.hub=some/data"],
+        ["training.learning_rate=1e-5", "data.separator=','", "hosted.system='yes: a \"word\"'"],
     ],
 )
-def test_the_command_and_the_form_mean_the_same(texts: list[str]) -> None:
+def test_the_command_the_form_and_programs_mean_the_same(texts: list[str]) -> None:
     from_command = load_case("genre", "sample", texts)
-    assert load_case("genre", "sample", as_mapping(overrides_of(texts, "genre"))) == from_command
-    form = Overrides.model_validate(
-        as_mapping(overrides_of(texts, "genre"))
-    )  # through JSON and back
-    assert load_case("genre", "sample", as_mapping(form)) == from_command
     assert from_command != load_case("genre")
+    assert config_of(overrides=texts) == from_command
+    assert config_of(overrides=overrides_of(texts, "genre")) == from_command
+    assert config_of(overrides=parse_overrides(texts)) == from_command
+
+
+def test_runs_are_named_for_what_they_do() -> None:
+    def name(**parameters: Any) -> str:
+        given = genre.validate_parameters(get_call_parameters(genre.fn, (), parameters))
+        return named("genre", given, datetime(2026, 3, 1, 3, 0, 12))
+
+    assert name(strategies=["head"]) == "genre: head on genre.jsonl, 2026-03-01 03:00:12"
+    assert name(overrides=["data.path=a/films.csv"]) == (
+        "genre: full, freeze_4, last_1 and 1 more on films.csv, 2026-03-01 03:00:12"
+    )
+    assert name(overrides=["strategies=[nothing]"]) == "genre, 2026-03-01 03:00:12"
+
+
+def test_a_name_that_somebody_typed_is_not_one_that_prefect_made_up() -> None:
+    assert all(is_generated(generate_slug(2)) for _ in range(50))
+    assert not any(map(is_generated, ("first-try", "nightly", "run-7", "otter", "for the boss")))
 
 
 def test_prefect_yaml_names_flows_that_exist_and_parameters_that_they_take() -> None:

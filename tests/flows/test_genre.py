@@ -72,7 +72,7 @@ def test_a_sweep_can_be_found_by_its_tags(swept: Swept) -> None:
     assert tags["thaw.profile"] == "own"
     assert tags["thaw.best"] in {"full", "freeze_2"}
     assert tags["thaw.registered"] == "genre version 1"
-    assert tags["prefect.flow_run_name"] == "genre-sample"
+    assert tags["prefect.flow_run_name"].startswith("genre: full, freeze_2 on series.csv, 20")
     assert "beats the base rate" in tags["thaw.verdict"]
     assert "| full" in tags["mlflow.note.content"]
 

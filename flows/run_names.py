@@ -1,0 +1,69 @@
+"""Names of flow runs that tell them apart: the case, what trains, on which data, since when.
+
+    genre: full, freeze_2 and 3 more on genre.csv, 2026-03-01 03:00:12
+
+A name that somebody typed in the form stays.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import PurePosixPath
+from typing import Any
+
+import coolname.data
+from prefect.context import FlowRunContext
+
+from flows.form import chosen_fields
+from tasks.config import CaseConfig
+from tasks.config.chains import load_any
+from tasks.errors import RequestError
+from tasks.wording import cut
+
+SHOWN = 3
+"""Strategies that a name lists."""
+
+
+def run_name_of(case: str) -> Callable[[], str]:
+    """What Prefect asks for the name of a run of the case's or the chain's flow."""
+
+    def run_name() -> str:
+        context = FlowRunContext.get()
+        run = context.flow_run if context else None
+        if run is not None and run.name and not is_generated(run.name):
+            return str(run.name)
+        return named(case, context.parameters if context else {}, datetime.now())
+
+    return run_name
+
+
+def named(case: str, parameters: dict[str, Any], now: datetime) -> str:
+    """The name of a run with those parameters.
+
+    What they ask for may be wrong; the run says so itself, and needs a name for that.
+    """
+    when = now.isoformat(sep=" ", timespec="seconds")
+    try:
+        config = load_any(case, parameters.get("profile"), chosen_fields(parameters))
+    except RequestError:
+        return f"{case}, {when}"
+    if not isinstance(config, CaseConfig):
+        return f"{config.case}: {config.last.profile}, {when}"
+    trained = [str(strategy) for strategy in config.strategies]
+    more = f" and {len(trained) - SHOWN} more" if len(trained) > SHOWN else ""
+    data = cut(PurePosixPath(config.data.source.split(" ")[-1]).name, 40)
+    return f"{config.case}: {', '.join(trained[:SHOWN])}{more} on {data}, {when}"
+
+
+def is_generated(name: str) -> bool:
+    """Whether Prefect made the name up: two of the words that it draws from."""
+    words = name.split("-")
+    return len(words) == 2 and _words("2").issuperset(words)
+
+
+@cache
+def _words(drawn_from: str) -> frozenset[str]:
+    """The words of one of coolname's lists, and of all lists that it is made of."""
+    given = coolname.data.config[drawn_from]
+    lists = (_words(name) for name in given.get("lists", ()))
+    return frozenset(given.get("words", ())).union(*lists)
