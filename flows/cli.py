@@ -173,7 +173,9 @@ def _console() -> "Console":
 @click.argument("cases", nargs=-1)
 @click.option("--limit", default=1, show_default=True, help="Flow runs at a time.")
 def serve(cases: tuple[str, ...], limit: int) -> None:
-    """Serve CASES (default: every case) as deployments with the schedule that their files give.
+    """Serve CASES (default: every case) as deployments of a Prefect server.
+
+    A case whose file has a schedule runs by itself at those times, any other on request.
 
     Needs a Prefect server (`prefect server start`, then PREFECT_API_URL set to it).
 
@@ -182,9 +184,14 @@ def serve(cases: tuple[str, ...], limit: int) -> None:
       PREFECT_API_URL=http://127.0.0.1:4200/api thaw serve
       PREFECT_API_URL=http://127.0.0.1:4200/api thaw serve tickets.yaml genre
     """
-    from flows.serving import serve_cases
+    from flows.schedules import served_cases, told
 
-    serve_cases(cases, limit)
+    chosen = served_cases(cases)
+    for line in map(told, chosen):
+        click.echo(line)
+    from flows.serving import serve_cases  # takes seconds
+
+    serve_cases(chosen, limit)
 
 
 @cli.command()

@@ -11,9 +11,10 @@ back as chosen. `prefect deployment run --param 'training={"epochs": 2}'` takes 
 import inspect
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -129,7 +130,7 @@ def chosen_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Group):
             tree[name] = value.chosen()
         elif name in LISTS and value:
-            tree[name] = [each if isinstance(each, int) else str(each) for each in value]
+            tree[name] = list(value)
     overrides: Overrides = given["overrides"]
     return _both(tree, overrides.as_mapping())
 
@@ -155,7 +156,10 @@ def _both(form: Mapping[str, Any], lines: Mapping[str, Any], prefix: str = "") -
 def _of_case(case: str) -> list[tuple[str, Any, str]]:
     """(name, type, description) of each parameter that a case's configuration stands behind."""
     model, values = case_model(case), _Values(case)
-    lists = [(name, _section(model, name), _told(model, name, values)) for name in LISTS]
+    lists = [
+        (name, Annotated[_section(model, name), AfterValidator(_plain)], _told(model, name, values))
+        for name in LISTS
+    ]
     fields = model.on_the_form()
     return [
         *lists,
@@ -164,6 +168,11 @@ def _of_case(case: str) -> list[tuple[str, Any, str]]:
             for section in dict.fromkeys(name.partition(".")[0] for name in fields)
         ),
     ]
+
+
+def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A checked list as it was written, which Prefect can keep."""
+    return tuple(value if isinstance(value, int) else str(value) for value in values)
 
 
 def _stage_group(stage: str, case: str) -> type[Group]:

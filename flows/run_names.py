@@ -2,9 +2,11 @@
 
     genre: full, freeze_2 and 3 more on genre.csv, 2026-03-01 03:00:12
 
-A name that somebody typed in the form stays.
+A name that somebody typed in the form stays. Prefect's first form fills in two words of its own
+(`sigma3-wasat`): a name of that look stays, too, and says in brackets what the run does.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -20,6 +22,7 @@ from tasks.config.chains import load_any
 from tasks.errors import RequestError
 from tasks.wording import cut
 
+_TWO_WORDS = re.compile(r"[a-z]+\d*-[a-z]+\d*")
 SHOWN = 3
 """Strategies that a name lists."""
 
@@ -29,10 +32,9 @@ def run_name_of(case: str) -> Callable[[], str]:
 
     def run_name() -> str:
         context = FlowRunContext.get()
-        run = context.flow_run if context else None
-        if run is not None and run.name and not is_generated(run.name):
-            return str(run.name)
-        return named(case, context.parameters if context else {}, datetime.now())
+        given = str(context.flow_run.name) if context and context.flow_run else ""
+        does = named(case, context.parameters if context else {}, datetime.now())
+        return with_given(given, does)
 
     return run_name
 
@@ -53,6 +55,18 @@ def named(case: str, parameters: dict[str, Any], now: datetime) -> str:
     more = f" and {len(trained) - SHOWN} more" if len(trained) > SHOWN else ""
     data = cut(PurePosixPath(config.data.source.split(" ")[-1]).name, 40)
     return f"{config.case}: {', '.join(trained[:SHOWN])}{more} on {data}, {when}"
+
+
+def with_given(given: str, does: str) -> str:
+    """The name of a run that was given one, by a person or by Prefect.
+
+    Args:
+        given: that name; empty where there is none.
+        does: what the run does.
+    """
+    if not given or is_generated(given):
+        return does
+    return f"{given} ({does})" if _TWO_WORDS.fullmatch(given) else given
 
 
 def is_generated(name: str) -> bool:

@@ -19,11 +19,13 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.utilities.callables import get_call_parameters
 
+from flows.form import chosen_fields
 from flows.genre import genre
-from flows.overrides import as_mapping
+from flows.run_names import with_given
 from flows.serving import deployment_of
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, LabelsCase
 from tasks.config.loading import load_case
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -128,22 +130,24 @@ def field(page: Any, name: str) -> Any:
 
 
 def fill_in(page: Any) -> None:
-    """Two fields of the form."""
-    strategies = field(page, "Strategies")
+    """Two fields of the form, and a line for one that has none."""
+    strategies = field(page, "strategies")
     strategies.get_by_role("button", name="Add item").click()
     strategies.locator("textarea, input").first.fill("full")
-    field(page, "Epochs").locator("input").fill("1")
+    field(page, "training.epochs").locator("input").fill("1")
+    lines = field(page, "overrides")
+    lines.get_by_role("button", name="Add item").click()
+    lines.locator("textarea, input").first.fill("training.warmup=0.2")
     page.wait_for_timeout(500)  # the first page waits before it takes in what was typed
 
 
-FILLED_IN = ["strategies=[full]", "training.epochs=1"]
+FILLED_IN = ["strategies=[full]", "training.epochs=1", "training.warmup=0.2"]
 
 
 def config_of(parameters: dict[str, Any]) -> CaseConfig:
     """What a run of the flow makes of them."""
-    return load_case(
-        "genre", "sample", as_mapping(genre.validate_parameters(parameters)["overrides"])
-    )
+    given = get_call_parameters(genre.fn, (), parameters)
+    return load_case("genre", "sample", chosen_fields(genre.validate_parameters(given)))
 
 
 def pressed(page: Any, button: str, address: str) -> Any:
@@ -159,13 +163,11 @@ def pressed(page: Any, button: str, address: str) -> Any:
 
 def submitted(page: Any, server: str) -> dict[str, Any]:
     """Press the button; the parameters that the server then keeps of the run, empty parts aside."""
-    run = pressed(page, "Submit", "/create_flow_run")["id"]
-    kept = httpx.get(f"{server}/api/flow_runs/{run}", trust_env=False, timeout=60)
+    run = pressed(page, "Submit", "/create_flow_run")
+    assert with_given(run["name"], "what it does") != run["name"]  # nobody typed one
+    kept = httpx.get(f"{server}/api/flow_runs/{run['id']}", trust_env=False, timeout=60)
     parameters: dict[str, Any] = kept.json()["parameters"]
-    parameters["overrides"] = {
-        name: value for name, value in parameters["overrides"].items() if value != {}
-    }
-    return parameters
+    return {name: value for name, value in parameters.items() if value not in ({}, [])}
 
 
 @pytest.mark.parametrize("which", PAGES)
@@ -175,9 +177,28 @@ def test_only_what_was_typed_is_changed(
     form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
     fill_in(form)
     posted = submitted(form, server)
-    chosen = {"strategies": ["full"], "training": {"epochs": 1}}
-    assert posted == {"profile": "sample", "overrides": chosen, "force": False}
+    chosen = {
+        "strategies": ["full"],
+        "training": {"epochs": 1},
+        "overrides": ["training.warmup=0.2"],
+    }
+    assert posted == {"profile": "sample", **chosen, "force": False}
     assert config_of(posted) == load_case("genre", "sample", FILLED_IN)
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_the_commonest_fields_come_first(
+    which: str, server: str, deployment: UUID, form: Any
+) -> None:
+    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
+    field(form, "training.epochs").wait_for()
+    text = form.inner_text("body")
+    first = ("strategies", "seeds", *LabelsCase.commonest)
+    places = [text.index(f"{name} (Optional)") for name in first]
+    assert places == sorted(places)
+    assert text.count(" (Optional)") <= 60
+    if shots := os.environ.get("THAW_SCREENSHOTS"):
+        form.screenshot(path=f"{shots}/form-{which}.png", full_page=True)
 
 
 @pytest.mark.parametrize("which", PAGES)
@@ -192,7 +213,9 @@ def test_a_schedule_changes_what_was_typed_and_no_more(
         form.wait_for_timeout(1000)
         parameters.click()
         form.keyboard.press("ArrowDown")
-        form.locator("[class*=pop-over-content]").get_by_text("overrides", exact=True).first.click()
+        offered = form.locator("[class*=pop-over-content]")
+        for name in ("strategies", "training", "overrides"):
+            offered.get_by_text(name, exact=True).first.click()
         form.get_by_text("Parameter Overrides", exact=True).click()
     fill_in(form)
     (kept,) = pressed(form, "Save", "/schedules")
@@ -205,13 +228,13 @@ def test_a_repeated_run_changes_the_same_and_no_more(
 ) -> None:
     chosen = {
         "strategies": ["head"],
-        "training": {"shuffle": True, "epochs": 1},
+        "training": {"epochs": 1},
         "registry": {"enabled": "no"},
-        "evaluation": {"calibrate": False},
+        "overrides": ["training.shuffle=true"],
     }
-    given = quote(json.dumps({"profile": "sample", "overrides": chosen, "force": False}))
+    given = quote(json.dumps({"profile": "sample", **chosen, "force": False}))
     query = quote(given) if which == "first" else given  # as its link "Copy to new run" has it
     form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run?parameters={query}")
-    field(form, "Epochs").wait_for()
+    field(form, "training.epochs").wait_for()
     form.wait_for_timeout(1000)
-    assert submitted(form, server)["overrides"] == chosen
+    assert submitted(form, server) == {"profile": "sample", **chosen, "force": False}

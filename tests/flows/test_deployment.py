@@ -22,10 +22,12 @@ from flows.catalogue import flow_of, runnable_cases
 from flows.form import chosen_fields
 from flows.genre import genre
 from flows.overrides import NOT_OVERRIDDEN, overrides_of
-from flows.run_names import is_generated, named
+from flows.run_names import named, with_given
+from flows.schedules import deployment_name
 from flows.serving import deployment_of
 from tasks.config import CaseConfig
-from tasks.config.chains import stage_cases
+from tasks.config.case_files import read_case_file
+from tasks.config.chains import load_any, stage_cases
 from tasks.config.loading import case_model, known_fields, load_case, parse_overrides
 from tasks.errors import RequestError
 
@@ -41,14 +43,58 @@ def schema_of(case: str) -> dict[str, Any]:
     return schema
 
 
-@pytest.mark.parametrize("case", runnable_cases())
-def test_a_case_is_served_on_the_schedule_of_its_file(case: str) -> None:
-    given = load_case(case).schedule
+@pytest.mark.parametrize("case", [*runnable_cases(), "sawyer"])
+def test_a_shipped_case_is_served_on_request_under_its_name(case: str) -> None:
     deployment = deployment_of(case)
-    (schedule,) = deployment.schedules
-    assert (schedule.schedule.cron, schedule.schedule.timezone) == (given.cron, given.timezone)
+    assert (deployment.name, deployment.schedules) == (case, [])
     assert deployment.entrypoint.endswith(f"flows/{case}.py:{case}")
-    assert {"thaw", case} <= set(deployment.tags)
+    assert {"thaw", case, read_case_file(case).get("task", "policy")} == set(deployment.tags)
+
+
+@pytest.fixture
+def scheduled_genre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of conf/ in which the file of genre gives a schedule."""
+    conf = shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    monkeypatch.setenv("THAW_CONF", str(conf))
+    with (conf / "genre.yaml").open("a") as file:
+        file.write('\nschedule:\n  cron: "0 3 * * *"\n  timezone: Europe/Vienna\n')
+    return conf / "genre.yaml"
+
+
+def test_a_case_whose_file_has_a_schedule_is_served_on_it(scheduled_genre: Path) -> None:
+    deployment = deployment_of("genre")
+    assert deployment.name == "genre-nightly"
+    (schedule,) = deployment.schedules
+    assert (schedule.schedule.cron, schedule.schedule.timezone) == ("0 3 * * *", "Europe/Vienna")
+
+
+@pytest.mark.parametrize(
+    ("cron", "word"),
+    [
+        ("15 23 * * *", "nightly"),
+        ("0 12 * * *", "daily"),
+        ("0 * * * *", "hourly"),
+        ("0 2 * * 0", "weekly"),
+        ("0 2 1 * *", "monthly"),
+        ("*/5 1-3 * * 1-5", "scheduled"),
+    ],
+)
+def test_a_deployment_says_how_often_it_runs(cron: str, word: str) -> None:
+    assert deployment_name("genre", cron) == f"genre-{word}"
+
+
+def test_serving_says_at_once_what_is_served(
+    scheduled_genre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[tuple[str, ...]] = []
+    monkeypatch.setattr("flows.serving.serve_cases", lambda cases, limit: served.append(cases))
+    answer = thaw("serve", "genre", "spam")
+    assert answer.out.split("\n")[0].split() == [
+        *("genre/genre-nightly", "0", "3", "*", "*", "*", "Europe/Vienna")
+    ]
+    assert answer.out.split("\n")[1].split() == ["spam/spam", "on", "request"]
+    thaw("serve")
+    assert served == [("genre", "spam"), (*runnable_cases(), "sawyer")]
 
 
 def fields_of(schema: dict[str, Any], definitions: dict[str, Any], above: str = "") -> list[Any]:
@@ -102,16 +148,12 @@ def test_a_field_says_what_it_is_in_this_case() -> None:
     assert told["registry.enabled"]["description"].endswith("Here: yes.")
 
 
-def test_a_schedule_that_cron_does_not_know(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    conf = shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    monkeypatch.setenv("THAW_CONF", str(conf))
-    original = (conf / "genre.yaml").read_text()
-    (conf / "genre.yaml").write_text(original.replace('"0 3 * * *"', '"every night"'))
+def test_a_schedule_that_cron_does_not_know(scheduled_genre: Path) -> None:
+    original = scheduled_genre.read_text()
+    scheduled_genre.write_text(original.replace('"0 3 * * *"', '"every night"'))
     with pytest.raises(RequestError, match=r"schedule\.cron: Invalid cron string"):
         deployment_of("genre")
-    (conf / "genre.yaml").write_text(original.replace("timezone: UTC", "timezone: Mars/Base"))
+    scheduled_genre.write_text(original.replace("Europe/Vienna", "Mars/Base"))
     with pytest.raises(RequestError, match=r"schedule\.timezone: Invalid timezone"):
         deployment_of("genre")
 
@@ -135,8 +177,6 @@ def test_a_run_from_the_deployment_takes_fields_and_lines_and_refuses_others() -
         "overrides": ["training.extra.adam_beta2=0.98", "data.separator=;"],
     }
     with get_client(sync_client=True) as client:
-        served = client.read_deployment(deployment_id)
-        assert served.schedules[0].schedule.cron == load_case("genre").schedule.cron
         run = client.create_flow_run_from_deployment(
             deployment_id, parameters={"profile": "sample", **chosen}
         )
@@ -270,20 +310,23 @@ def test_runs_are_named_for_what_they_do() -> None:
     assert name(overrides=["strategies=[nothing]"]) == "genre, 2026-03-01 03:00:12"
 
 
-def test_a_name_that_somebody_typed_is_not_one_that_prefect_made_up() -> None:
-    assert all(is_generated(generate_slug(2)) for _ in range(50))
-    assert not any(map(is_generated, ("first-try", "nightly", "run-7", "otter", "for the boss")))
+def test_a_name_that_somebody_typed_stays() -> None:
+    assert all(with_given(generate_slug(2), "does") == "does" for _ in range(50))
+    assert with_given("", "does") == "does"
+    for typed in ("nightly", "run 7", "otter", "For the boss", "genre: full on a.csv, 2026"):
+        assert with_given(typed, "does") == typed
+    # Prefect's first form fills in such a name, or somebody typed it.
+    assert with_given("sigma3-wasat", "does") == "sigma3-wasat (does)"
 
 
-def test_prefect_yaml_names_flows_that_exist_and_parameters_that_they_take() -> None:
+def test_prefect_yaml_deploys_every_case_as_serving_does() -> None:
     content = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    assert content["deployments"]
-    for deployment in content["deployments"]:
-        path, _, name = deployment["entrypoint"].partition(":")
-        assert (ROOT / path).is_file()
-        flow = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)
-        assert flow is flow_of(name)
-        flow.validate_parameters(deployment.get("parameters", {}))
-        (schedule,) = deployment["schedules"]
-        assert schedule["cron"] == load_case(name).schedule.cron
-        assert schedule["timezone"] == load_case(name).schedule.timezone
+    deployed = {each["name"]: each for each in content["deployments"]}
+    assert set(deployed) == {*runnable_cases(), "sawyer"}
+    for name, deployment in deployed.items():
+        path, _, flow = deployment["entrypoint"].partition(":")
+        module = import_module(path.removesuffix(".py").replace("/", "."))
+        assert getattr(module, flow) is flow_of(name)
+        assert set(deployment["tags"]) == set(deployment_of(name).tags)
+        assert deployment["work_pool"]["work_queue_name"] == "gpu"
+        assert not load_any(name).schedule.cron

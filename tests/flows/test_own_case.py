@@ -80,11 +80,12 @@ def test_a_case_in_a_folder_of_thaw_conf_goes_by_its_name(
     config = load_case("desk-1")
     assert config.data.path == tickets / "tickets.csv"
     deployment = deployment_of("desk-1")
-    assert deployment.name == "scheduled"
+    assert deployment.name == "desk-1"
     assert deployment.entrypoint == "flows/own.py:desk-1"
     flow = load_flow_from_entrypoint(deployment.entrypoint)
     assert flow.name == "desk-1"
-    assert set(flow.parameters.properties) == {"overrides", "force"}
+    assert "profile" not in flow.parameters.properties
+    assert {"training", "overrides", "force"} <= set(flow.parameters.properties)
 
 
 def test_a_profile_is_only_for_cases_that_have_some(tickets: Path, tiny_bert: Path) -> None:
