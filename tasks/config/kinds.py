@@ -106,7 +106,15 @@ class WritingCase(CaseConfig):
         },
         "evaluation": {
             "primary": "test/perplexity",
-            "table": ["perplexity", "loss", "distinct_2", "repetition_4", "words", "stops"],
+            "table": [
+                "perplexity",
+                "loss",
+                "rouge_l",
+                "distinct_2",
+                "repetition_4",
+                "words",
+                "stops",
+            ],
         },
         "language": {"scores": "text", "few_shot": 0},
     }

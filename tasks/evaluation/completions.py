@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from tasks.evaluation.nearness import BLEU_SUMS, NEARNESS, Bleu
 from tasks.evaluation.outcomes import group_numbers
 from tasks.evaluation.variety import DistinctGrams
 from tasks.evaluation.weighted_part import Linear, Part, RowMeans
@@ -20,12 +21,12 @@ from tasks.storage import TableRef, put_table
 Scores = Literal["text", "latex"]
 _ROW_SCORES: dict[Scores, tuple[str, ...]] = {
     "latex": ("normalised_match", "exact_match", "edit_similarity", "parses", "stops"),
-    "text": ("repetition_4", "words", "stops"),
+    "text": (*NEARNESS, "repetition_4", "words", "stops"),
 }
 _VARIETY = ("distinct_1", "distinct_2")
 SCORES: dict[Scores, tuple[str, ...]] = {
     "latex": _ROW_SCORES["latex"],
-    "text": (*_VARIETY, *_ROW_SCORES["text"]),
+    "text": ("bleu", *_VARIETY, *_ROW_SCORES["text"]),
 }
 """Of answers, by `language.scores`; only where some were generated."""
 LOSSES = ("loss", "perplexity", "whole_text_loss")
@@ -133,4 +134,6 @@ def score_parts(frame: pd.DataFrame) -> list[Part]:
     parts: list[Part] = [RowMeans(scored, answered)]
     if "repetition_4" in frame:
         parts.append(DistinctGrams(frame["generated"].where(answered, "").tolist()))
+    if set(BLEU_SUMS) <= set(frame):
+        parts.append(Bleu(frame))
     return parts

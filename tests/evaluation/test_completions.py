@@ -16,6 +16,7 @@ from tasks.evaluation.completions import (
     put_completions,
     read_completions,
 )
+from tasks.evaluation.nearness import nearness
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.weighted import Figures, metric_names
 from tasks.texts import distinct, text_scores
@@ -60,7 +61,9 @@ def test_scores_are_those_of_the_rows_that_were_answered(
     random = np.random.default_rng(seed)
     answered = data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows).filter(any))
     texts = [" ".join(random.choice(list("abc"), random.integers(1, 9))) for _ in range(rows)]
+    wanted = [" ".join(random.choice(list("abc"), 5)) for _ in range(rows)]
     scores = {"stops": random.integers(0, 2, rows).astype(float)} | text_scores(texts)
+    scores |= nearness(wanted, texts)
     some = frame(rows, seed).drop(columns=[*SCORES["latex"]]).assign(generated=texts, **scores)
     some.loc[~np.array(answered), ["generated", *scores]] = None
     figures = completion_metrics(some)

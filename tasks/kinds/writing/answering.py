@@ -11,6 +11,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import LanguageConfig
 from tasks.evaluation.completions import Scores, put_completions
+from tasks.evaluation.nearness import nearness
 from tasks.language.encoding import CompletionPart, read_pairs
 from tasks.language.generating import Decoding, Generated, generate
 from tasks.language.row_losses import RowLosses
@@ -97,7 +98,11 @@ def answer_columns(
         "generated": texts,
         "stopped": stopped,
         "tokens": [answer.tokens for answer in answers],
-        **(latex_scores(expected, texts) if scores == "latex" else text_scores(texts)),
+        **(
+            latex_scores(expected, texts)
+            if scores == "latex"
+            else text_scores(texts) | nearness(expected, texts)
+        ),
         "stops": np.asarray(stopped, dtype=np.float64),
     }
 
