@@ -13,6 +13,7 @@ from flows.export_command import export
 from flows.new_command import new
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict
+from flows.score_command import score
 from tasks.config.case_files import proper_name, read_case_file
 from tasks.config.chains import answering_case, load_any
 from tasks.errors import RequestError, ThawError
@@ -226,7 +227,7 @@ def ui(case: str | None, host: str, port: int) -> None:
     raise SystemExit(subprocess.call(command, env=environment))
 
 
-for command in (new, predict, export, cancel):
+for command in (new, predict, score, export, cancel):
     cli.add_command(command)
 
 

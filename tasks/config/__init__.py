@@ -17,7 +17,7 @@ from tasks.config.kinds import (
 from tasks.config.language import LanguageConfig
 from tasks.config.numbers import NumbersConfig
 from tasks.config.preference import PreferenceConfig
-from tasks.config.reference import ReferenceConfig, ReferenceRow
+from tasks.config.reference import NotebookConfig, ReferenceCheck, ReferenceConfig, ReferenceRow
 from tasks.config.rl import RewardConfig, RLConfig
 from tasks.config.running import (
     ExecutionConfig,
@@ -41,6 +41,7 @@ __all__ = [
     "LabelsCase",
     "LanguageConfig",
     "ModelConfig",
+    "NotebookConfig",
     "NumbersCase",
     "NumbersConfig",
     "Part",
@@ -49,6 +50,7 @@ __all__ = [
     "PreferenceConfig",
     "RLConfig",
     "RankingCase",
+    "ReferenceCheck",
     "ReferenceConfig",
     "ReferenceRow",
     "RegistryConfig",

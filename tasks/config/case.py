@@ -44,6 +44,8 @@ class CaseConfig(Frozen):
     """Why nothing that is for rows with one label each means something; empty where it does."""
     has_folds: ClassVar[bool] = True
     """Whether such cases can be cross-validated."""
+    has_several_labels: ClassVar[bool] = False
+    """Whether a row can have several labels."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What holds of this kind where neither the case's file nor an override says otherwise."""
     commonest: ClassVar[tuple[str, ...]] = (
@@ -117,12 +119,13 @@ class CaseConfig(Frozen):
 
     @model_validator(mode="after")
     def _has_a_source(self) -> "CaseConfig":
-        sources = [self.data.sample, self.data.path, self.data.hub, self.data.url]
+        data = self.data
+        sources = [data.sample, data.path, data.hub, data.url, data.archives or None]
         given = sum(source is not None for source in sources)
         if given != 1:
             raise ValueError(
                 f"data has {given} sources: give exactly one of data.sample, data.path, "
-                "data.hub and data.url"
+                "data.hub, data.url and data.archives"
             )
         return self
 
@@ -139,6 +142,12 @@ class CaseConfig(Frozen):
                     f"evaluation.{field} is for cases whose rows have one label each, and this "
                     f"one {self.no_single_label}: set it to false"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _sets_labels_aside(self) -> "CaseConfig":
+        if self.evaluation.set_aside and not self.has_several_labels:
+            raise ValueError("evaluation.set_aside is for cases with any number of labels a row")
         return self
 
     @model_validator(mode="after")

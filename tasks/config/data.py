@@ -37,11 +37,16 @@ class DataConfig(Frozen):
     hub_test_split: str | None = None
     """Second split of the hub dataset, read behind the first; a column `split` then says `train`
     or `test` (see `split.test_role`)."""
+    hub_validation_split: str | None = None
+    """The same for validation; the column then says `validation` (see `data.split_column`)."""
     hub_revision: str | None = None
     """Commit, tag or branch of the hub dataset."""
     url: Address | None = None
     """An http(s) address of a file or of a zip archive. A password or token in it is written as
     ${NAME}, the name of an environment variable."""
+    archives: tuple[Address, ...] = ()
+    """Addresses of zip archives that are unpacked into one folder in the layout of VQA v2 (cases
+    about pictures). Their sizes are said before they are fetched."""
     member: str | None = None
     """The file inside the zip archive, when the source is one."""
     sha256: str | None = None
@@ -98,6 +103,8 @@ class DataConfig(Frozen):
     """The closed set of labels; a label outside it blocks. By default the data decides."""
     numeric_labels: bool = False
     """Labels are whole numbers: `5`, `5.0` and ` 05 ` are the label 5."""
+    rename_values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Role -> cell in the file -> what is read in its place (`{type: {TV: TV Show}}`)."""
     rename_labels: dict[str, str] = Field(default_factory=dict)
     """Label in the file -> label used; the empty string drops the label."""
     min_label_count: Annotated[int, Field(ge=1)] = 1
@@ -137,18 +144,22 @@ class DataConfig(Frozen):
         if self.sample:
             return f"sample {self.sample}"
         if self.hub:
-            splits = "+".join(filter(None, [self.hub_split, self.hub_test_split]))
+            splits = "+".join(
+                filter(None, [self.hub_split, self.hub_validation_split, self.hub_test_split])
+            )
             parts = [self.hub, self.hub_config, splits, self.hub_revision]
             return "hub dataset " + "/".join(part for part in parts if part)
         if self.url:
             return f"{self.url}{f' member {self.member}' if self.member else ''}"
+        if self.archives:
+            return f"{len(self.archives)} archives, {self.archives[0]} first"
         return f"file {self.path}"
 
     def without_source(self) -> "DataConfig":
         """What this says about texts and labels, without where they came from."""
-        hub = ("hub", "hub_config", "hub_test_split", "hub_revision")
+        hub = ("hub", "hub_config", "hub_test_split", "hub_validation_split", "hub_revision")
         nowhere = ("sample", "path", *hub, "url", "member", "sha256")
-        return self.model_copy(update=dict.fromkeys(nowhere))
+        return self.model_copy(update=dict.fromkeys(nowhere) | {"archives": ()})
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -92,6 +92,10 @@ class EvaluationConfig(Frozen):
     """Divide the logits by a temperature fitted on validation (single-label cases)."""
     primary: str = "test/f1_micro_tuned"
     """The test metric by which the champion is judged."""
+    set_aside: tuple[str, ...] = ()
+    """Labels that say nothing of a row (`Unknown`): they are learned and count in every figure, and
+    a second table gives the figures without them and without the rows that have no other
+    (multi-label cases)."""
     baseline_c: tuple[float, ...] = (0.25, 1.0, 4.0, 16.0, 64.0)
     """Inverse regularisation strengths tried for TF-IDF with logistic or ridge regression."""
     table: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ class MultiLabelCase(LabelsCase):
     """Any number of labels a row."""
 
     no_single_label: ClassVar[str] = "is multi-label"
+    has_several_labels: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {"required": ["text", "labels"]},
         "training": {"select_by": "val/average_precision_micro"},

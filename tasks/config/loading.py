@@ -20,19 +20,22 @@ from tasks.secrets import hidden_addresses, shown
 from tasks.wording import cut, nearest
 
 C = TypeVar("C", bound=CaseConfig)
-DATA_SOURCES = ("sample", "path", "hub", "url")
+DATA_SOURCES = ("sample", "path", "hub", "url", "archives")
 # Some of their fields have the names of training's, which are meant more often.
 SPECIAL = ("hosted", "rl", "vqa")
 MOST_POINTS = 10_000
 """Points of a grid: more are a slip, and listing them alone would take minutes."""
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 # What is said of one source and holds for no other.
-BELONGINGS = ("member", "sha256", "hub_config", "hub_test_split", "hub_revision")
+BELONGINGS = (
+    *("member", "sha256"),
+    *("hub_config", "hub_test_split", "hub_validation_split", "hub_revision"),
+)
 # What a profile says of its own data: other data have a form, columns, labels and languages of
 # their own.
 OF_THE_PROFILE = (
     *("format", "encoding", "separator", "header", "quotes_are_text"),
-    *("columns", "rename_labels", "keep", "may_be_empty", "labels", "positive"),
+    *("columns", "rename_values", "rename_labels", "keep", "may_be_empty", "labels", "positive"),
     *("split_column", "time_column"),
 )
 OWN = "own"

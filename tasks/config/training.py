@@ -14,9 +14,11 @@ class ModelConfig(Frozen):
     """A name from `conf/base_models.yaml`, a hub id, or a local folder."""
     pooling: Literal["cls", "mean", "last", "first"] | None = None
     """What the head reads; the default is the base model's own (see base_models.yaml)."""
-    head: Literal["linear", "dense", "tokens"] = "linear"
-    """`linear`: one layer; `dense`: layer, activation, dropout, layer (DistilBERT's); `tokens`:
-    the decoder's own output rows of each label's token, so that it answers a prompt."""
+    head: Literal["linear", "dense", "tanh", "pooler", "tokens"] = "linear"
+    """`linear`: one layer; `dense`: layer, ReLU, dropout, layer (DistilBERT's); `tanh`: dropout,
+    layer, tanh, dropout, layer (RoBERTa's); `pooler`: the base model's own pretrained layer with
+    tanh, dropout, layer (BERT's); `tokens`: the decoder's own output rows of each label's token, so
+    that it answers a prompt."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Dropout before the head's last layer."""
     backbone_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, ReferenceRow
 from tasks.config.strategies import WHOLE
 from tasks.errors import ThawError
 from tasks.evaluation.bootstrap import differences, intervals, resample
@@ -98,7 +98,9 @@ def compare(
         best_seed=best.seed,
         indistinguishable=_indistinguishable(best.name, entries, pairs, primary),
         reference_source=config.reference.source,
-        reference=_reference(groups, config),
+        reference=_reference(config.reference.rows, groups, config),
+        notebook_source=config.reference.notebook.source,
+        notebook=_reference(config.reference.notebook.rows, groups, config),
         left_out=tuple(left_out),
     )
     return comparison.model_copy(update={"conclusion": conclude(comparison)})
@@ -210,20 +212,25 @@ def _indistinguishable(
     return tuple(entry.name for entry in entries if entry.name in close & arms)
 
 
-def _reference(groups: Groups, config: CaseConfig) -> tuple[ReferenceLine, ...]:
-    """The chapter's rows, each with the arm of the same strategy that validation prefers."""
+def _reference(
+    rows: Sequence[ReferenceRow], groups: Groups, config: CaseConfig
+) -> tuple[ReferenceLine, ...]:
+    """The chapter's rows, each with the arm of the same strategy that validation prefers, or with
+    the baseline of that name."""
     lines = []
-    for row in config.reference.rows:
+    for row in rows:
         same = [
             outcome
             for group in groups.values()
             for outcome in group
             if outcome.kind == "arm" and outcome.strategy == row.strategy
         ]
-        ours = best_outcome(same, config).name if same else None
+        named = row.strategy if row.strategy in groups else None
+        ours = best_outcome(same, config).name if same else named
         here = {}
         for metric in row.metrics:
-            source = "cost/train_seconds" if metric == "seconds" else f"test/{metric}"
+            source = metric if "/" in metric else f"test/{metric}"
+            source = "cost/train_seconds" if metric == "seconds" else source
             value = _mean(groups[ours], source) if ours else np.nan
             if not np.isnan(value):
                 here[metric] = value

@@ -184,6 +184,8 @@ class Comparison(_Frozen):
     indistinguishable: tuple[str, ...]
     reference_source: str
     reference: tuple[ReferenceLine, ...]
+    notebook_source: str = ""
+    notebook: tuple[ReferenceLine, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     conclusion: str = ""
 

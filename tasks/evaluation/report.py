@@ -21,6 +21,7 @@ from tasks.evaluation.tables import (
     chapter,
     costs,
     matrix,
+    notebook,
     over_folds,
     quality,
 )
@@ -121,6 +122,7 @@ def _summary(comparison: Comparison) -> list[Sheet]:
         costs(comparison),
         over_folds(comparison),
         chapter(comparison),
+        notebook(comparison),
     ]
     if len(comparison.entries) > 1:
         sheets.insert(2, against_best(comparison))

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from tasks.config.strategies import WHOLE
-from tasks.evaluation.findings import FEWEST, Comparison, Difference, Entry
+from tasks.evaluation.findings import FEWEST, Comparison, Difference, Entry, ReferenceLine
 from tasks.evaluation.wording import (
     NOT_ESTIMABLE,
     amount,
@@ -246,24 +246,42 @@ def over_folds(comparison: Comparison) -> Sheet | None:
 
 
 def chapter(comparison: Comparison) -> Sheet | None:
-    """The chapter's results, each followed by ours of the same strategy; None without any."""
-    if not comparison.reference:
+    """What the chapter's text prints, each followed by ours of the same strategy; None without."""
+    return _beside(comparison, "chapter", comparison.reference_source, comparison.reference)
+
+
+def notebook(comparison: Comparison) -> Sheet | None:
+    """The same of what the chapter's notebooks came to."""
+    source = comparison.notebook_source
+    return _beside(comparison, "notebook", source, comparison.notebook)
+
+
+def _beside(
+    comparison: Comparison, what: str, source: str, lines: Sequence[ReferenceLine]
+) -> Sheet | None:
+    if not lines:
         return None
-    metrics = list(dict.fromkeys(name for row in comparison.reference for name in row.chapter))
+    metrics = list(dict.fromkeys(name for row in lines for name in row.chapter))
     rows = []
-    for line in comparison.reference:
-        rows.append((Cell(line.name, "chapter"), *_figures(metrics, line.chapter)))
+    for line in lines:
+        rows.append((Cell(line.name, what), *_figures(metrics, line.chapter)))
         if line.ours:
             rows.append((Cell(line.ours, "this run"), *_figures(metrics, line.here)))
     return Sheet(
-        heading="Beside the chapter",
+        heading="Beside the chapter" if what == "chapter" else "Beside the chapter's notebook",
         note=(
-            f"{comparison.reference_source}. Here: {comparison.data}, {comparison.base_model}; "
+            f"{source}. Here: {comparison.data}, {comparison.base_model}; "
             "figures compare only as far as data, model and split are the same."
         ),
-        columns=("", *(_capital(comparison.metric_title(metric)) for metric in metrics)),
+        columns=("", *(_capital(_titled(comparison, metric)) for metric in metrics)),
         rows=tuple(rows),
     )
+
+
+def _titled(comparison: Comparison, metric: str) -> str:
+    """A metric's title, with its part where that is not the test part."""
+    part = {"train": ", training", "val": ", validation"}.get(metric.partition("/")[0], "")
+    return f"{comparison.metric_title(metric)}{part}"
 
 
 def _name(entry: Entry, comparison: Comparison) -> Cell:

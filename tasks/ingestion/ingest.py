@@ -67,6 +67,7 @@ def ingest(
     ids = pc.binary_join_element_wise("row", pc.cast(numbers, pa.string()), "-")
     given = roles.pop("id", None)
     ids = ids if given is None else pc.coalesce(given, ids)
+    roles = {role: _renamed(cells, config, role) for role, cells in roles.items()}
     result = pa.table({"row": numbers, "id": ids, **roles})
     result, left_out = keep_rows(result, config.keep, name)
     notes += [left_out] if left_out else []
@@ -76,6 +77,13 @@ def ingest(
     if config.sort_by:
         result = sort_rows(result, config.sort_by)
     return put_table(result, f"{config.source} ({'; '.join(notes)})" if notes else config.source)
+
+
+def _renamed(cells: pa.ChunkedArray, config: DataConfig, role: str) -> pa.ChunkedArray:
+    """A role's cells with those in place of others that `config.rename_values` gives."""
+    for found, used in config.rename_values.get(role, {}).items():
+        cells = pc.if_else(pc.fill_null(pc.equal(cells, found), False), used, cells)
+    return cells
 
 
 def _roles_of(
@@ -112,6 +120,7 @@ def check_roles(config: DataConfig) -> None:
     columns = config.columns if config.layout == "table" else ()
     named = [(f"data.columns.{role}", role) for role in columns]
     named += [(f"data.keep.{role}", role) for role in config.keep]
+    named += [(f"data.rename_values.{role}", role) for role in config.rename_values]
     named += [("data.may_be_empty", role) for role in config.may_be_empty]
     named += [("data.sort_by", config.sort_by)] if config.sort_by else []
     for field, role in named:

@@ -12,7 +12,8 @@ from tasks.paths import samples_dir
 from tasks.wording import nearest
 
 SPLIT = "split"
-"""Column that tells rows of `hub_split` ("train") and of `hub_test_split` ("test") apart."""
+"""Column that tells rows of `hub_split` ("train") from those of the other splits ("validation",
+"test")."""
 
 
 def fetch(config: DataConfig) -> Path | pa.Table:
@@ -31,26 +32,32 @@ def fetch(config: DataConfig) -> Path | pa.Table:
         return _from_hub(config.hub, config)
     if config.url:
         return _plain(download(config.url.reveal(), config.sha256), config)
+    if config.archives:
+        raise RequestError(
+            "data.archives are for cases about pictures: give this one's rows with data.url."
+        )
     if config.path is None:
         raise RequestError("data has no source: give data.sample, data.path, data.hub or data.url.")
     return _plain(require_file(config.path), config)
 
 
 def _from_hub(dataset: str, config: DataConfig) -> pa.Table:
-    """The rows of one split, or of two with a column that says which is which."""
+    """The rows of one split, or of several with a column that says which is which."""
 
     def rows_of(split: str) -> pa.Table:
         return hub_dataset(dataset, config.hub_config, split, config.hub_revision)
 
     train = rows_of(config.hub_split)
-    if config.hub_test_split is None:
+    more = {"validation": config.hub_validation_split, "test": config.hub_test_split}
+    if not any(more.values()):
         return train
     if SPLIT in train.column_names:
         raise RequestError(
             f"The hub dataset {dataset} has a column {SPLIT} of its own: leave out "
-            "data.hub_test_split and let split.test_role and split.test_values say what it means."
+            "data.hub_test_split and data.hub_validation_split, and let data.split_column, or "
+            "split.test_role and split.test_values, say what it means."
         )
-    parts = {"train": train, "test": rows_of(config.hub_test_split)}
+    parts = {"train": train} | {name: rows_of(split) for name, split in more.items() if split}
     named = [
         rows.append_column(SPLIT, pa.array([name] * len(rows), pa.string()))
         for name, rows in parts.items()
@@ -59,8 +66,9 @@ def _from_hub(dataset: str, config: DataConfig) -> pa.Table:
         return pa.concat_tables(named, promote_options="permissive")
     except pa.ArrowException as error:
         raise RequestError(
-            f"The splits {config.hub_split} and {config.hub_test_split} of the hub dataset "
-            f"{dataset} have columns of different kinds ({error}), so they make no one table."
+            f"The splits {' and '.join([config.hub_split, *filter(None, more.values())])} of the "
+            f"hub dataset {dataset} have columns of different kinds ({error}), so they make no one "
+            "table."
         ) from error
 
 

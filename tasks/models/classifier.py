@@ -35,7 +35,7 @@ class HeadConfig(BaseModel):
 
     labels: int
     pooling: Pooling
-    kind: Literal["linear", "dense", "tokens"] = "linear"
+    kind: Literal["linear", "dense", "tanh", "pooler", "tokens"] = "linear"
     dropout: float = 0.1
     task: Task = "multi_label"
 
@@ -129,7 +129,8 @@ class Head(nn.Sequential):
 
     A head of kind `tokens` starts from `rows`, (labels, width), the base model's own output rows
     of each label's token: before training, its answers are those of the language model among
-    these tokens.
+    these tokens. One of kind `pooler` starts from `pooler`, weight and bias of the layer that the
+    base model was pretrained to read its first token by.
     """
 
     def __init__(
@@ -139,10 +140,15 @@ class Head(nn.Sequential):
         seed: int = 0,
         positive_weights: Tensor | None = None,
         rows: Tensor | None = None,
+        pooler: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         layers: list[nn.Module] = []
         if config.kind == "dense":
             layers += [nn.Linear(width, width), nn.ReLU()]
+        elif config.kind == "tanh":
+            layers += [nn.Dropout(config.dropout), nn.Linear(width, width), nn.Tanh()]
+        elif config.kind == "pooler":
+            layers += [nn.Linear(width, width), nn.Tanh()]
         # Of rewards only differences are learned: a bias would have no gradient but rounding,
         # which Adam makes as large as any.
         biased = config.kind != "tokens" and config.task != "preference"
@@ -156,6 +162,11 @@ class Head(nn.Sequential):
                     nn.init.zeros_(layer.bias)
         if rows is not None:
             last.weight.data.copy_(rows)
+        if pooler is not None:
+            first = layers[0]
+            assert isinstance(first, nn.Linear)  # noqa: S101 - as this kind has it
+            first.weight.data.copy_(pooler[0])
+            first.bias.data.copy_(pooler[1])
         self.task = config.task
         self.smoothing = 0.0
         """How much of each training target is spread over all labels."""
@@ -212,12 +223,13 @@ class TextClassifier(nn.Module):
         seed: int = 0,
         positive_weights: Tensor | None = None,
         label_rows: Tensor | None = None,
+        pooler: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head_config = config
         width = anatomy_of(backbone).width
-        self.head = Head(width, config, seed, positive_weights, label_rows)
+        self.head = Head(width, config, seed, positive_weights, label_rows, pooler)
         self.prompt = None
 
     def get_input_embeddings(self) -> nn.Module:

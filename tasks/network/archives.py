@@ -61,6 +61,41 @@ def unpack_member(
         raise RequestError(f"{archive} is no file that could be unpacked.") from error
 
 
+def unpack_all(archive: Path, folder: Path, largest: int = LARGEST_MEMBER) -> int:
+    """Extract every file of a zip archive below `folder`; what is there is written over.
+
+    Args:
+        archive: a zip file.
+        folder: where to put them.
+        largest: bytes that each may have.
+
+    Returns:
+        How many files.
+
+    Raises:
+        RequestError: as `unpack_member`, of any of them.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            files = [info for info in opened.infolist() if not info.is_dir()]
+            for info in opened.infolist():
+                _refuse_unsafe(info, archive)
+            if over := [info.filename for info in files if info.file_size > largest]:
+                raise RequestError(
+                    f"{over[0]} in {archive} declares more than {largest:,} bytes, which Thaw does "
+                    "not unpack: unpack it by hand and give data.path."
+                )
+            whole = sum(info.file_size for info in files)
+            require_free_space(folder, whole, f"The contents of {archive.name}")
+            for info in files:
+                opened.extract(info, folder)
+            return len(files)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
+        raise RequestError(f"{archive} is not a zip archive or is damaged ({error}).") from error
+    except (RuntimeError, NotImplementedError) as error:
+        raise RequestError(f"{archive} cannot be unpacked ({error}); unpack it by hand.") from error
+
+
 def _refuse_unsafe(info: zipfile.ZipInfo, archive: Path) -> None:
     """One bad name condemns the archive: nobody packs such a thing by accident."""
     name = info.filename

@@ -20,6 +20,7 @@ from tasks.models.base_models import (
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.examining import usual_pooling
 from tasks.models.label_tokens import label_rows
+from tasks.models.pooler import pooler_layer
 from tasks.storage import TableRef, file_digest
 from tasks.training.arms import ArmSpec, check_family, room_for_text
 from tasks.training.batching import PaddingCollator
@@ -53,7 +54,8 @@ def build_model(
         task=spec.task,
     )
     rows = label_rows(located, spec.labels) if spec.model.head == "tokens" else None
-    model = TextClassifier(backbone, head, spec.seed, weights, rows)
+    pooler = pooler_layer(located) if spec.model.head == "pooler" else None
+    model = TextClassifier(backbone, head, spec.seed, weights, rows, pooler)
     model.head.smoothing = float(spec.training.extra.get("label_smoothing_factor", 0.0))
     check_family(examined(located), (spec.strategy,), spec.training.layer_decay)
     if tokens := spec.strategy.prompt_tokens:

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from tiny import check_case
 
-from tasks.config import CaseConfig
+from tasks.config import CaseConfig, ReferenceConfig, ReferenceRow
 from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.tables import chapter
 
 MakeOutcome = Callable[..., Outcome]
 LABELS = ["Action", "Comedy", "Drama", "Fantasy", "Horror", "Mecha", "Music", "School"]
@@ -145,16 +146,38 @@ def test_a_difference_read_backwards_has_its_interval_turned(
 def test_the_chapters_rows_stand_beside_ours_of_the_same_strategy(
     sweep: Sequence[Outcome], config: CaseConfig
 ) -> None:
-    unfrozen, frozen = compare(sweep, config, LABELS).reference
+    comparison = compare(sweep, config, LABELS)
+    unfrozen, frozen = comparison.reference
     assert (unfrozen.ours, frozen.ours) == ("full", "freeze_4")
     full = next(outcome for outcome in sweep if outcome.name == "full")
     assert unfrozen.here["f1_micro"] == pytest.approx(full.metrics["test/f1_micro"])
     assert unfrozen.here["roc_auc_hard_labels"] == full.metrics["test/roc_auc_hard_labels"]
-    assert unfrozen.here["seconds"] == 100
-    assert unfrozen.chapter["f1_micro"] == 0.5534
+    assert unfrozen.chapter["f1_micro"] == 0.5380  # as the text prints it
+    rerun = comparison.notebook[0]
+    assert rerun.here["seconds"] == 100
+    assert rerun.chapter["f1_micro"] == 0.5534
     without = compare([arm for arm in sweep if arm.name != "full"], config, LABELS)
     assert without.reference[0].ours is None
     assert without.reference[0].here == {}
+
+
+def test_a_row_of_the_chapter_may_be_a_baselines_and_of_another_part(
+    sweep: Sequence[Outcome], config: CaseConfig
+) -> None:
+    names = [outcome.name for outcome in sweep if outcome.kind == "baseline"]
+    row = ReferenceRow(name="before", strategy=names[0], metrics={"val/f1_micro": 0.1})
+    told = config.model_copy(update={"reference": ReferenceConfig(source="s", rows=(row,))})
+    made = [
+        outcome.model_copy(update={"metrics": {**outcome.metrics, "val/f1_micro": 0.25}})
+        for outcome in sweep
+    ]
+    comparison = compare(made, told, LABELS)
+    (line,) = comparison.reference
+    assert (line.ours, line.here) == (names[0], {"val/f1_micro": 0.25})
+    assert comparison.notebook == ()
+    sheet = chapter(comparison)
+    assert sheet is not None
+    assert sheet.columns == ("", "F1 micro, validation")
 
 
 def test_the_conclusion_of_a_wide_test_says_as_good_as(

@@ -81,7 +81,8 @@ def test_names_that_look_like_markup_are_shown_as_they_are(
 def test_markdown_rows_have_as_many_cells_as_their_heading(comparison: Comparison) -> None:
     text = markdown(comparison)
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 5
+    assert len(tables) == 6
+    assert "## Beside the chapter's notebook" in text
     for table in tables:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
     assert re.search(r"\| freeze\\_4 \([^)]*\) \| 0\.\d{3} \(0\.\d{3}–0\.\d{3}\)", text)

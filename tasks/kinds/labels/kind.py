@@ -18,6 +18,7 @@ from tasks.evaluation.plots import drawn
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.hosted.run import check_hosted
 from tasks.kinds.kind import folder_of
+from tasks.kinds.labels.aside import aside_sheet
 from tasks.kinds.labels.measurable import check_measurable
 from tasks.kinds.labels.package import Package
 from tasks.kinds.labels.prediction_plots import confusion_matrix, precision_recall, reliability
@@ -140,13 +141,15 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         return {"precision_recall.png": recall}
 
     def extras(self, compared: Compared[Start[LabelsCase], Rows]) -> Extras:
-        """How the chosen arm does on each label."""
+        """How the chosen arm does on each label, and all without labels that say nothing."""
         best, labels = compared.arms.best, self.classes(compared.arms.specs[0])
         table = per_label(best, labels, compared.config.task)
+        sheet = aside_sheet(compared.outcomes, labels, compared.start.config)
         return Extras(
             plots=drawn(self.plots(compared.comparison, best, labels)),
             files={"comparison/labels.csv": str(table.to_csv())},
             labels=table,
+            sheets=[sheet] if sheet else (),
         )
 
     def card(self, compared: Compared[Start[LabelsCase], Rows]) -> dict[str, str]:

@@ -80,7 +80,11 @@ class LabelLearner(ClassifierLearner):
         """See `Learner`; a head alone is solved in the end (`training.solve_head`)."""
         course = super().learn(model, log, logged_until, depths)
         alone = depth_of(self.spec.strategy, count_blocks(model.backbone)) == "pooled"
-        if not (self.spec.training.solve_head and alone and model.head_config.kind != "dense"):
+        if not (
+            self.spec.training.solve_head
+            and alone
+            and model.head_config.kind in ("linear", "tokens")
+        ):
             return course
         started = time.perf_counter()
         train, validation = (self._vectors(name) for name in ("train", "validation"))

@@ -14,6 +14,7 @@ from tasks.kinds.kind import folder_of
 from tasks.kinds.policy.arm import PolicyLearner
 from tasks.kinds.policy.building import load_trained_policy, settings_of
 from tasks.kinds.policy.checking import check_policy, check_start, fitting_prompts, with_parts_shown
+from tasks.kinds.policy.checks import checks_sheet, score_pinned
 from tasks.kinds.policy.pinning import Pinned, pin
 from tasks.kinds.policy.report import paired_sheet, texts_markdown, texts_sheet, with_findings
 from tasks.kinds.policy.untrained import (
@@ -120,13 +121,19 @@ class _Policy(WriterKind[PolicyCase, PolicyStart]):
         return with_findings(comparison, start, best)
 
     def extras(self, compared: Compared[PolicyStart, Rows]) -> Extras:
-        """The same prompts before and after, in tests and in texts."""
+        """The same prompts before and after, in tests and in texts; the chapter's sentences."""
         best = compared.arms.best
         before = [outcome for outcome in compared.outcomes if outcome.kind == "baseline"]
         texts = texts_sheet({each.name: each for each in (*before[::-1], best)})
+        sheets = [paired_sheet(compared.comparison, before[0], best)]
+        if checks := compared.config.reference.checks:
+            pinned = compared.start.pinned
+            asked = [check.text for check in checks]
+            scores = score_pinned(pinned.config.rewards, pinned.reward_digests, asked)
+            sheets.append(checks_sheet(checks, scores))
         return Extras(
             files={"comparison/answers.md": texts_markdown(texts)},
-            sheets=[paired_sheet(compared.comparison, before[0], best)],
+            sheets=sheets,
             texts=texts,
         )
 

@@ -54,20 +54,25 @@ def pin(config: PolicyCase, tracker: Tracker) -> Pinned:
         ThawError: a model cannot be fetched or loaded.
     """
     base, untouched, language = _start(config, tracker)
-    rewards, digests = [], []
-    for reward in config.rewards:
-        pinned, digest = _reward(reward, tracker)
+    rewards, digests = pin_rewards(config, tracker)
+    for pinned, digest in zip(rewards, digests, strict=True):
         build_reward(pinned, digest)  # a wrong label must not wait for the first arm
-        rewards.append(pinned)
-        digests.append(digest)
     model = config.model.model_copy(update={"base": base.name})
-    changed = {"model": model, "language": language, "rewards": tuple(rewards)}
+    changed = {"model": model, "language": language, "rewards": rewards}
     return Pinned(
         config=config.model_copy(update=changed),
         base=base,
-        reward_digests=tuple(digests),
+        reward_digests=digests,
         untouched=untouched,
     )
+
+
+def pin_rewards(
+    config: PolicyCase, tracker: Tracker
+) -> tuple[tuple[RewardConfig, ...], tuple[str, ...]]:
+    """The rewards of a policy case with versions in place of aliases, and their models' digests."""
+    found = [_reward(reward, tracker) for reward in config.rewards]
+    return tuple(reward for reward, _ in found), tuple(digest for _, digest in found)
 
 
 def _start(

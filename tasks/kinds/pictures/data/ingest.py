@@ -22,6 +22,7 @@ from tasks.kinds.pictures.data.selecting import limit_rows
 from tasks.kinds.pictures.layout import VqaPart, find_parts
 from tasks.kinds.pictures.scenes import scenes
 from tasks.locks import locked
+from tasks.network.unpacked import unpacked
 from tasks.paths import store_dir
 from tasks.storage import TableRef, put_table, table_digest
 from tasks.wording import nearest
@@ -45,11 +46,13 @@ def data_folder(config: PicturesCase) -> Path:
                 f"{nearest(data.sample, [SCENES])}: there is {SCENES}."
             )
         return drawn_scenes(config.vqa.scenes, config.vqa.scene_questions, config.split.seed)
+    if data.archives:
+        return unpacked(data.archives)
     if data.path is None:
         raise RequestError(
             f"{config.case} reads a folder with questions, annotations and pictures, and no "
-            f"{'hub dataset' if data.hub else 'address'}: fetch and unpack it, and name the "
-            "folder with data.path=FOLDER."
+            f"{'hub dataset' if data.hub else 'address of one file'}: fetch and unpack it, and "
+            "name the folder with data.path=FOLDER, or give its archives with data.archives."
         )
     return data.path
 
