@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -328,14 +329,23 @@ class Tracker:
         with locked(store_dir() / "locks" / name), locked_in_database(self.uri, f"thaw {what}"):
             yield
 
-    def log_pyfunc(self, run_id: str, **fields: Any) -> tuple[str, str]:
+    def log_pyfunc(
+        self, run_id: str, params_alone: Mapping[str, Any] | None = None, **fields: Any
+    ) -> tuple[str, str]:
         """Log a pyfunc model under a run; returns its URI and its logged-model id.
+
+        With `params_alone` the signature names parameters with their defaults, and no input: the
+        model takes what it is given.
 
         MLflow has this only for the active run, and closes the run afterwards: one that was
         open before is opened again, since it belongs to the sweep.
         """
         status = self.status(run_id)
-        with mlflow.start_run(run_id=run_id):
+        if params_alone is not None:
+            fields["signature"] = mlflow.models.infer_signature(params=dict(params_alone))
+        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+            if params_alone is not None:  # it advises an example, and types of one column
+                warnings.filterwarnings("ignore", "(?s).*([Ii]nput example|type hint)")
             info = mlflow.pyfunc.log_model(**fields)
         if status == RUNNING:
             self.reopen(run_id)

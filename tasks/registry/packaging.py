@@ -48,12 +48,15 @@ class Packaging:
         extra: libraries that it needs besides those of every package.
         params: of its `predict`, with their defaults.
         examples: rows of the test part as `predict` takes them, by which a package is checked.
+        any_rows: `predict` takes texts, records and tables (`asked.py`), of which MLflow has no
+            one type: it is told of the parameters alone.
     """
 
     file: str
     extra: tuple[str, ...] = ()
     params: dict[str, Any] = field(default_factory=lambda: {"rendered": False})
     examples: Callable[[TableRef], list[Any]] = text_examples
+    any_rows: bool = False
 
     @property
     def requirements(self) -> list[str]:

@@ -122,16 +122,7 @@ def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[
     )
 
     def chosen(names: Sequence[str]) -> dict[str, str]:
-        own = data.columns.get(data.text_role, data.text_role)
-        renamed = {} if own in names or "text" not in names else {data.text_role: "text"}
-        asking = {
-            "required": (data.text_role,),
-            "optional": ("id", *sorted(wanted)),
-            "columns": data.columns | renamed,
-            **{"label_columns": (), "keep": {}, "sort_by": None},
-            **{"split_column": None, "time_column": None},
-        }
-        return columns_of_roles(names, data.model_copy(update=asking), str(path))
+        return columns_asked(names, data, str(path))
 
     table = read_file(path, reading, lambda names: list(dict.fromkeys(chosen(names).values())))
     columns = chosen(table.column_names)
@@ -147,6 +138,31 @@ def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[
         shown.append({**named, "text": values[data.text_role] if alone else text})
         rendered.append(text)
     return shown, rendered
+
+
+def columns_asked(names: Sequence[str], data: DataConfig, source: str) -> dict[str, str]:
+    """Which columns play the roles of the template, and the id, in what a model is asked.
+
+    Args:
+        names: of the columns.
+        data: the case's; a column called `text` stands for its text role, and other columns of its
+            template may be absent.
+        source: what messages call it.
+
+    Raises:
+        RequestError: the text is not there.
+    """
+    own = data.columns.get(data.text_role, data.text_role)
+    renamed = {} if own in names or "text" not in names else {data.text_role: "text"}
+    wanted = {role for line in parse_template(data) for _, role in line if role}
+    asking = {
+        "required": (data.text_role,),
+        "optional": ("id", *sorted(wanted)),
+        "columns": data.columns | renamed,
+        **{"label_columns": (), "keep": {}, "sort_by": None},
+        **{"split_column": None, "time_column": None},
+    }
+    return columns_of_roles(names, data.model_copy(update=asking), source)
 
 
 def is_table(path: Path) -> bool:

@@ -194,7 +194,8 @@ def log_model(
         artifacts={"package": str(package)},
         code_paths=[str(code)],
         pip_requirements=way.requirements,
-        # With it MLflow infers the signature from the type hints of the packaged file; the values
-        # given here become the parameters' defaults.
-        input_example=(examples, way.params),
+        # With an example MLflow infers the signature from the type hints of the packaged file; the
+        # values given here become the parameters' defaults.
+        **({} if way.any_rows else {"input_example": (examples, way.params)}),
+        params_alone=way.params if way.any_rows else None,
     )

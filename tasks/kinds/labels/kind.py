@@ -51,7 +51,7 @@ from tasks.training.reading import Reading, reading_of
 class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     """What both have in common."""
 
-    packaging = Packaging("kinds/labels/packaged.py")
+    packaging = Packaging("kinds/labels/packaged.py", any_rows=True)
 
     def check(self, config: LabelsCase) -> LabelsCase:
         """Metrics, and what a hosted arm needs."""

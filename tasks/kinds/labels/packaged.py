@@ -11,12 +11,15 @@ import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from tasks.kinds.labels.package import Package
+from tasks.registry.asked import model_inputs
 
 WORDS = "tasks.kinds.labels.classical_package:ClassicalPackage"
 
 
 class PackagedClassifier(PythonModel):
     """A classifier with its labels, thresholds and text template: a transformer, or of words."""
+
+    _skip_type_hint_validation = True
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
@@ -25,18 +28,20 @@ class PackagedClassifier(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: list[str],
+        model_input: Any,
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
         """Labels that pass, by falling probability, and all probabilities.
 
         Args:
             context: given by MLflow.
-            model_input: raw texts; the case's template is put around them.
+            model_input: texts, records or a data frame with the case's columns; its template is
+                put around them.
             params: `{"rendered": true}` for texts that went through the template already.
         """
         rendered = bool((params or {}).get("rendered", False))
-        return self.package.predict([str(text) for text in model_input], rendered=rendered)
+        texts = model_inputs(model_input, self.package.info.data, rendered)
+        return self.package.predict(texts, rendered=True)
 
 
 mlflow.models.set_model(PackagedClassifier())

@@ -11,10 +11,13 @@ import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from tasks.kinds.writing.package import Writer
+from tasks.registry.asked import model_inputs
 
 
 class PackagedWriter(PythonModel):
     """A language model with its tokenizer and prompt."""
+
+    _skip_type_hint_validation = True
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
@@ -23,17 +26,20 @@ class PackagedWriter(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: list[str],
+        model_input: Any,
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
         """`answer`, `stopped` and `tokens` of each text.
 
         Args:
             context: given by MLflow.
-            model_input: what is asked; the case's prompt is put around it.
+            model_input: texts, records or a data frame with the case's columns; its prompt is put
+                around them.
             params: see `Writer.predict`; 0 beams are the case's own.
         """
-        return self.package.predict([str(text) for text in model_input], params)
+        given = params or {}
+        texts = model_inputs(model_input, self.package.info.data, bool(given.get("rendered")))
+        return self.package.predict(texts, {**given, "rendered": True})
 
 
 mlflow.models.set_model(PackagedWriter())

@@ -22,6 +22,7 @@ class WriterKind(TextKind[W, S], Generic[W, S]):
         "kinds/writing/packaged.py",
         ("datasets", "peft", "pylatexenc", "rapidfuzz", "scipy"),
         {"rendered": False, "beams": 0},
+        any_rows=True,
     )
     beams = True
 
