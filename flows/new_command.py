@@ -30,6 +30,7 @@ ROOM = 76
     help="What is learned, where the file does not say it (single_label, regression, …).",
 )
 @click.option("--group", metavar="COLUMN", help="Rows with one value of it stay in one part.")
+@click.option("--pair", is_flag=True, help="Two columns of texts are given as a pair.")
 @click.option(
     "--member", metavar="NAME", help="The file that is meant in a zip archive of several."
 )
@@ -45,6 +46,7 @@ def new(
     labels: str | None,
     task: str | None,
     group: str | None,
+    pair: bool,
     member: str | None,
     base: str | None,
     force: bool,
@@ -59,6 +61,7 @@ def new(
     Examples:
       thaw new tickets.csv
       thaw new tickets.csv --text subject,message --label team --run
+      thaw new claims.csv --text premise,claim --label verdict --pair
       thaw new pairs.csv --text English --label LaTeX --name formulas
     """
     from tasks.drafting.form import form_of
@@ -71,7 +74,7 @@ def new(
         raise RequestError(
             f"--task {task}{nearest(task, RECIPES)}: use one of {', '.join(RECIPES)}."
         )
-    wishes = Wishes(_listed(texts), _listed(labels), task, group)
+    wishes = Wishes(_listed(texts), _listed(labels), task, group, pair)
     click.echo(f"Reading {file} …", err=True)
     form = form_of(file, member)
     told = _told(form, wishes)

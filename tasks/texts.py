@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+PAIR = "\n␞\n"
+"""What stands between the two texts of a pair, where they are kept as one."""
 _Gram = tuple[str, ...]
 _WORD = re.compile(r"\w+")
 

@@ -46,6 +46,8 @@ class CaseConfig(Frozen):
     """Whether such cases can be cross-validated."""
     has_several_labels: ClassVar[bool] = False
     """Whether a row can have several labels."""
+    reads_pairs: ClassVar[bool] = False
+    """Whether such a case can read two texts as a pair."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """What holds of this kind where neither the case's file nor an override says otherwise."""
     commonest: ClassVar[tuple[str, ...]] = (
@@ -168,6 +170,15 @@ class CaseConfig(Frozen):
             raise ValueError(
                 "training.packing is for cases that write and train through TRL "
                 "(language.trainer=trl): set it to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_where_it_can(self) -> "CaseConfig":
+        if self.data.pair and not self.reads_pairs:
+            raise ValueError(
+                f"data.pair is for cases that learn labels or numbers, and task: {self.task} is "
+                "another: set it to false"
             )
         return self
 

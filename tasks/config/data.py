@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.address import Address
 from tasks.config.base import Frozen, Part
@@ -88,6 +88,9 @@ class DataConfig(Frozen):
     """The role that holds the label or labels (none: rows are prompts, and have none)."""
     text: tuple[str, ...] = ("{text}",)
     """Template lines; a line is left out where one of its fields is missing or empty."""
+    pair: bool = False
+    """The two lines of the template are two texts (question and answer, premise and claim), which
+    the base model is given as a pair, in its tokenizer's own form."""
     printable_only: bool = False
     """Drop characters outside printable ASCII, as the chapter does."""
     keep_lines: bool = False
@@ -132,6 +135,14 @@ class DataConfig(Frozen):
         if isinstance(labels, dict):
             return {cls._composed(name): cls._composed(label) for name, label in labels.items()}
         return None if labels is None else tuple(map(cls._composed, labels))
+
+    @model_validator(mode="after")
+    def _pairs_two(self) -> "DataConfig":
+        if self.pair and (len(self.text) != 2 or self.may_be_empty):
+            raise ValueError(
+                "pair reads two texts: give data.text two lines, and no data.may_be_empty"
+            )
+        return self
 
     @field_validator("path")
     @classmethod

@@ -25,6 +25,7 @@ from tasks.config.vqa import VqaConfig
 class LabelsCase(CaseConfig):
     """A case whose rows have labels."""
 
+    reads_pairs: ClassVar[bool] = True
     of_its_own: ClassVar[tuple[str, ...]] = (
         *("data.min_label_count", "data.label_separator", "data.rename_labels"),
     )
@@ -78,6 +79,7 @@ class NumbersGrid(GridConfig):
 class NumbersCase(CaseConfig):
     """A case whose rows have a number."""
 
+    reads_pairs: ClassVar[bool] = True
     of_its_own: ClassVar[tuple[str, ...]] = ("numbers.unit", "numbers.decimal", "numbers.loss")
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {"required": ["text", "number"], "label_role": "number", "label_separator": ""},

@@ -108,7 +108,7 @@ def _data(form: Form, told: Told, folder: Path) -> tuple[dict[str, Any], dict[st
     data |= {"optional": optional} if optional else {}
     data |= {"text_role": role_of[longest], "label_role": label}
     data["text"] = [f"{{{role}}}" for role in texts]
-    data |= {"may_be_empty": texts} if len(texts) > 1 else {}
+    data |= {"may_be_empty": texts} if len(texts) > 1 and "pair" not in told.data else {}
     return {**data, **RECIPES[told.task].data, **told.data}, split
 
 

@@ -119,15 +119,34 @@ def _table(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
             "--label names several columns, so each has to hold 0 and 1 (or yes and no, or x and "
             f"nothing), and {bad} does not."
         )
+    if wishes.pair and not label:
+        raise RequestError(
+            f"--pair reads two texts and learns a label or a number, and no column of {form.path} "
+            "is one: say which with --label."
+        )
     if not label:
         return _pairs(form, columns, wishes)
-    text = wishes.text or _text(form, columns, label)
+    two = wishes.pair and not wishes.text
+    text = _two(form, columns, label) if two else wishes.text or _text(form, columns, label)
     told = _of_label(columns, label, wishes)
     told.text, told.label = tuple(text), tuple(label)
+    if wishes.pair:
+        if len(text) != 2 or told.task == TASK_OF["text"]:
+            raise RequestError(
+                "--pair wants two columns of texts (--text FIRST,SECOND) and a label or a number."
+            )
+        told.data["pair"] = True
+        told.said.append(f"{text[0]} and {text[1]} are a pair of texts (as you say)")
     names = ", ".join(text)
     why = "as you say" if wishes.text else _why_text(columns, text)
     told.said.insert(0, f"the text is made of {names} ({why})")
-    left = [name for name, c in columns.items() if c.is_text and name not in (*text, *label)]
+    written = [name for name in columns if columns[name].is_text and name not in label]
+    if len(written) == 2 and not wishes.pair:
+        told.unsure.append(
+            f"if {written[0]} and {written[1]} are two texts that belong together (question and "
+            "answer, premise and claim), --pair gives them to the model as a pair"
+        )
+    left = [name for name in written if name not in text]
     if left and not wishes.text:
         every = ",".join([*left, *text])
         told.unsure.append(f"{', '.join(left)} is not read: --text {quoted(every)} adds it")
@@ -192,6 +211,18 @@ def _text(form: Form, columns: dict[str, Column], label: Sequence[str]) -> tuple
         for name in texts
         if name == longest or _is_text_name(name) or columns[name].words >= LONG_TEXT
     )
+
+
+def _two(form: Form, columns: dict[str, Column], label: Sequence[str]) -> tuple[str, ...]:
+    """The two columns of texts that are a pair."""
+    texts = [name for name in columns if columns[name].is_text and name not in label]
+    if len(texts) != 2:
+        listed = ", ".join(texts) or "none"
+        raise RequestError(
+            f"--pair wants two columns of texts, and {form.path} has {listed}: name them with "
+            "--text FIRST,SECOND."
+        )
+    return tuple(texts)
 
 
 def _is_text_name(name: str) -> bool:

@@ -33,12 +33,14 @@ class Wishes:
         label: columns with what is to be learned: one, or one for each label.
         task: the kind of case; None where the file shall say.
         group: the column whose rows must not be divided.
+        pair: two columns of texts are a pair.
     """
 
     text: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     task: str | None = None
     group: str | None = None
+    pair: bool = False
 
 
 @dataclass

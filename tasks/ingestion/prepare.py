@@ -11,6 +11,7 @@ from tasks.errors import RequestError
 from tasks.ingestion.cleaning import clean
 from tasks.ingestion.labels import label_parser, labels_of
 from tasks.storage import TableRef, put_table
+from tasks.texts import PAIR
 from tasks.wording import nearest
 
 __all__ = ["clean", "label_parser", "parse_template", "prepare", "render"]
@@ -44,7 +45,8 @@ def prepare(raw: TableRef, config: DataConfig, labels_are_texts: bool = False) -
     texts = []
     for cells in zip(*named.values(), strict=True):
         values = {role: clean(cell, config) for role, cell in zip(named, cells, strict=True)}
-        texts.append(render(lines, values) if all(values[role] for role in needed) else None)
+        whole = all(values[role] for role in needed)
+        texts.append(render(lines, values, config.pair) if whole else None)
     labels: list[list[str]] = [[]] * len(rows)
     notes: list[str] = []
     if role := config.label_role:
@@ -92,16 +94,20 @@ def parse_template(config: DataConfig) -> list[Line]:
     return lines
 
 
-def render(lines: Sequence[Line], values: Mapping[str, str]) -> str | None:
+def render(lines: Sequence[Line], values: Mapping[str, str], pair: bool = False) -> str | None:
     """The template's text for one row of cleaned values, or None if no line is left.
 
     A line stands only if each of its fields has a value; `values` may lack roles. Line breaks that
     a template line brings to an end of the text, because its neighbour is left out, go.
+
+    Of a `pair` no line may be left out, and `texts.PAIR` stands between the two.
     """
     kept = []
     for line in lines:
         if all(role is None or values.get(role) for _, role in line):
             kept.append("".join(literal + (values[role] if role else "") for literal, role in line))
+    if pair:
+        return PAIR.join(kept) if len(kept) == len(lines) else None
     return "\n".join(kept).strip("\n") or None
 
 

@@ -40,6 +40,7 @@ from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
 from tasks.splitting.units import Units
 from tasks.storage import TableRef
+from tasks.texts import PAIR
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.building import read_spec
@@ -300,6 +301,10 @@ class Kind(ABC, Generic[C, S, R]):
         from tasks.registry.prediction import is_table, read_rows, read_texts
 
         self.refuse_images(config, images)
+        if config.data.pair:
+            if len(texts) % 2:
+                raise RequestError(f"{config.case} reads pairs of texts: give two for each answer.")
+            texts = [PAIR.join(pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
         if file is not None and is_table(file):
             shown, rendered = read_rows(file, config.data)
             bare = [render_bare(text, config.data) for text in texts]

@@ -5,12 +5,13 @@ from typing import Generic
 import pandas as pd
 
 from tasks.config import LanguageConfig
+from tasks.errors import RequestError
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.kinds.kind import Kind
 from tasks.kinds.values import C, Division, Rows, S, Start
-from tasks.models.base_models import LocatedModel, block_count, context_of, examined
+from tasks.models.base_models import LocatedModel, block_count, context_of, examined, load_tokenizer
 from tasks.splitting.parts import split_texts
 from tasks.splitting.recorded import lineage_of
 from tasks.splitting.report import told
@@ -69,10 +70,22 @@ def on_one_base(config: C, located: LocatedModel, writes: bool = False) -> Start
     """
     blocks = block_count(located, writes)
     check_strategies(config.strategies, blocks, context_of(located), config.training.trunk)
+    if config.data.pair:
+        _require_pairs(config, located)
     found = None if writes else examined(located)
     check_family(found, config.strategies, config.training.layer_decay)
     params = {"base model examined": found.sentence} if found else {}
     return Start(config, located.digest, blocks, params=params)
+
+
+def _require_pairs(config: C, located: LocatedModel) -> None:
+    """Refuse a base model whose tokenizer puts nothing between two texts."""
+    marks = load_tokenizer(located).num_special_tokens_to_add
+    if marks(pair=True) <= marks(pair=False):
+        raise RequestError(
+            f"model.base={config.model.base} reads no pairs, since its tokenizer puts nothing "
+            "between two texts: use an encoder (minilm, roberta-base), or set data.pair=false."
+        )
 
 
 def usable_of(rows: Rows) -> Usable:

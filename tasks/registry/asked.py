@@ -63,7 +63,7 @@ def _of_records(records: Sequence[Mapping[str, Any]], data: DataConfig) -> list[
     for number, record in enumerate(records, 1):
         cells = {role: _cell(record.get(columns[role])) for role in wanted & columns.keys()}
         values = {role: clean(cell, data) for role, cell in cells.items()}
-        text = render(lines, values)
+        text = render(lines, values, data.pair)
         if text is None or not (values[data.text_role] or data.text_role in data.may_be_empty):
             raise RequestError(f"Record {number} of the request has no {columns[data.text_role]}.")
         texts.append(text)

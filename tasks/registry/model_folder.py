@@ -16,10 +16,12 @@ from transformers import AutoTokenizer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import DataConfig
+from tasks.errors import RequestError
 from tasks.ingestion.prepare import clean, parse_template, render
 from tasks.models.classifier import TextClassifier
 from tasks.storage import write_text
-from tasks.training.batching import PaddingCollator, token_ids
+from tasks.texts import PAIR
+from tasks.training.batching import PaddingCollator, token_rows
 
 BATCH = 32
 
@@ -45,7 +47,19 @@ Info = TypeVar("Info", bound=FolderInfo)
 
 
 def render_bare(text: str, data: DataConfig) -> str:
-    """A bare text as the model saw texts in training: cleaned, in the template's line for it."""
+    """A bare text as the model saw texts in training: cleaned, in the template's line for it.
+
+    Raises:
+        RequestError: the case reads pairs, and this is one text.
+    """
+    if data.pair:
+        first, mark, second = text.partition(PAIR)
+        if not mark:
+            raise RequestError(
+                "This case reads pairs of texts: give both (`thaw predict CASE FIRST SECOND`, or "
+                "records with both columns)."
+            )
+        return PAIR.join(clean(each, data) for each in (first, second))
     cleaned = clean(text, data)
     return render(parse_template(data), {data.text_role: cleaned}) or cleaned
 
@@ -112,9 +126,8 @@ class ModelFolder(Generic[Info]):
         if not texts:
             return np.zeros((0, self.model.head_config.labels))
         inputs = texts if rendered else [render_bare(text, self.info.data) for text in texts]
-        ids, _ = token_ids(inputs, self.tokenizer, self.text_length, self.info.prompt_end)
-        # A decoder's tokenizer adds nothing to an empty text.
-        ids = [row or [int(self.tokenizer.eos_token_id)] for row in ids]
+        read, _ = token_rows(inputs, self.tokenizer, self.text_length, self.info.prompt_end)
+        ids = read["input_ids"]
         collate = PaddingCollator(int(self.tokenizer.pad_token_id))
         order = np.argsort([len(row) for row in ids], kind="stable")
         found = np.zeros((len(ids), self.model.head_config.labels))
@@ -122,7 +135,7 @@ class ModelFolder(Generic[Info]):
         with torch.inference_mode():
             for start in range(0, len(ids), BATCH):
                 rows = order[start : start + BATCH]
-                batch = collate([{"input_ids": ids[row]} for row in rows])
+                batch = collate([{name: read[name][row] for name in read} for row in rows])
                 batch = {name: values.to(device) for name, values in batch.items()}
                 found[rows] = self.model(**batch)["logits"].cpu().numpy()
         return found

@@ -131,7 +131,7 @@ def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[
     shown, rendered = [], []
     for number in range(table.num_rows):
         values = {role: clean(cells[role][number], data) for role in wanted & cells.keys()}
-        text = render(lines, values)
+        text = render(lines, values, data.pair)
         if text is None or not (values[data.text_role] or data.text_role in data.may_be_empty):
             raise RequestError(f"{path}, record {number + 1}: the text is empty.")
         named = {"id": cells["id"][number] or f"row-{number + 1}"} if "id" in cells else {}

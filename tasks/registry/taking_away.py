@@ -63,6 +63,10 @@ def take_classifier(package: Path, to: Path, one_label: bool) -> None:
             "This model reads a soft prompt before every text, for which a plain transformers "
             "model has no place: train another strategy, or use its registered package."
         )
+    if data.pair:
+        raise RequestError(
+            "This case reads pairs of texts, which predict.py does not: use the registered package."
+        )
     if data.html or data.printable_only:
         raise RequestError(
             "This case cleans its texts (data.html, data.printable_only), which predict.py does "

@@ -34,7 +34,7 @@ OTHER_SETTINGS = (
 # Next month's file is the same data, grown.
 _CIRCUMSTANCES = {"path", "sha256", "hub_revision"}
 _AFTER_THE_DEAL = {"rows"}
-_LATER = {"split_column", "time_column", "after", "repeat_folds"} | {
+_LATER = {"split_column", "time_column", "after", "repeat_folds", "pair"} | {
     *("hub_validation_split", "rename_values", "archives"),
 }
 """Fields that came later: where they say nothing, a lineage is the one that it was."""

@@ -1,5 +1,6 @@
 """From texts to token ids, and from token ids to padded batches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,32 @@ from torch import Tensor
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError
+from tasks.texts import PAIR
 
 
 def token_ids(
     texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int, prompt_end: str = ""
 ) -> tuple[list[list[int]], int]:
-    """Token ids of each text, cut at `max_length`, and how many were cut.
+    """The `input_ids` of `token_rows`, and how many texts were cut."""
+    columns, longer = token_rows(texts, tokenizer, max_length, prompt_end)
+    return columns["input_ids"], longer
+
+
+def read_whole(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, **how: Any) -> Any:
+    """What a tokenizer makes of texts; of those that hold two (`texts.PAIR`), of pairs."""
+    halves = [text.partition(PAIR) for text in texts]
+    if not any(mark for _, mark, _ in halves):
+        return tokenizer(list(texts), **how)
+    return tokenizer([first for first, _, _ in halves], [last for _, _, last in halves], **how)
+
+
+def token_rows(
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int, prompt_end: str = ""
+) -> tuple[dict[str, list[list[int]]], int]:
+    """`input_ids` of each text, cut at `max_length`, and how many were cut.
+
+    Of pairs, `token_type_ids` too where the tokenizer has them: 1 for tokens of the second text.
+    What is too long of a pair loses the end of its longer text.
 
     A text that tokenizes to nothing (possible for decoders, which add no special tokens) becomes
     one end token, so that every text has a last real position to read. The tokens of
@@ -26,15 +47,22 @@ def token_ids(
             f"model.prompt_end is {len(ending)} tokens long and leaves no room for a text: "
             "raise model.max_length."
         )
-    ids: list[list[int]] = tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+    read = read_whole(texts, tokenizer, truncation=False, verbose=False)
+    ids: list[list[int]] = list(read["input_ids"])
+    types = list(read.get("token_type_ids", ())) if any(PAIR in text for text in texts) else []
     longer = [row for row, found in enumerate(ids) if len(found) > max_length]
     if longer:
         again = [texts[row] for row in longer]
-        cut = tokenizer(again, truncation=True, max_length=max_length)["input_ids"]
-        for row, shortened in zip(longer, cut, strict=True):
-            ids[row] = shortened
+        cut = read_whole(again, tokenizer, truncation=True, max_length=max_length)
+        for place, row in enumerate(longer):
+            ids[row] = cut["input_ids"][place]
+            if types:
+                types[row] = cut["token_type_ids"][place]
     filler = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else 0
-    return [(found or [filler]) + ending for found in ids], len(longer)
+    columns = {"input_ids": [(found or [filler]) + ending for found in ids]}
+    if types:
+        columns["token_type_ids"] = [found + [0] * len(ending) for found in types]
+    return columns, len(longer)
 
 
 INPUTS = ("input_ids", "token_type_ids")

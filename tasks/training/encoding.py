@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from tasks.models.base_models import LocatedModel, load_tokenizer
 from tasks.storage import TableRef
-from tasks.training.batching import token_ids
+from tasks.training.batching import token_rows
 
 TEXTS_AT_ONCE = 512  # a tokenizer keeps kilobytes for each text of a call
 
@@ -74,16 +74,19 @@ def encode(
 def token_columns(
     texts: list[str], located: LocatedModel, max_length: int, prompt_end: str = ""
 ) -> tuple[dict[str, pa.ChunkedArray], int]:
-    """`input_ids` and `length` of each text, and how many were longer than `max_length` tokens."""
+    """`input_ids` and `length` of each text, and how many were longer than `max_length` tokens;
+    of pairs `token_type_ids` too, where the tokenizer has them."""
     tokenizer = load_tokenizer(located)
-    chunks, truncated = [], 0
+    chunks: dict[str, list[pa.Array]] = {"input_ids": []}
+    truncated = 0
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         some = texts[start : start + TEXTS_AT_ONCE]
-        found, longer = token_ids(some, tokenizer, max_length, prompt_end)
-        chunks.append(pa.array(found, pa.list_(pa.int32())))
+        found, longer = token_rows(some, tokenizer, max_length, prompt_end)
+        for name, rows in found.items():
+            chunks.setdefault(name, []).append(pa.array(rows, pa.list_(pa.int32())))
         truncated += longer
-    ids = pa.chunked_array(chunks, pa.list_(pa.int32()))
-    return {"input_ids": ids, "length": pc.list_value_length(ids)}, truncated
+    columns = {name: pa.chunked_array(some, pa.list_(pa.int32())) for name, some in chunks.items()}
+    return columns | {"length": pc.list_value_length(columns["input_ids"])}, truncated
 
 
 def _targets(truth: np.ndarray, task: str) -> pa.Array:

@@ -14,6 +14,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.config import ModelConfig
 from tasks.models.base_models import LocatedModel, context_of, load_tokenizer
 from tasks.storage import TableRef
+from tasks.training.batching import read_whole
 
 MOST_TEXTS = 2000
 """Texts that are looked at; of more, a seeded draw."""
@@ -122,7 +123,8 @@ def read_texts(texts: Sequence[str], located: LocatedModel, model: ModelConfig) 
     tokenizer, context = load_tokenizer(located), context_of(located)
     end = tokenizer(model.prompt_end, add_special_tokens=False)["input_ids"]
     room = (model.max_length if context is None else min(model.max_length, context)) - len(end)
-    rows = tokenizer(list(texts), truncation=False, verbose=False)["input_ids"] if texts else []
+    read = read_whole(texts, tokenizer, truncation=False, verbose=False) if texts else {}
+    rows = read.get("input_ids", [])
     lengths = np.array([len(ids) for ids in rows], dtype=np.int64)
     longer = lengths[lengths > room]
     unknown, nothing, tokens = _unknown(rows, tokenizer)

@@ -232,3 +232,19 @@ def test_parts_are_labels_where_the_user_says_so(tmp_path: Path) -> None:
 def test_a_column_of_marks_is_no_amount(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "a.csv", rows(note=said, spam=lambda n: n % 2))
     assert not any("decimal point" in line for line in told(path, label=("spam",)).unsure)
+
+
+def test_two_texts_are_a_pair_where_the_user_says_so(tmp_path: Path) -> None:
+    found = rows(premise=said, claim=lambda n: said(n + 500), verdict=lambda n: "abc"[n % 3])
+    path = csv_file(tmp_path / "claims.csv", found)
+    plain, pair = told(path), told(path, pair=True)
+    assert any("--pair gives them to the model as a pair" in line for line in plain.unsure)
+    assert (pair.text, pair.data, pair.task) == (
+        ("premise", "claim"),
+        {"pair": True},
+        "single_label",
+    )
+    with pytest.raises(RequestError, match="two columns of texts"):
+        told(path, pair=True, text=("claim",))
+    with pytest.raises(RequestError, match="learns a label or a number"):
+        told(csv_file(tmp_path / "two.csv", [dict(list(r.items())[:2]) for r in found]), pair=True)
