@@ -236,11 +236,11 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
         raise RequestError(
             f"The tokenizer of {located.origin} cannot be loaded: {_line(error)}"
         ) from error
-    if not {*tokenizer.get_vocab()} - {*tokenizer.all_special_tokens}:
+    ordinary = {*tokenizer.get_vocab()} - {*tokenizer.all_special_tokens}
+    if not ordinary or not _has_vocabulary(tokenizer, located.folder):
         raise RequestError(
-            f"{located.origin} has no tokenizer: nothing but special tokens is in it, as where a "
-            "folder lacks its files (tokenizer.json, or a vocabulary). Save it there with "
-            "save_pretrained."
+            f"{located.origin} has no tokenizer: its folder lacks the files of one "
+            "(tokenizer.json, or a vocabulary). Save it there with save_pretrained."
         )
     _name_special_tokens(tokenizer, located)
     if tokenizer.pad_token is None:
@@ -255,11 +255,24 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def _has_vocabulary(tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
+    """Whether the tokens were read from the folder.
+
+    Where there is nothing to read some families make up a few (T5 a hundred), and every text would
+    be unknown; those that read bytes need no file.
+    """
+    named = [*tokenizer.vocab_files_names.values()]
+    usual = ("tokenizer.json", "*.model", "*.tiktoken", "tekken.json")
+    return not named or any(True for each in (*named, *usual) for _ in folder.glob(each))
+
+
 def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedModel) -> None:
     """Name the special tokens that only the model's configuration knows (GGUF keeps ids alone)."""
     config = read_config(located)
     for role in ("bos", "eos", "pad", "unk"):
         number = getattr(config, f"{role}_token_id", None)
+        if isinstance(number, list) and number:  # several tokens end a text: the first is named
+            number = number[0]
         if getattr(tokenizer, f"{role}_token") is None and isinstance(number, int) and number >= 0:
             setattr(tokenizer, f"{role}_token", tokenizer.convert_ids_to_tokens(number))
 
@@ -329,15 +342,26 @@ def load_weights(
             **loading_options(config),
         )
     except Exception as error:
-        raise wrong(f"The weights of {located.origin} cannot be loaded: {_line(error)}") from error
+        why = _line(error)
+        if "Padding_idx must be within" in why:
+            why = (
+                f"its config.json names the pad token {config.pad_token_id}, and has no row for it"
+            )
+        raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.") from error
     # transformers fills what is missing with random numbers and only warns.
     missing = sorted(loading["missing_keys"])
     if missing and family is AutoModel:
         missing = [name for name in missing if name in _read(model)]
     if missing:
+        renamed = [name for name in loading["unexpected_keys"] if name.endswith(f".{missing[0]}")]
+        there = (
+            f" It is there as {renamed[0]}: save the model that stands in the wrapper."
+            if renamed
+            else ""
+        )
         raise wrong(
             f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "
-            f"{missing[0]} among them."
+            f"{missing[0]} among them.{there}"
         )
     return model
 
@@ -355,7 +379,9 @@ def _line(error: Exception) -> str:
     line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
     if "ignore_mismatched_sizes" in line:
         return "they have other shapes than its config.json says"
-    return line
+    if line.startswith("Weights only load failed"):
+        return "they hold more than tensors, and nothing in them is run: save them as safetensors"
+    return line.rstrip(".")
 
 
 def set_dropout(config: object, dropout: float) -> None:

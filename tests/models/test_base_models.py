@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -161,6 +162,52 @@ def test_weights_that_cannot_be_read_are_a_sentence(copy: Path, damage: str) -> 
         save_file(state, weights, metadata={"format": "pt"})
     with pytest.raises(ThawError, match=r"The weights of model cannot be loaded: "):
         load_backbone(locate(str(copy)))
+
+
+def test_weights_under_a_wrappers_names_are_found_there(copy: Path) -> None:
+    state = load_file(copy / "model.safetensors")
+    wrapped = {f"_orig_mod.{name}": value for name, value in state.items()}
+    save_file(wrapped, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(RequestError, match=r"are missing, .* is there as _orig_mod\..*wrapper"):
+        load_backbone(locate(str(copy)))
+
+
+def test_weights_that_hold_more_than_tensors_are_not_run(copy: Path) -> None:
+    class Runs:
+        def __reduce__(self) -> Any:
+            return (copy.joinpath("was run").mkdir, ())
+
+    (copy / "model.safetensors").unlink()
+    torch.save({"embeddings": Runs()}, copy / "pytorch_model.bin")
+    with pytest.raises(RequestError, match=r"hold more than tensors.*save them as safetensors"):
+        load_backbone(locate(str(copy)))
+    assert not (copy / "was run").exists()
+
+
+def test_a_pad_token_without_a_row_is_named(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"pad_token_id": 99_999}))
+    with pytest.raises(RequestError, match=r"names the pad token 99999, and has no row for it\."):
+        load_backbone(locate(str(copy)))
+
+
+def test_of_several_tokens_that_end_a_text_the_first_pads(tmp_path: Path) -> None:
+    folder = make("llama", tmp_path / "model")
+    for file, changed in {
+        "config.json": {"eos_token_id": [2, 3], "pad_token_id": None},
+        "tokenizer_config.json": {"eos_token": None, "pad_token": None},
+    }.items():
+        told = json.loads((folder / file).read_text())
+        (folder / file).write_text(json.dumps(told | changed))
+    assert load_tokenizer(locate(str(folder))).pad_token_id == 2
+
+
+def test_a_tokenizer_that_a_family_makes_up_is_none(tmp_path: Path) -> None:
+    folder = make("t5", tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(RequestError, match=r"has no tokenizer: .*tokenizer\.json"):
+        load_tokenizer(locate(str(folder)))
 
 
 def test_a_tokenizer_that_cannot_be_read_is_a_sentence(copy: Path) -> None:
