@@ -206,6 +206,7 @@ def plan(rows: Rows, division: Division, start: Start) -> list[ArmSpec]:
             parts,
             number if config.split.folds else None,
             lambda made: kind.sections(made, start),
+            kind.idle,
         )
     ]
 

@@ -82,9 +82,12 @@ class TrainingConfig(Frozen):
     """`dynamic` pads to the longest text of a batch, `max` to `model.max_length`."""
     packing: bool = False
     """Put several examples into one row, none of which sees another (`language.trainer=trl`)."""
-    solve_head: bool = False
-    """Where nothing but a linear head trains, go on from what its epochs came to straight to the
-    optimum, with a regularisation that validation chooses (cases of labels)."""
+    solve_head: bool = True
+    """Where nothing but a linear head trains, solve it to its optimum, with a regularisation that
+    validation chooses, instead of training it step by step (cases of labels)."""
+    start_from_head: bool = False
+    """Where more than a linear head trains, let the head start from that optimum instead of at
+    random (LP-FT; cases of labels). As a grid of false and true, validation chooses."""
     shuffle: bool = True
     """Train on the rows in a new random order in each epoch (false: in their stored order)."""
     trunk: Literal["auto", "on", "off"] = "auto"

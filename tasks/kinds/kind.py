@@ -10,7 +10,7 @@ travels between processes is that name, never the object.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Generic
 import pandas as pd
 
 from tasks.config.base import Task
+from tasks.config.strategies import Strategy
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.naming import check_metric_names
@@ -166,6 +167,15 @@ class Kind(ABC, Generic[C, S, R]):
             start: of the sweep.
         """
         return {}
+
+    def idle(self, made: C, strategy: Strategy) -> Collection[str]:
+        """Training fields that do not touch an arm: points of a grid over them are one arm.
+
+        Args:
+            made: the case at a point of its grid.
+            strategy: the arm's.
+        """
+        return ()
 
     def check_parts(self, spec: ArmSpec, config: C) -> None:
         """Refuse parts on which a metric that decides has no value.

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ CODE_OF_AN_ARM = (
     "kinds",
 )
 SHORTEST_ROOM = 8  # tokens; a text of fewer says nothing
+RATES = frozenset({"learning_rate", "prompt_learning_rate", "lora_learning_rate"})
+Idle = Callable[[CaseConfig, Strategy], Collection[str]]
 
 
 class ArmSpec(BaseModel):
@@ -230,8 +232,11 @@ def plan_arms(
     parts: Mapping[str, TableRef],
     fold: int | None = None,
     sections: Callable[[CaseConfig], Mapping[str, Any]] = lambda made: {},
+    idle: Idle = lambda made, strategy: frozenset(),
 ) -> list[ArmSpec]:
     """All arms of a sweep: strategies x seeds x grid, in that order.
+
+    Points of the grid that differ in nothing that touches an arm are one arm.
 
     Args:
         config: the resolved configuration.
@@ -240,6 +245,7 @@ def plan_arms(
         parts: `train`, `validation` and `test`.
         fold: the number of the fold, where the parts are those of one.
         sections: the case at a point of its grid -> what arms of its kind alone have.
+        idle: the same, and a strategy -> training fields that do not touch such arms of its kind.
 
     Raises:
         RequestError: `data.positive` is not one of two labels, or the labels of an ordered case
@@ -266,6 +272,36 @@ def plan_arms(
             **parts,
         )
         for strategy in config.strategies
-        for point, made in grid_points(config)
+        for point, made in _points(config, strategy, idle)
         for seed in config.seeds
     ]
+
+
+def _points(
+    config: CaseConfig, strategy: Strategy, idle: Idle
+) -> Iterator[tuple[dict[str, Any], CaseConfig]]:
+    """The points of the grid that make arms of their own; fields that do not touch these are as in
+    the case itself."""
+    seen = set()
+    for point, made in grid_points(config):
+        without = {*_other_rates(strategy, made.training), *idle(made, strategy)}
+        touching = {
+            name: value
+            for name, value in point.items()
+            if not (name.startswith("training.") and name.partition(".")[2] in without)
+        }
+        told = json.dumps(touching, sort_keys=True, default=str)
+        if told in seen:
+            continue
+        seen.add(told)
+        plain = {name: getattr(config.training, name) for name in without}
+        training = made.training.model_copy(update=plain if touching != point else {})
+        yield touching, made.model_copy(update={"training": training})
+
+
+def _other_rates(strategy: Strategy, training: TrainingConfig) -> frozenset[str]:
+    """Rates at which nothing learns in arms of that strategy."""
+    own = {strategy.rate_field}
+    if training.head_learning_rate is None:
+        own.add("learning_rate")  # the head's, too
+    return RATES - own

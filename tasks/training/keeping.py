@@ -107,6 +107,9 @@ def save_trained(spec: ArmSpec, model: nn.Module) -> int:
     kept |= getattr(model, "fitted", frozenset())
     state = {k: v.cpu().contiguous() for k, v in model.state_dict().items() if k in kept}
     with full_disk_explained(spec):
+        spec.folder.mkdir(
+            parents=True, exist_ok=True
+        )  # no step was taken, so no checkpoint made it
         save_file(state, spec.folder / TRAINED)
     return (spec.folder / TRAINED).stat().st_size
 

@@ -149,7 +149,10 @@ class ClassifierLearner(TrainerLearner[TextClassifier]):
 
     def prepare(self, model: TextClassifier, depths: Iterable[Depth]) -> Trainee:
         """See `TrainerLearner`."""
-        trunk = use_trunk(self.spec, model, self.encoded, depths, self.padding)
+        return self._on_trunk(self.spec, model, depths)
+
+    def _on_trunk(self, spec: ArmSpec, model: TextClassifier, depths: Iterable[Depth]) -> Trainee:
+        trunk = use_trunk(spec, model, self.encoded, depths, self.padding)
         if isinstance(trunk, str):
             return Trainee(model, self.encoded, self.padding, trunk)
         return Trainee(

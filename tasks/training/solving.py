@@ -1,4 +1,4 @@
-"""A linear head on frozen vectors, solved to its optimum instead of trained by small steps.
+"""A linear head on frozen vectors, solved to its optimum instead of trained step by step.
 
 What a head on a base model that stays as it is has to minimise is convex:
 
@@ -12,7 +12,7 @@ one before, and validation chooses among them.
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,10 +29,12 @@ ROUNDS = 500
 
 @dataclass(frozen=True)
 class Solved:
-    """Which strength validation has chosen, and how good it is by what chose it."""
+    """Which strength validation has chosen, how good it is by what chose it, and how often the
+    training rows were read on the way."""
 
     strength: float
     score: float
+    passes: int
 
 
 class _Vectors(nn.Module):
@@ -84,20 +86,20 @@ def solve(head: Head, vectors: Tensor, labels: Tensor, score: Callable[[], float
     if last.bias is not None:
         nn.init.zeros_(last.bias)
     found: list[tuple[Solved, dict[str, Tensor]]] = []
+    passes = 0
     for strength in STRENGTHS:
-        _minimise(head, last, vectors, labels, strength)
+        passes += _minimise(head, last, vectors, labels, strength)
         value = score()
-        solved = Solved(strength, -np.inf if np.isnan(value) else value)
+        solved = Solved(strength, -np.inf if np.isnan(value) else value, passes)
         found.append((solved, deepcopy(last.state_dict())))
     best, weights = max(found, key=lambda each: each[0].score)
     last.load_state_dict(weights)
     head.train(training)
-    return best
+    return replace(best, passes=passes)
 
 
-def _minimise(
-    head: Head, last: nn.Linear, vectors: Tensor, labels: Tensor, strength: float
-) -> None:
+def _minimise(head: Head, last: nn.Linear, vectors: Tensor, labels: Tensor, strength: float) -> int:
+    """Solve for one strength; returns how often the rows were read."""
     # Of several labels the head's loss is a mean over them; scikit-learn's is each label's own.
     terms = last.out_features if labels.ndim == 2 else 1
     optimiser = torch.optim.LBFGS(
@@ -108,7 +110,11 @@ def _minimise(
         line_search_fn="strong_wolfe",
     )
 
+    passes = 0
+
     def closure() -> Tensor:
+        nonlocal passes
+        passes += 1
         optimiser.zero_grad()
         fit = terms * head.classify(vectors, labels)["loss"]
         loss: Tensor = fit + (last.weight**2).sum() / (2 * strength * len(vectors))
@@ -117,3 +123,4 @@ def _minimise(
 
     optimiser.step(closure)
     optimiser.zero_grad()
+    return passes

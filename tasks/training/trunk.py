@@ -76,8 +76,10 @@ def depth_of(strategy: Strategy, blocks: int) -> Depth | None:
     return strategy.depth(blocks)
 
 
-def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str | None) -> str:
-    """Digest of everything that stored states depend on."""
+def trunk_key(
+    spec: ArmSpec, part: str, depth: Depth, pooling: str | None, dtype: str | None = None
+) -> str:
+    """Digest of everything that stored states depend on; `dtype` is by default the depth's."""
     content = {
         "base": spec.base_digest,
         "data": getattr(spec, part).digest,
@@ -86,16 +88,21 @@ def trunk_key(spec: ArmSpec, part: str, depth: Depth, pooling: str | None) -> st
         "prompt": spec.language and spec.language.prompt,
         "depth": depth,
         "pooling": pooling if depth == "pooled" else None,
-        "dtype": states_dtype(spec),
+        "dtype": dtype or states_dtype(spec, depth),
         "transformers": transformers.__version__,
         "format": 3,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def states_dtype(spec: ArmSpec) -> str:
-    """bf16 where the arm computes in it; pooled vectors and float32 arms keep float32."""
-    return "bfloat16" if wants_bf16(spec.training.precision) else "float32"
+def states_dtype(spec: ArmSpec, depth: Depth | None = None) -> str:
+    """What states are computed and stored in: bf16 where the arm computes in it.
+
+    Pooled vectors are float32 always, so that a head alone comes to the same whatever arms beside
+    it compute in.
+    """
+    bf16 = depth != "pooled" and wants_bf16(spec.training.precision)
+    return "bfloat16" if bf16 else "float32"
 
 
 def obstacle(spec: ArmSpec, model: OnBackbone, depth: Depth | None) -> str | None:
@@ -140,7 +147,12 @@ def use_trunk(
     reason = obstacle(spec, model, depth)
     if reason is None:
         assert depth is not None  # noqa: S101 - obstacle() names it otherwise
-        others = {each for each in depths if _can_be_stored(model, each)}
+        dtype = states_dtype(spec, depth)
+        others = {
+            each
+            for each in depths
+            if _can_be_stored(model, each) and states_dtype(spec, each) == dtype
+        }
         wanted = sorted({*others, depth}, key=rank)
         try:
             return _stored(spec, model, parts, wanted, depth, collator)
@@ -160,6 +172,7 @@ def _stored(
     collator: PaddingCollator,
 ) -> Trunk:
     pooling = model.head_config.pooling if isinstance(model, TextClassifier) else None
+    dtype = states_dtype(spec, depth)
     keys: dict[str, dict[Depth, str]] = {
         part: {each: trunk_key(spec, part, each, pooling) for each in wanted} for part in PARTS
     }
@@ -178,8 +191,10 @@ def _stored(
                             model=model,
                             part=parts[part],
                             keys=keys[part],
-                            key_below=lambda each, part=part: trunk_key(spec, part, each, pooling),  # type: ignore[misc]
-                            dtype=states_dtype(spec),
+                            key_below=lambda each, part=part: trunk_key(  # type: ignore[misc]
+                                spec, part, each, pooling, dtype
+                            ),
+                            dtype=dtype,
                             collator=collator,
                             title=f"trunk over {part}",
                         )

@@ -66,7 +66,6 @@ FIXED: dict[str, dict[str, Any]] = {
     "unfreeze_1": {"epochs": BLOCKS + 1},
     "full, layer by layer": {"layer_decay": 0.8},
     **{name: {"head_learning_rate": 0.1} for name in LITTLE},
-    "head": {"solve_head": True},
 }
 LEARNED, ABOVE_CHANCE = 0.9, 0.6
 STORED = ("xlm-roberta", "modernbert", "gemma3_text")

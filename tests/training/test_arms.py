@@ -8,6 +8,7 @@ from tiny import MakeSpec
 
 from tasks.config.loading import load_case
 from tasks.config.strategies import strategy
+from tasks.kinds.kind import kind_of
 from tasks.paths import store_dir
 from tasks.storage import TableRef, put_table
 from tasks.training import arms
@@ -115,6 +116,48 @@ def test_a_sweep_is_strategies_times_grid_times_seeds(parts: dict[str, TableRef]
     ]
     assert len({spec.key for spec in planned}) == 8
     assert planned[0].strategy == strategy("full")
+
+
+@pytest.mark.parametrize(
+    ("grid", "named"),
+    [
+        (
+            "grid.training.learning_rate=[1e-5,5e-5]",
+            ["full learning_rate=1e-05", "full learning_rate=5e-05", "lora_8", "head"],
+        ),
+        (
+            "grid.training.lora_learning_rate=[1e-5,5e-5]",
+            ["full", "lora_8 lora_learning_rate=1e-05", "lora_8 lora_learning_rate=5e-05", "head"],
+        ),
+        (
+            "grid.training.start_from_head=[false,true]",
+            [
+                *("full start_from_head=False", "full start_from_head=True"),
+                *("lora_8 start_from_head=False", "lora_8 start_from_head=True", "head"),
+            ],
+        ),
+        (
+            "grid.training.solve_head=[false,true]",
+            ["full", "lora_8", "head solve_head=False", "head solve_head=True"],
+        ),
+        (
+            "grid.model.dropout=[0.0,0.1]",
+            [f"{name} dropout={p}" for name in ("full", "lora_8", "head") for p in (0.0, 0.1)],
+        ),
+    ],
+)
+def test_points_of_a_grid_that_do_not_touch_an_arm_are_one_arm(
+    grid: str, named: list[str], parts: dict[str, TableRef]
+) -> None:
+    config = load_case("genre", "sample", ["strategies=[full,lora_8,head]", grid])
+    idle = kind_of(config.task).idle
+    planned = plan_arms(config, "digest", ["Comedy"], parts, idle=idle)
+    assert [spec.name for spec in planned] == named
+    assert len({spec.key for spec in planned}) == len(named)
+    plain = load_case("genre", "sample", ["strategies=[full,lora_8,head]"])
+    alone = {spec.name: spec.key for spec in plan_arms(plain, "digest", ["Comedy"], parts)}
+    for spec in planned:  # what it is without the grid, and so it is not trained again
+        assert spec.point or spec.key == alone[spec.name]
 
 
 STORED = """{

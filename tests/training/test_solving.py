@@ -12,8 +12,8 @@ from tasks.evaluation.outcomes import read_predictions
 from tasks.kinds.labels.training import LabelLearner
 from tasks.models.classifier import Head, HeadConfig
 from tasks.training import solving
-from tasks.training.run import ArmRun
-from tasks.training.solving import solve
+from tasks.training.run import ArmRun, train_arm
+from tasks.training.solving import solve, vectors_of
 
 
 def theirs(vectors: np.ndarray, truth: np.ndarray, task: Task, strength: float) -> list:
@@ -65,13 +65,17 @@ def test_the_head_arm_is_no_worse_than_scikit_learn_on_its_vectors(
 ) -> None:
     spec = make_spec(
         strategy="head",
-        training={"solve_head": True, "epochs": 1, "trunk": trunk, "select_by": "val/f1_macro"},
+        training={"solve_head": True, "trunk": trunk, "select_by": "val/f1_macro"},
     )
     arm = ArmRun(spec, LabelLearner)
     arm.train(lambda metrics, step: None)
     learner = arm.learner
     assert isinstance(learner, LabelLearner)
-    vectors = {name: learner._vectors(name).numpy() for name in ("train", "validation", "test")}
+    trainee = learner.trainee
+    vectors = {
+        name: vectors_of(trainee.module, part, trainee.collate, 64).numpy()
+        for name, part in trainee.parts.items()
+    }
     outcome = arm.evaluate("run")
     assert "solved to its optimum" in outcome.note
     truth = {name: learner.encoded[name].truth for name in vectors}
@@ -83,5 +87,45 @@ def test_the_head_arm_is_no_worse_than_scikit_learn_on_its_vectors(
 
     best = max(solving.STRENGTHS, key=lambda strength: figure(strength, "validation"))
     assert outcome.metrics["test/f1_macro"] >= figure(best, "test") - 0.002
+    assert outcome.metrics["cost/examples_per_second"] > 0
+    assert outcome.curve == ()  # no step was taken
     table = read_predictions(outcome.validation)
     assert outcome.thresholds == tune_thresholds(table.truth, table.probabilities)
+
+
+def test_a_head_is_solved_on_float32_vectors_whatever_computes_beside_it(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.training.device.has_fast_bf16", lambda: True)
+    found = [
+        train_arm(
+            make_spec(strategy="head", training={"solve_head": True, "precision": precision}),
+            "run",
+            LabelLearner,
+            lambda metrics, step: None,
+            depths=(1, "pooled"),
+        )
+        for precision in ("fp32", "bf16")
+    ]
+    alone, beside = (read_predictions(each.test).probabilities for each in found)
+    np.testing.assert_array_equal(alone, beside)
+
+
+@pytest.mark.parametrize("strategy", ["freeze_2", "lora_2"])
+def test_another_arm_starts_from_the_solved_head(strategy: str, make_spec: MakeSpec) -> None:
+    """With no rate to move by it stays there: what it answers is what the head alone does."""
+    still = {"learning_rate": 1e-12, "lora_learning_rate": 1e-12, "weight_decay": 0.0, "epochs": 1}
+    model = {"dropout": 0.0, "backbone_dropout": 0.0}
+    outcomes = [
+        train_arm(
+            make_spec(strategy=named, training=still | {field: True}, model=model),
+            "run",
+            LabelLearner,
+            lambda metrics, step: None,
+        )
+        for named, field in (("head", "solve_head"), (strategy, "start_from_head"))
+    ]
+    head, started = (read_predictions(each.test).probabilities for each in outcomes)
+    np.testing.assert_allclose(started, head, atol=1e-4)
+    assert "started from the optimum of a head alone" in outcomes[1].note
+    assert outcomes[1].metrics["cost/train_seconds"] > 0

@@ -1,6 +1,6 @@
 """Labels: any number a row, or exactly one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.config import LabelsCase
+from tasks.config.strategies import Strategy
 from tasks.evaluation.calibration_plot import calibration
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.label_table import per_label
@@ -30,7 +31,7 @@ from tasks.kinds.labels.references import (
     measure_reference,
     words_package,
 )
-from tasks.kinds.labels.training import LabelLearner
+from tasks.kinds.labels.training import LINEAR, OF_STEPS, LabelLearner, is_head_alone
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.words import words_candidate
@@ -79,6 +80,14 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     def outputs(self, rows: Rows) -> tuple[str, ...]:
         """The labels."""
         return tuple(usable_of(rows).labels)
+
+    def idle(self, made: LabelsCase, strategy: Strategy) -> Collection[str]:
+        """How steps are taken, where a head is solved; how a head is learned, where one is not
+        alone."""
+        if not is_head_alone(strategy):
+            return ("solve_head",)
+        solved = made.training.solve_head and made.model.head in LINEAR
+        return ("start_from_head", *(OF_STEPS if solved else ()))
 
     def check_parts(self, spec: ArmSpec, config: LabelsCase) -> None:
         """Those that lack rows of a class."""

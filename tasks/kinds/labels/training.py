@@ -8,33 +8,51 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from transformers import TrainingArguments
 
 from tasks.config import PARTS
+from tasks.config.strategies import Strategy, strategy
 from tasks.evaluation.calibration import calibration_error, fit_temperature
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.evaluation.wording import lower_is_better
-from tasks.models.anatomy import count_blocks
 from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.training.arms import ArmSpec
 from tasks.training.building import build_model, encode_part, positive_weights
 from tasks.training.callbacks import LastStep, LogMetrics
+from tasks.training.device import uses_gpu
 from tasks.training.encoding import EncodedPart
 from tasks.training.on_trainer import ClassifierLearner, Trainee, untouched
 from tasks.training.predicting import device_of
 from tasks.training.run import JUDGED, Course, Evaluation
-from tasks.training.solving import solve, vectors_of
+from tasks.training.solving import Solved, solve, vectors_of
 from tasks.training.trainer import WITH_HEAD, ArmTrainer, build_trainer
-from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth
+
+OF_STEPS = (
+    *("epochs", "batch_size", "gradient_accumulation", "learning_rate", "head_learning_rate"),
+    *("layer_decay", "weight_decay", "warmup", "schedule", "max_grad_norm", "patience", "keep"),
+    *("shuffle", "precision"),
+)
+"""Training fields that say how an arm learns step by step; a head that is solved takes none."""
+
+LINEAR = ("linear", "tokens")
+"""Heads of one layer, whose optimum can be solved for."""
+
+
+def is_head_alone(named: Strategy) -> bool:
+    """Whether a strategy trains the head and nothing else."""
+    return named == strategy("head")
 
 
 class LabelLearner(ClassifierLearner):
     """Learns labels; thresholds or a temperature are fitted on validation."""
 
     with_head = WITH_HEAD
+    solves = False
+    """Whether the arm is a head alone that is solved to its optimum; known from `build` on."""
+    starts = False
+    """Whether its head starts from that optimum."""
 
     def __init__(self, spec: ArmSpec) -> None:
         super().__init__(spec)
@@ -45,11 +63,23 @@ class LabelLearner(ClassifierLearner):
     def build(self) -> TextClassifier:
         """See `Learner`."""
         weights = positive_weights(self.spec, self.encoded["train"].truth)
-        return build_model(self.spec, self.located, weights)
+        model = build_model(self.spec, self.located, weights)
+        alone = is_head_alone(self.spec.strategy)
+        linear = model.head_config.kind in LINEAR
+        self.solves = linear and alone and self.spec.training.solve_head
+        self.starts = linear and not alone and self.spec.training.start_from_head
+        return model
+
+    @property
+    def bf16(self) -> bool:
+        """A head that is solved is asked in what it is solved in."""
+        return super().bf16 and not self.solves
 
     def prepare(self, model: TextClassifier, depths: Iterable[Depth]) -> Trainee:
         """See `TrainerLearner`; what balancing leaves out is stored by the trunk all the same."""
-        trainee = super().prepare(model, depths)
+        return self._balanced(super().prepare(model, depths))
+
+    def _balanced(self, trainee: Trainee) -> Trainee:
         if not self.spec.training.balance:
             return trainee
         train = trainee.parts["train"]
@@ -77,41 +107,64 @@ class LabelLearner(ClassifierLearner):
         logged_until: LastStep,
         depths: Iterable[Depth],
     ) -> Course:
-        """See `Learner`; a head alone is solved in the end (`training.solve_head`)."""
+        """See `Learner`; a linear head alone is solved, and others may start from that one."""
+        if self.solves:
+            self.trainee = self.prepare(model, depths)
+            solved, seconds = self._solve(model, self.trainee)
+            return Course(
+                seconds=seconds,
+                examples=float(self.examples * solved.passes),
+                costs={**self.own_costs(1, seconds), **self.trainee.trunk_costs},
+                curve=(),
+                trunk=self.trainee.trunk,
+                note=f"The head was solved to its optimum, {self._chosen(solved)}.",
+            )
+        if not self.starts:
+            return super().learn(model, log, logged_until, depths)
+        alone = self.spec.model_copy(update={"strategy": strategy("head")})
+        solved, seconds = self._solve(model, self._balanced(self._on_trunk(alone, model, ())))
         course = super().learn(model, log, logged_until, depths)
-        alone = depth_of(self.spec.strategy, count_blocks(model.backbone)) == "pooled"
-        if not (
-            self.spec.training.solve_head
-            and alone
-            and model.head_config.kind in ("linear", "tokens")
-        ):
-            return course
+        return replace(
+            course,
+            seconds=course.seconds + seconds,
+            note=f"The head started from the optimum of a head alone, {self._chosen(solved)}.",
+        )
+
+    def _chosen(self, solved: Solved) -> str:
+        return f"with C={solved.strength:g} by {self.spec.training.select_by}"
+
+    def _solve(self, model: TextClassifier, trainee: Trainee) -> tuple[Solved, float]:
+        """Solve the model's head on the vectors of the base model as it is; and the seconds.
+
+        Args:
+            model: the arm's.
+            trainee: the model as an arm `head` has it.
+
+        Raises:
+            DivergedError: the base model gives no numbers.
+        """
+        if uses_gpu():
+            model.cuda()
         started = time.perf_counter()
-        train, validation = (self._vectors(name) for name in ("train", "validation"))
-        truth, metric = self.trainee.parts["validation"].truth, self.spec.training.select_by
-        labels = torch.tensor(np.asarray(self.trainee.parts["train"].rows["labels"]))
+        size = self.spec.training.eval_batch_size
+        train, validation = (
+            vectors_of(trainee.module, trainee.parts[name], trainee.collate, size)
+            for name in ("train", "validation")
+        )
+        for vectors in (train, validation):
+            self.refuse_divergence(vectors.numpy())
+        truth, metric = trainee.parts["validation"].truth, self.spec.training.select_by
+        labels = torch.tensor(np.asarray(trainee.parts["train"].rows["labels"]))
+        held_out = validation.to(device_of(model))
 
         def score() -> float:
             with torch.inference_mode():
-                logits = model.head.classify(validation)["logits"].cpu().numpy()
+                logits = model.head.classify(held_out)["logits"].cpu().numpy()
             figures = self._figures(truth, to_probabilities(logits, self.spec.task))
             value = figures[metric.removeprefix("val/")]
             return -value if lower_is_better(metric) else value
 
-        solved = solve(model.head, train, labels, score)
-        seconds = time.perf_counter() - started
-        return replace(
-            course,
-            seconds=course.seconds + seconds,
-            costs={**course.costs, "cost/solving_seconds": seconds},
-            note=f"The head was solved to its optimum, with C={solved.strength:g} by {metric}.",
-        )
-
-    def _vectors(self, name: str) -> Tensor:
-        trainee, size = self.trainee, self.spec.training.eval_batch_size
-        return vectors_of(trainee.module, trainee.parts[name], trainee.collate, size).to(
-            device_of(trainee.module)
-        )
+        return solve(model.head, train, labels, score), time.perf_counter() - started
 
     def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
         """See `TrainerLearner`."""
