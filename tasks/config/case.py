@@ -6,9 +6,9 @@ is `loading.py`.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.config.base import Frozen, Task
 from tasks.config.data import DataConfig
@@ -75,6 +75,9 @@ class CaseConfig(Frozen):
     `nothing`, `text_encoder`, `image_encoder`, `encoders`, `decoder`, `all`."""
     seeds: tuple[int, ...] = (42,)
     """One arm for each strategy and seed."""
+    top_seeds: Annotated[int, Field(ge=1)] = 1
+    """At least so many seeds for strategies that train the top alone (`head`, `last_<n>`), which
+    cost little beside the trunk that they share: those of `seeds`, and the numbers after."""
     data: DataConfig
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
@@ -93,6 +96,13 @@ class CaseConfig(Frozen):
         """The fields in the Prefect form beside strategies and seeds, a section after the other."""
         often = (name for name in _OFTEN if cls.has_folds or name != "split.folds")
         return (*cls.commonest, *cls.of_its_own, *often)
+
+    def seeds_of(self, strategy: Strategy) -> tuple[int, ...]:
+        """The seeds of a strategy's arms."""
+        seeds = list(self.seeds)
+        while strategy.top_alone and len(seeds) < self.top_seeds:
+            seeds.append(max(seeds) + 1)
+        return tuple(seeds)
 
     @property
     def base_model(self) -> str:

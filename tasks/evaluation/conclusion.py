@@ -136,7 +136,10 @@ def _chosen(comparison: Comparison) -> str:
     interval = best.metrics[comparison.primary]
     arms = comparison.arms
     kind = "settings" if any(arm.point for arm in arms) else "strategies"
-    seeds = f" ({len(best.seeds)} seeds each)" if len(best.seeds) > 1 else ""
+    fewest, most = comparison.seeds
+    seeds = f" ({most} seeds each)" if most > 1 else ""
+    if fewest < most:
+        seeds = f" ({fewest} to {most} seeds each)"
     choice = (
         f"{best.name} is the only arm"
         if len(arms) == 1
@@ -248,8 +251,14 @@ def _cautions(comparison: Comparison) -> list[str]:
             else ""
         )
         sentences.append(f"Caution: there are only {comparison.test_rows} test rows{reach}.")
-    seeds = min(len(arm.seeds) for arm in comparison.arms)
-    if seeds <= 1:
+    seeds, most = comparison.seeds
+    if seeds <= 1 < most:
+        alone = _listed([arm.name for arm in comparison.arms if len(arm.seeds) <= 1])
+        sentences.append(
+            f"Caution: {alone}: one seed alone. What is said of it leaves out how much a result "
+            "changes from seed to seed, and verdicts about it are on this seed."
+        )
+    elif seeds <= 1:
         sentences.append(
             "Caution: with one seed, the intervals leave out how much a result changes from seed "
             "to seed, and every verdict is one on this seed."
@@ -301,7 +310,9 @@ def _shown(comparison: Comparison, value: float) -> str:
 
 
 def _told(comparison: Comparison, gap: Difference) -> str:
-    return told(gap, comparison.digits(gap.metric))
+    fewest, most = comparison.seeds
+    scope = f",{_scope(gap)}" if fewest < most else ""
+    return told(gap, comparison.digits(gap.metric)) + scope
 
 
 def _scope(gap: Difference) -> str:

@@ -218,6 +218,12 @@ class Comparison(_Frozen):
         return tuple(entry for entry in self.entries if entry.kind == "arm")
 
     @property
+    def seeds(self) -> tuple[int, int]:
+        """The fewest and the most seeds that an arm was trained with."""
+        counts = [len(arm.seeds) for arm in self.arms] or [1]
+        return min(counts), max(counts)
+
+    @property
     def hosted(self) -> tuple[Entry, ...]:
         """The entries that were trained at a server."""
         return tuple(entry for entry in self.entries if entry.kind == "hosted")

@@ -50,8 +50,12 @@ class Sheet:
 def quality(comparison: Comparison) -> Sheet:
     """Every entry's shown test metrics with their intervals, and what it costs to train."""
     passes = any("trunk_seconds" in entry.costs for entry in comparison.entries)
-    seeds = max((len(arm.seeds) for arm in comparison.arms), default=1)
+    fewest, seeds = comparison.seeds
     over = f" and {seeds} seeds" if seeds > 1 else ""
+    scope = over_seeds(seeds)
+    if fewest < seeds:
+        over = f" and each arm's {fewest} to {seeds} seeds"
+        scope = ", on the seeds that both have"
     return Sheet(
         heading="Quality on the test part",
         note=(
@@ -59,7 +63,7 @@ def quality(comparison: Comparison) -> Sheet:
             f"{comparison.test_rows:,} rows{over}, {comparison.resamples:,} resamples. "
             "Chosen: best on validation; ≈: not distinguishable from it in "
             f"{comparison.metric_title(comparison.primary)}"
-            f"{over_seeds(seeds)}.{_not_estimable(comparison)}{_passes(comparison)}"
+            f"{scope}.{_not_estimable(comparison)}{_passes(comparison)}"
         ),
         columns=(
             "",

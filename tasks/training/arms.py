@@ -234,7 +234,7 @@ def plan_arms(
     sections: Callable[[CaseConfig], Mapping[str, Any]] = lambda made: {},
     idle: Idle = lambda made, strategy: frozenset(),
 ) -> list[ArmSpec]:
-    """All arms of a sweep: strategies x seeds x grid, in that order.
+    """All arms of a sweep: strategies x grid x seeds, in that order.
 
     Points of the grid that differ in nothing that touches an arm are one arm.
 
@@ -273,7 +273,7 @@ def plan_arms(
         )
         for strategy in config.strategies
         for point, made in _points(config, strategy, idle)
-        for seed in config.seeds
+        for seed in config.seeds_of(strategy)
     ]
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.evaluation.conclusion import AS_GOOD, NAMED, strongest_reference
 from tasks.evaluation.findings import Comparison
+from tasks.evaluation.tables import quality
 
 SITUATIONS = yaml.safe_load(Path(__file__).with_name("first_sentences.yaml").read_text("utf-8"))
 
@@ -157,6 +158,25 @@ def test_verdicts_say_how_far_they_go() -> None:
     three = comparison([entry("full", 0.8, seeds=(1, 2, 3)), entry("head", 0.5, seeds=(1, 2, 3))])
     assert "over these 3 seeds" in three.headline
     assert "this seed" not in three.conclusion
+
+
+def test_arms_of_unequal_seeds_are_compared_on_those_that_both_have() -> None:
+    """The top alone is trained three times, the whole model once."""
+    seeds = (42, 43, 44)
+    arms = [entry("full", 0.8), entry("last_1", 0.9, seeds=seeds), entry("head", 0.5, seeds=seeds)]
+    table = comparison(arms)
+    assert table.difference("last_1", "head").seeds == 3
+    assert table.difference("last_1", "full").seeds == 1
+    assert "Of 3 strategies (1 to 3 seeds each)" in table.evidence[0]
+    said = " ".join(table.evidence)
+    assert re.search(r"head \(difference -[^)]*, over these 3 seeds\)", said)
+    assert re.search(r"full \(difference -[^)]*, on this seed\)", said)
+    caution = table.evidence[-1]
+    assert caution.startswith("Caution: full: one seed alone")
+    assert "every verdict is one on this seed" not in table.conclusion
+    note = quality(table).note
+    assert "rows and each arm's 1 to 3 seeds" in note
+    assert "on the seeds that both have" in note
 
 
 def test_a_figure_without_an_interval_is_said_to_have_none() -> None:

@@ -88,6 +88,7 @@ def quick(tiny_bert: Path) -> tuple[str, ...]:
         "model.max_length=32",
         "training.epochs=1",
         "strategies=[full,freeze_2]",
+        "top_seeds=1",
         "evaluation.bootstrap=100",
         "evaluation.baseline_c=[1.0]",
         "data.min_label_count=5",
@@ -130,6 +131,7 @@ def tiny_reward(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
         "split.near_duplicates=null",  # its rows are of one template
         "model.backbone_dropout=0",
         "strategies=[full,freeze_2]",
+        "top_seeds=1",
         "training.epochs=10",
         "training.batch_size=8",
         "training.learning_rate=2e-3",

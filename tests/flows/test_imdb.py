@@ -16,6 +16,7 @@ def quick_imdb(tiny_bert: Path) -> tuple[str, ...]:
         "model.max_length=32",
         "split.near_duplicates=null",  # its rows are of one template
         "training.epochs=1",
+        "top_seeds=1",
         "evaluation.bootstrap=100",
         "evaluation.baseline_c=[1.0]",
         "registry.enabled=false",

@@ -55,6 +55,7 @@ def tiny_sawyer(
         f"reward.data.path={folder / 'compared.jsonl'}",
         f"reward.model.base={tiny_bert}",
         "reward.strategies=[head]",
+        "reward.top_seeds=1",
         "reward.training.epochs=1",
         "reward.split.near_duplicates=null",
         "reward.evaluation.bootstrap=100",

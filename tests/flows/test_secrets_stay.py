@@ -91,6 +91,7 @@ def test_no_secret_stays_behind_and_no_figure_depends_on_one(
     common = [
         *plain,
         "strategies=[head]",
+        "top_seeds=1",
         f"tracking.uri='{database}?timeout={PARAMETER}'",
         f"execution.address=tcp://me:{CLUSTER}@127.0.0.1:1",
         f"hosted.base_url=https://127.0.0.1:1/v1?key={ADDRESS_KEY}",

@@ -108,7 +108,12 @@ def test_a_sweep_is_strategies_times_grid_times_seeds(parts: dict[str, TableRef]
     config = load_case(
         "genre",
         "sample",
-        ["strategies=[full,head]", "seeds=[1,2]", "grid.training.learning_rate=[1e-5,5e-5]"],
+        [
+            "strategies=[full,head]",
+            "seeds=[1,2]",
+            "top_seeds=1",
+            "grid.training.learning_rate=[1e-5,5e-5]",
+        ],
     )
     planned = plan_arms(config, "digest", ["Comedy"], parts)
     assert [(str(s.strategy), s.training.learning_rate, s.seed) for s in planned] == [
@@ -116,6 +121,19 @@ def test_a_sweep_is_strategies_times_grid_times_seeds(parts: dict[str, TableRef]
     ]
     assert len({spec.key for spec in planned}) == 8
     assert planned[0].strategy == strategy("full")
+
+
+def test_arms_that_train_the_top_alone_get_more_seeds(parts: dict[str, TableRef]) -> None:
+    wanted = ["strategies=[full,freeze_4,last_2,head]", "top_seeds=3"]
+    seeds: dict[str, list[int]] = {}
+    for spec in plan_arms(load_case("genre", "sample", wanted), "digest", ["Comedy"], parts):
+        seeds.setdefault(str(spec.strategy), []).append(spec.seed)
+    three = [42, 43, 44]
+    assert seeds == {"full": [42], "freeze_4": [42], "last_2": three, "head": three}
+    assert load_case("genre", "sample").top_seeds == 3
+    assert load_case("genre", "book").top_seeds == 1
+    enough = load_case("genre", "sample", [*wanted, "seeds=[7,1,2,5]"])
+    assert enough.seeds_of(strategy("head")) == (7, 1, 2, 5)
 
 
 @pytest.mark.parametrize(
@@ -149,12 +167,12 @@ def test_a_sweep_is_strategies_times_grid_times_seeds(parts: dict[str, TableRef]
 def test_points_of_a_grid_that_do_not_touch_an_arm_are_one_arm(
     grid: str, named: list[str], parts: dict[str, TableRef]
 ) -> None:
-    config = load_case("genre", "sample", ["strategies=[full,lora_8,head]", grid])
+    config = load_case("genre", "sample", ["strategies=[full,lora_8,head]", "top_seeds=1", grid])
     idle = kind_of(config.task).idle
     planned = plan_arms(config, "digest", ["Comedy"], parts, idle=idle)
     assert [spec.name for spec in planned] == named
     assert len({spec.key for spec in planned}) == len(named)
-    plain = load_case("genre", "sample", ["strategies=[full,lora_8,head]"])
+    plain = load_case("genre", "sample", ["strategies=[full,lora_8,head]", "top_seeds=1"])
     alone = {spec.name: spec.key for spec in plan_arms(plain, "digest", ["Comedy"], parts)}
     for spec in planned:  # what it is without the grid, and so it is not trained again
         assert spec.point or spec.key == alone[spec.name]

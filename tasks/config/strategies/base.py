@@ -33,6 +33,8 @@ class Strategy:
     frozen, if so."""
     divides: ClassVar[bool] = False
     """Whether it freezes block by block, for which the base model's family has to be known."""
+    top_alone: ClassVar[bool] = False
+    """Whether it names a top that trains alone, above a trunk that all such arms share."""
     keeps_base: ClassVar[bool] = False
     """Whether the base model stays as it was, so that several arms can share one."""
     decays: ClassVar[bool] = True

@@ -40,6 +40,7 @@ class Last(Freeze):
     """Only the top n blocks train, with the final norm and the head."""
 
     forms = ("last_<n>",)
+    top_alone = True
 
     def frozen_blocks(self, blocks: int) -> int:
         """See `Strategy`."""
@@ -50,6 +51,7 @@ class Head(Strategy):
     """Only the head trains."""
 
     forms = ("head",)
+    top_alone = True
     keeps_base = True
     refusals: ClassVar[Mapping[str, str]] = {
         "completion": "a model that writes has no head of its own, and its output layer is mostly "
