@@ -194,7 +194,7 @@ def plan(rows: Rows, division: Division, start: Start) -> list[ArmSpec]:
         if not config.split.repeat_folds:
             return config
         seed = config.seeds[number * len(config.seeds) // len(division.folds)]
-        return config.model_copy(update={"seeds": (seed,)})
+        return config.model_copy(update={"seeds": (seed,), "top_seeds": 1})
 
     return [
         spec
