@@ -7,6 +7,8 @@ anything is made of them; a node that contains itself never ends and is refused 
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -55,15 +57,20 @@ def from_yaml(text: str, what: str) -> Any:
         RequestError: it is not YAML, nested too deeply, or too much when written out.
     """
     try:
-        loader = _Yaml(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _count(node, {}, set())
-        return loader.construct_document(node)
+        return deepcopy(_value(text))  # the caller may change what it is given
     # Its constructors raise ValueError for the 30th of February or a number of 5,000 digits.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RequestError(f"{what} is not YAML that can be read: {_first(error)}.") from error
+
+
+@lru_cache(maxsize=64)  # one run asks for the same few files dozens of times
+def _value(text: str) -> Any:
+    loader = _Yaml(text)
+    node = loader.get_single_node()
+    if node is None:
+        return None
+    _count(node, {}, set())
+    return loader.construct_document(node)
 
 
 def _count(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:

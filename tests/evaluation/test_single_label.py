@@ -143,7 +143,7 @@ def test_the_positive_class_is_found_by_name() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(4, 40), st.sampled_from([1, 8]))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_weights_count_rows_of_two_classes_as_if_they_were_repeated(
     seed: int, rows: int, digits: int
 ) -> None:

@@ -72,7 +72,7 @@ def test_other_metrics_agree_with_scipys_permutation_test() -> None:
             (one, two) if place == 1 else (rankdata(one), rankdata(two)),
             lambda a, b, score=score: score(a) - score(b),
             permutation_type="samples",
-            n_resamples=500,
+            n_resamples=200,
             vectorized=False,
             rng=np.random.default_rng(1),
         ).pvalue

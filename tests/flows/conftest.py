@@ -9,6 +9,7 @@ from unittest.mock import patch
 import matplotlib.figure
 import pytest
 from genre_runs import LEARNING, Swept, home, run_genre, synopses, write_csv
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_LOGGING_TO_API_ENABLED,
@@ -32,7 +33,7 @@ def prefect_server() -> Iterator[None]:
 
     gc.freeze()
     with (
-        prefect_test_harness(server_startup_timeout=120),
+        prefect_test_harness(server_startup_timeout=300),
         temporary_settings(
             {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
         ),
@@ -56,11 +57,11 @@ def sketched_pictures() -> Iterator[None]:
     A module's, since a wider scope would last while the same worker runs those tests: a folder
     without an `__init__.py` is no package to pytest, whose fixtures would last for the session.
     """
-    save = matplotlib.figure.Figure.savefig
 
-    def sketch(picture: matplotlib.figure.Figure, *arguments: Any, **named: Any) -> None:
+    def sketch(picture: matplotlib.figure.Figure, *arguments: Any, **_: Any) -> None:
         picture.set_layout_engine("none")
-        save(picture, *arguments, **{**named, "dpi": 30})
+        picture.set_dpi(30)
+        FigureCanvasAgg(picture).print_png(*arguments)  # savefig draws each picture twice
 
     with patch.object(matplotlib.figure.Figure, "savefig", sketch):
         yield

@@ -277,7 +277,7 @@ ANY_ROW = st.tuples(
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(drawn=st.lists(ANY_ROW, max_size=30))
 def test_any_rows_at_all_are_counted_right(
