@@ -40,14 +40,23 @@ def _matrices(model: TextClassifier) -> list[nn.Parameter]:
     return [w for w in blocks_of(model.backbone).parameters() if w.ndim >= 2]
 
 
-def matmul_rate(dtype: torch.dtype, size: int = 1024, seconds: float = 0.5) -> float:
-    """Operations a second of this machine's square matrix product, measured now."""
-    a: Any = torch.randn(size, size).to(dtype)
-    b: Any = torch.randn(size, size).to(dtype)
+def matmul_rate(
+    dtype: torch.dtype, size: int = 1024, seconds: float = 0.5, device: str = "cpu"
+) -> float:
+    """Operations a second of a device's square matrix product, measured now."""
+
+    def wait() -> None:
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    a: Any = torch.randn(size, size).to(device, dtype)
+    b: Any = torch.randn(size, size).to(device, dtype)
     for _ in range(3):
         a @ b
+    wait()
     count, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
         a @ b
+        wait()
         count += 1
     return 2.0 * size**3 * count / (time.perf_counter() - started)

@@ -53,7 +53,7 @@ def export(
       thaw export reviews --format chat --out files -o hosted.epochs=3
     """
     if folder is not None:
-        take_away(case, folder, alias)
+        take_away(case, folder, alias, profile)
         return
     from tasks.hosted.export import export_case, single_label
 
@@ -73,13 +73,13 @@ def export(
     click.echo(exported.estimate)
 
 
-def take_away(case: str, folder: Path, alias: str) -> None:
+def take_away(case: str, folder: Path, alias: str, profile: str | None = None) -> None:
     """Write a registered version into a folder of its own.
 
     Raises:
         RequestError: there is none, the folder is not empty, or it is no such model.
     """
-    config = answering_case(case)
+    config = answering_case(case, profile)
     from flows.quiet import install
     from tasks.kinds.kind import kind_of
     from tasks.registry.prediction import registered

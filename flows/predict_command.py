@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from flows.options import PROFILE
 from tasks.config.chains import answering_case
 from tasks.errors import RequestError
 
@@ -40,6 +41,7 @@ from tasks.errors import RequestError
     type=click.Path(path_type=Path),
     help="The picture that is asked about: one for all questions, or one for each.",
 )
+@PROFILE
 def predict(
     case: str,
     texts: tuple[str, ...],
@@ -50,6 +52,7 @@ def predict(
     strategy: str | None,
     beams: int | None,
     images: tuple[Path, ...],
+    profile: str | None,
 ) -> None:
     """Predict with the champion of CASE, or with any arm of its latest finished sweep.
 
@@ -65,7 +68,7 @@ def predict(
       thaw predict vqa --file questions.jsonl --json
       thaw predict sawyer_reward "Is tea a drink?" "Yes, it is." "No, tea is a stone."
     """
-    config = answering_case(case)
+    config = answering_case(case, profile)
     case = config.case
     from flows.quiet import install
     from tasks.kinds.kind import kind_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import feedback, ppo_ways
+from benchmarks import feedback, gpu, ppo_ways
 from benchmarks.ways import WAYS
 from tasks.training.device import has_fast_bf16
 
@@ -132,3 +132,29 @@ def test_help_shows_commands_to_copy(capsys: pytest.CaptureFixture[str]) -> None
     shown = capsys.readouterr().out
     assert "-m benchmarks feedback --strategy full" in shown
     assert all(name in shown for name in command.BENCHMARKS)
+
+
+def test_without_a_gpu_its_benchmark_refuses_with_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu.torch.cuda, "is_available", lambda: False)
+    assert gpu.main([]) == 2
+    assert capsys.readouterr().err.strip() == gpu.NO_GPU
+
+
+def test_what_the_gpu_came_to_is_a_table_and_the_trunk_stands_against_none() -> None:
+    told = {"tokens_per_second": 1000.0, "share": 0.5, "peak": 900.0, "work": 1}
+    kept = gpu.Row("labels", "freeze_4", 2.0, 1.0, **told)
+    anew = gpu.Row("labels, no trunk", "freeze_4", 6.0, None, **told)
+    lines = gpu.table([kept, anew]).splitlines()
+    assert lines[2] == "| labels: freeze_4 | 2.0 | 1.0 | 1,000 | 50% | 900 | yes |"
+    assert "2.00x in one epoch, 3.00x in each further one" in lines[-1]
+
+
+@pytest.mark.slow
+def test_the_gpu_script_runs_at_sizes_for_a_cpu(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu.main(["--try-on-cpu"]) == 0
+    table = capsys.readouterr().out
+    for row in ("labels: lora_8", "labels, no trunk: freeze_4", "sft: full", "ppo: full"):
+        assert f"| {row} |" in table
+    assert "| vqa: encoders |" in table

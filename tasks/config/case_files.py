@@ -58,6 +58,11 @@ def _is_case(path: Path) -> bool:
         return False
 
 
+def ships(name: str) -> bool:
+    """Whether a case of that name is one of Thaw's own: a user's cannot have the same."""
+    return (project_root() / "conf" / f"{name}.yaml").is_file()
+
+
 def is_name(name: str) -> bool:
     """Whether a case can be called so: letters, digits, `_` and `-`."""
     return _NAME.fullmatch(name) is not None

@@ -103,9 +103,9 @@ def load_any(
     return load(case, profile, overrides)
 
 
-def answering_case(case: str) -> CaseConfig:
+def answering_case(case: str, profile: str | None = None) -> CaseConfig:
     """The case whose champion answers under that name: a chain's is its last stage."""
-    return load_chain(case).last if is_chain(case) else load_case(case)
+    return load_chain(case, profile).last if is_chain(case) else load_case(case, profile)
 
 
 def _read(chain: str) -> ChainFile:

@@ -75,6 +75,10 @@ def load_case(
         fields, above, used = _without_source(fields), _without_data(above), OWN
     resolved = _merge(_merge(_merge(model.defaults, fields), above), chosen)
     resolved.update(case=name, profile=used)
+    if used not in (OWN, next(iter(profiles), OWN)):
+        # What one profile registers is neither another's champion nor its start.
+        named = {"name": f"{name}-{used}"}
+        resolved["registry"] = {**named, **(resolved.get("registry") or {})}
     try:
         config = model.model_validate(resolved)
     except ValidationError as error:

@@ -14,7 +14,8 @@ class RegistryConfig(Frozen):
     enabled: bool = True
     """Register the best arm and let it stand for champion."""
     name: str | None = None
-    """Registered model name (default: the case's name)."""
+    """Registered model name (default: the case's name; of another profile than its first,
+    CASE-PROFILE, so that `sft` and `sft-book` have champions of their own)."""
     beats: Literal["reference", "floor"] = "reference"
     """What a champion has to be better than: the baseline that is strongest on validation, by the
     table's own verdict; or (`floor`, to try a case out on a few rows) the trivial answer, by its

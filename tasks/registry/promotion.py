@@ -19,7 +19,7 @@ from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.registry.judging import Bar, Candidate, judge, outdoes
 from tasks.registry.packaging import Packager, Packaging
-from tasks.registry.stages import CLASSICAL
+from tasks.registry.stages import CLASSICAL, PROFILE
 from tasks.registry.unseen import seen_by
 from tasks.registry.verify import verify_in_fresh_process
 from tasks.storage import TableRef
@@ -159,6 +159,7 @@ def register(
         "thaw.arm": candidate.key,
         "thaw.strategy": str(best.strategy),
         "thaw.test_digest": test.digest,
+        PROFILE: config.profile,
         config.evaluation.primary: f"{best.metrics[config.evaluation.primary]:.4f}",
     }
     if candidate.classical:

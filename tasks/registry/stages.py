@@ -21,6 +21,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config.case_files import case_names, proper_name
+from tasks.config.loading import OWN
 from tasks.errors import RequestError, ThawError
 from tasks.models.base_models import LocatedModel, locate
 from tasks.paths import store_dir
@@ -29,6 +30,8 @@ from tasks.tracking import Tracker
 
 CLASSICAL = "thaw.classical"
 """The tag of versions that are no transformer, see `promotion.py`."""
+PROFILE = "thaw.profile"
+"""The tag that says which profile, or that a user's data, made a version."""
 PACKAGE = "package.json"
 SEAL = ".complete"
 # A hub id holds a slash, a folder a slash or no @; MLflow keeps `v3` free for version 3.
@@ -63,15 +66,18 @@ def is_reference(name: str) -> bool:
     return _FORM.fullmatch(name) is not None and not Path(name).expanduser().is_dir()
 
 
-def fetch(reference: str, tracker: Tracker) -> Registered:
+def fetch(reference: str, tracker: Tracker, profile: str | None = None) -> Registered:
     """Look a registered model up and bring its package into the store.
 
     Args:
         reference: `NAME@ALIAS`, or `NAME@v3` for a version by its number.
         tracker: the registry.
+        profile: of the case that starts from it: an alias may name what other data made, a number
+            is meant as it stands. None: whatever it names.
 
     Raises:
-        RequestError: there is no such version; says which flow makes it.
+        RequestError: there is no such version (says which flow makes it), or it is of another
+            profile, or of a user's data where the case has its own.
         ThawError: its files cannot be read.
     """
     form = _FORM.fullmatch(reference)
@@ -84,12 +90,27 @@ def fetch(reference: str, tracker: Tracker) -> Registered:
         found = tracker.alias(name, "challenger")
     if found is None:
         raise RequestError(_missing(name, f"version {number[1]}" if number else alias))
+    made_by = found.tags.get(PROFILE)  # versions of earlier releases do not say
+    if number is None and None not in (profile, made_by) and profile != made_by:
+        raise RequestError(
+            f"{reference} is version {found.version}, which {_whose(str(made_by))} made, and this "
+            f"is a run of {_whose(str(profile))}: start from {name}@v{found.version} if that is "
+            "meant, or run its case first."
+        )
     folder = tracker.model_artifact(found, "package")
     base = tracker.params(str(found.run_id)).get("model.base") if found.run_id else None
     return Registered(name=name, version=str(found.version), digest=_keep(folder), base=base)
 
 
+def _whose(profile: str) -> str:
+    return "data of your own" if profile == OWN else f"the profile {profile}"
+
+
 def _missing(name: str, what: str) -> str:
+    case, _, profile = name.partition("-")
+    if profile and case in case_names() and name not in case_names():
+        run = f"thaw run {case} --profile {profile}"
+        return f"There is no {what} of {name} yet: `{run}` trains and registers one."
     if name not in case_names():
         return f"There is no {what} of {name} in the registry, and no case of that name makes one."
     return f"There is no {what} of {name} yet: `thaw run {name}` trains and registers one."

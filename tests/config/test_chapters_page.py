@@ -48,14 +48,15 @@ def test_a_table_agrees_with_the_profile(section: tuple[str, str]) -> None:
     resolved = load_case(case, profile).model_dump(mode="json")
     rows = {field: (chapter, told) for field, chapter, told, _ in ROW.findall(SECTIONS[section])}
     assert set(rows) == set(leaves(read_case_file(case)["profiles"][profile]))
-    for field, (chapter, told) in rows.items():
+    for field, (chapter, shown) in rows.items():
         found: Any = resolved
         for name in field.split("."):
             found = found[name]
-        said = yaml.safe_load(told.replace("\\|", "|"))
+        said = yaml.safe_load(shown.replace("\\|", "|"))
         if field == "rewards":
-            found = [{name: part[name] for name in said[0]} for part in found]
+            pairs = zip(found, said, strict=True)
+            found = [{name: part[name] for name in told} for part, told in pairs]
         if isinstance(found, float) and not isinstance(said, list):
             said = float(said)
-        assert said == found, f"{field}: the page says {told}"
+        assert said == found, f"{field}: the page says {shown}"
         assert chapter.strip(), field

@@ -10,13 +10,20 @@ from damages import DAMAGES, Damage
 from genre_runs import home
 from registry.registered import classifier, register, reward_model, writer
 
-from tasks.config import DataConfig, RewardConfig
+from tasks.config import DataConfig, PolicyCase, RewardConfig
 from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
 from tasks.kinds.numbers.package import NumberInfo
 from tasks.kinds.policy.pinning import pin
 from tasks.kinds.policy.reward_models import build_reward
-from tasks.registry.stages import CLASSICAL, fetch, is_reference, locate_start, package_folder
+from tasks.registry.stages import (
+    CLASSICAL,
+    PROFILE,
+    fetch,
+    is_reference,
+    locate_start,
+    package_folder,
+)
 from tasks.tracking import Tracker
 
 STARS = ("1", "2", "3")
@@ -60,6 +67,36 @@ def test_training_starts_from_the_challenger_where_no_trained_model_is_champion(
     assert fetch("acceptability@champion", tracker).version == "1"
     tracker.set_alias(name, "champion", tracker.create_version(name, source, run_id, "", {}))
     assert fetch("acceptability@champion", tracker).version == "3"
+
+
+def test_what_one_profile_or_a_users_data_made_is_no_other_ones_start(tracker: Tracker) -> None:
+    made = tracker.version("reviews", "1")
+    assert made is not None
+    name, source, run_id = "urgency", str(made.source), str(made.run_id)
+    tags = {PROFILE: "own"}
+    number = tracker.create_version(name, source, run_id, "", tags)
+    tracker.set_alias(name, "champion", number)
+    assert fetch("urgency@champion", tracker, "own").version == number
+    says = r"urgency@champion is version \d+, which data of your own made, .* profile sample"
+    with pytest.raises(RequestError, match=says):
+        fetch("urgency@champion", tracker, "sample")
+    assert fetch(f"urgency@v{number}", tracker, "sample").version == number  # said by number
+    assert fetch("reviews@champion", tracker, "sample").version == "1"  # of an earlier release
+    missing = r"no champion of sft-book yet: `thaw run sft --profile book` trains"
+    with pytest.raises(RequestError, match=missing):
+        fetch("sft-book@champion", tracker, "book")
+
+
+def test_the_books_models_have_names_of_their_own() -> None:
+    assert load_case("sft").registry.name is None
+    assert load_case("sft", "book").registry.name == "sft-book"
+    assert load_case("vqa", "second_edition").registry.name == "vqa-second_edition"
+    assert load_case("sft", "book", ["registry.name=mine"]).registry.name == "mine"
+    assert load_case("sft", "book", ["data.path=mine.jsonl"]).registry.name is None
+    book = load_case("sawyer_rl", "book")
+    assert book.model.base == "sft-book@champion"
+    assert isinstance(book, PolicyCase)
+    assert book.rewards[0].model == "sawyer_reward-book@champion"
 
 
 @pytest.mark.parametrize(

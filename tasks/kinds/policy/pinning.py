@@ -6,6 +6,7 @@ Two arms of a sweep must not start from different champions because one was prom
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config import LanguageConfig, PolicyCase, RewardConfig
+from tasks.config.case_files import ships
 from tasks.kinds.policy.reward_models import FIELD, build_reward
 from tasks.kinds.writing.package import WriterInfo
 from tasks.models.base_models import LocatedModel, locate
@@ -71,7 +72,7 @@ def pin_rewards(
     config: PolicyCase, tracker: Tracker
 ) -> tuple[tuple[RewardConfig, ...], tuple[str, ...]]:
     """The rewards of a policy case with versions in place of aliases, and their models' digests."""
-    found = [_reward(reward, tracker) for reward in config.rewards]
+    found = [_reward(reward, tracker, _profile(config)) for reward in config.rewards]
     return tuple(reward for reward, _ in found), tuple(digest for _, digest in found)
 
 
@@ -81,7 +82,7 @@ def _start(
     name = config.model.base
     if not is_reference(name):
         return locate(name), None, config.language
-    found = fetch(name, tracker)
+    found = fetch(name, tracker, _profile(config))
     located = locate_start(found.reference, found.digest)
     text = (package_folder(found.digest) / "package.json").read_text(encoding="utf-8")
     spoken = WriterInfo.model_validate_json(text).language
@@ -98,13 +99,20 @@ def _untouched(start: Registered, tracker: Tracker) -> tuple[str, str] | None:
     return start.base, locate(start.base).digest
 
 
-def _reward(config: RewardConfig, tracker: Tracker) -> tuple[RewardConfig, str]:
+def _profile(config: PolicyCase) -> str | None:
+    """Of a shipped case; a user's own names itself what it starts from."""
+    return config.profile if ships(config.case) else None
+
+
+def _reward(
+    config: RewardConfig, tracker: Tracker, profile: str | None
+) -> tuple[RewardConfig, str]:
     """The part with a version in place of an alias, under the name that it had; its digest."""
     if config.model is None:
         return config, ""
     if not is_reference(config.model):
         return config, locate(config.model, FIELD).digest
-    found = fetch(config.model, tracker)
+    found = fetch(config.model, tracker, profile)
     return (
         config.model_copy(update={"name": config.title, "model": found.reference}),
         found.digest,
