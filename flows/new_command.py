@@ -55,7 +55,8 @@ def new(
     """Make a case of your own from FILE: says what it understood, and writes NAME.yaml here.
 
     FILE is CSV, TSV, JSON, JSON lines or Parquet: texts with a label (or several, or a number),
-    questions with answers, chats, or answers of which one is better.
+    questions with answers, chats, or answers of which one is better; or a folder of questions
+    about pictures in the layout of VQA v2.
 
     \b
     Examples:
@@ -76,10 +77,20 @@ def new(
         )
     wishes = Wishes(_listed(texts), _listed(labels), task, group, pair)
     click.echo(f"Reading {file} …", err=True)
-    form = form_of(file, member)
-    told = _told(form, wishes)
-    click.echo("Reading it as a run would …", err=True)
-    understood = draft(form, told, case, base)
+    if file.is_dir():
+        if wishes != Wishes():
+            raise RequestError(
+                f"{file} is a folder of questions about pictures, which says itself what is asked: "
+                "leave out --text, --label, --task, --group and --pair."
+            )
+        from tasks.kinds.pictures.drafting import draft_folder
+
+        understood = draft_folder(file, case, base)
+    else:
+        form = form_of(file, member)
+        told = _told(form, wishes)
+        click.echo("Reading it as a run would …", err=True)
+        understood = draft(form, told, case, base)
     click.echo(f"{file} is understood as")
     for fact in understood.facts:
         click.echo(f"  {fact}")
