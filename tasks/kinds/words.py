@@ -37,6 +37,15 @@ def words_key(config: CaseConfig, spec: ArmSpec, reading: Reading = "words") -> 
     return "words-" + hashlib.sha256(json.dumps(made).encode()).hexdigest()[:24]
 
 
+def why_it_stands(reference: Outcome, compared: Compared[Any, Any]) -> str:
+    """Why a reference is registered in an arm's place, for its card."""
+    metric, best = compared.config.training.select_by, compared.arms.best
+    return (
+        f"The strongest reference by `{metric}` = {reference.metrics[metric]:.4f}. It stands here "
+        f"because {best.name}, the best trained arm, was not shown to be better."
+    )
+
+
 def words_candidate(
     reference: Outcome,
     compared: Compared[Any, Any],
@@ -55,16 +64,14 @@ def words_candidate(
         sections: what its card says besides, the `Limits` among them.
         reading: what of a text it reads.
     """
-    config, spec, best = compared.config, compared.arms.specs[0], compared.arms.best
-    metric = config.training.select_by
+    config, spec = compared.config, compared.arms.specs[0]
     told = {
         "Model": f"{reference.name}, no transformer: {_READ[reading]}, with "
         f"{reference.metrics['cost/trainable_parameters']:,.0f} numbers fitted in "
         f"{reference.metrics['cost/train_seconds']:.1f} seconds. It knows nothing that the "
         "training part lacks, and is no start for further training.",
         "Data": data_line(config, spec, usable_of(compared.rows)),
-        "Selection": f"The strongest reference by `{metric}` = {reference.metrics[metric]:.4f}. It "
-        f"stands here because {best.name}, the best trained arm, was not shown to be better.",
+        "Selection": why_it_stands(reference, compared),
     }
     card = model_card(config, reference, compared.comparison, compared.run_id, told | {**sections})
     way = replace(packaging, extra=(*packaging.extra, "scikit-learn", "scipy"))

@@ -93,7 +93,7 @@ def test_killed_and_run_again_it_comes_to_the_same(
     assert sweep.info.status == "FINISHED"
     arms = store.children(sweep.info.run_id)
     assert set(arms) == ARMS
-    assert len(store.children(sweep.info.run_id, "baseline")) == 4
+    assert len(store.children(sweep.info.run_id, "baseline")) == 5
     assert {run.info.status for run in store.runs()} == {"FINISHED"}
     assert store.table(sweep.info.run_id) == undisturbed
     for path, changed in had.items():

@@ -25,6 +25,7 @@ from tasks.kinds.labels.package import Package
 from tasks.kinds.labels.prediction_plots import confusion_matrix, precision_recall, reliability
 from tasks.kinds.labels.prompts import build_package
 from tasks.kinds.labels.references import (
+    EMBEDDINGS,
     MAJORITY,
     READING,
     baseline_names,
@@ -34,9 +35,9 @@ from tasks.kinds.labels.references import (
 from tasks.kinds.labels.training import LINEAR, OF_STEPS, LabelLearner, is_head_alone
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
-from tasks.kinds.words import words_candidate
+from tasks.kinds.words import why_it_stands, words_candidate
 from tasks.models.base_models import locate
-from tasks.registry.card import data_line, model_line
+from tasks.registry.card import data_line, model_card, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
@@ -47,6 +48,11 @@ from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.building import read_spec
 from tasks.training.reading import Reading, reading_of
+
+_LIMITS = (
+    "Probabilities are not calibrated. The figures hold for texts like those of the data above; "
+    "nothing was measured on others."
+)
 
 
 class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
@@ -121,9 +127,11 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         self, reference: Outcome, compared: Compared[Start[LabelsCase], Rows]
     ) -> Candidate | None:
         """The linear models, the references that are models of their own."""
+        config, spec = compared.start.config, compared.arms.specs[0]
+        if reference.name == EMBEDDINGS:
+            return self._on_embeddings(reference, compared)
         if reference.name not in READING:
             return None
-        config, spec = compared.start.config, compared.arms.specs[0]
         return words_candidate(
             reference,
             compared,
@@ -131,10 +139,31 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
             lambda: words_package(reference, config, spec),
             {
                 "Labels": self._labels(compared),
-                "Limits": "Probabilities are not calibrated. The figures hold for texts like those "
-                "of the data above; nothing was measured on others.",
+                "Limits": _LIMITS,
             },
             READING[reference.name],
+        )
+
+    def _on_embeddings(
+        self, reference: Outcome, compared: Compared[Start[LabelsCase], Rows]
+    ) -> Candidate:
+        config, spec = compared.start.config, compared.arms.specs[0]
+        told = {
+            "Model": f"{reference.name}: {config.model.base} as it is, the mean of its last states "
+            f"and {reference.metrics['cost/trainable_parameters']:,.0f} numbers on top. Texts "
+            f"longer than {spec.model.max_length} tokens are cut.",
+            "Labels": self._labels(compared),
+            "Data": data_line(config, spec, usable_of(compared.rows)),
+            "Selection": why_it_stands(reference, compared),
+            "Limits": _LIMITS,
+        }
+        card = model_card(config, reference, compared.comparison, compared.run_id, told)
+        return Candidate(
+            reference,
+            reference.key,
+            lambda: build_package(reference, config),
+            self.packaging,
+            card,
         )
 
     def classes(self, spec: ArmSpec) -> list[str]:

@@ -1,33 +1,51 @@
 """What labels have to be better than: their frequencies, the mean label of ordered cases, the
-untrained head, TF-IDF of words and of characters with logistic regression. All are measured on the
-same rows and with thresholds tuned in the same way."""
+untrained head, logistic regression on TF-IDF of words and of characters and on embeddings. All are
+measured on the same rows and with thresholds tuned in the same way."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from tasks.config import CaseConfig, LabelsCase
+from tasks.config.strategies import strategy
 from tasks.errors import ThawError
 from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.evaluation.word_model import Reading
 from tasks.kinds.labels.classical_package import ClassicalInfo, ClassicalPackage
-from tasks.kinds.labels.training import untrained_outcome
+from tasks.kinds.labels.training import LabelLearner, untrained_outcome
 from tasks.kinds.words import words_key
+from tasks.models.base_models import locate
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
 from tasks.training.encoding import multi_hot
+from tasks.training.run import train_arm
 
 MAJORITY, TFIDF, UNTRAINED = "label frequencies", "TF-IDF + logistic regression", "untrained head"
 MEAN, CHARACTERS = "always the mean", "characters + logistic regression"
+EMBEDDINGS = "embeddings + logistic regression"
 READING: Mapping[str, Reading] = {TFIDF: "words", CHARACTERS: "characters"}
 """The references that are linear models, and what of a text each reads."""
 
 
 def baseline_names(config: CaseConfig) -> tuple[str, ...]:
     """The baselines of a case, in the order in which tables show them."""
-    return (UNTRAINED, MAJORITY, *((MEAN,) if config.evaluation.ordered else ()), *READING)
+    mean = (MEAN,) if config.evaluation.ordered else ()
+    embeddings = () if _has_it_as_an_arm(config) else (EMBEDDINGS,)
+    return (UNTRAINED, MAJORITY, *mean, *READING, *embeddings)
+
+
+def _has_it_as_an_arm(config: CaseConfig) -> bool:
+    """Whether an arm `head` of the case is embeddings with logistic regression itself."""
+    training = config.training
+    return (
+        strategy("head") in config.strategies
+        and training.solve_head
+        and not (training.class_weights or training.balance)
+        and config.model.head == "linear"
+        and (config.model.pooling or locate(config.model.base).pooling) == "mean"
+    )
 
 
 def measure_reference(
@@ -43,9 +61,34 @@ def measure_reference(
     """
     if name == UNTRAINED:
         return untrained_outcome(spec, run_id)
+    if name == EMBEDDINGS:
+        return embedded(spec, run_id)
     baseline = fit(name, config, spec)
     tracker.log_params(run_id, spec.of_fold(baseline.settings))
     return as_outcome(name, baseline, spec, run_id)
+
+
+def embedded(spec: ArmSpec, run_id: str) -> Outcome:
+    """Logistic regression on what the base model makes of a text: the mean of its last states.
+
+    That is an arm `head`, solved to its optimum, whatever the case's own arms read.
+
+    Args:
+        spec: any arm of the sweep: it names the parts and the base model.
+        run_id: the run that will hold the evidence.
+    """
+    plain = {"solve_head": True, "class_weights": False, "balance": False, "extra": {}}
+    arm = spec.model_copy(
+        update={
+            "strategy": strategy("head"),
+            "point": {},
+            "calibrate": False,
+            "model": spec.model.model_copy(update={"pooling": "mean", "head": "linear"}),
+            "training": spec.training.model_copy(update=plain),
+        }
+    )
+    outcome = train_arm(arm, run_id, LabelLearner, lambda metrics, step: None)
+    return outcome.model_copy(update={"name": EMBEDDINGS, "kind": "baseline", "seed": None})
 
 
 def fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
