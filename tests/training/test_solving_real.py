@@ -32,14 +32,14 @@ def sms(folder: Path) -> pd.DataFrame:
 
 def reviews(folder: Path) -> pd.DataFrame:
     """One of five stars."""
-    rows = pd.read_parquet(folder / "reviews.parquet").sample(4000, random_state=0)
+    rows = pd.read_parquet(folder / "reviews.parquet").sample(1500, random_state=0)
     texts = rows["review_title"].fillna("") + "\n" + rows["review_body"].fillna("")
     return pd.DataFrame({"text": texts, "labels": [[str(stars)] for stars in rows["stars"]]})
 
 
 def imdb(folder: Path) -> pd.DataFrame:
     """One of two labels: `0`, `1`."""
-    rows = pd.read_parquet(folder / "imdb.parquet").sample(2000, random_state=0)
+    rows = pd.read_parquet(folder / "imdb.parquet").sample(1000, random_state=0)
     return pd.DataFrame({"text": rows["text"], "labels": [[str(label)] for label in rows["label"]]})
 
 
@@ -51,7 +51,7 @@ def news(folder: Path) -> pd.DataFrame:
 
 def titles(folder: Path) -> pd.DataFrame:
     """Several genres."""
-    rows = pd.read_csv(folder / "anime_synopses.csv").sample(2500, random_state=0)
+    rows = pd.read_csv(folder / "anime_synopses.csv").sample(1500, random_state=0)
     said = [[each.strip() for each in genres.split(",")] for genres in rows["genres"].fillna("")]
     often = pd.Series(said).explode().value_counts()
     kept = set(often[often >= 50].index)
