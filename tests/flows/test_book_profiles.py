@@ -17,7 +17,7 @@ from genre_runs import Store, home, options, thaw
 
 from tasks.config.loading import load_case
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 QUICK = ("evaluation.bootstrap=100",)
 SIZES: dict[str, tuple[str, ...]] = {
