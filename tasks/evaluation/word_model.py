@@ -79,4 +79,9 @@ class WordModel:
         """Read what `save` wrote."""
         told = json.loads((folder / "words.json").read_text("utf-8"))
         arrays = load_file(folder / "words.safetensors")
-        return cls(**{"reading": "words", **told, "words": tuple(told["words"])}, **arrays)
+        return cls(
+            words=tuple(told["words"]),
+            exclusive=told["exclusive"],
+            reading=told.get("reading", "words"),
+            **arrays,
+        )
