@@ -84,6 +84,7 @@ def take_classifier(package: Path, to: Path, one_label: bool) -> None:
         "one_label": one_label,
         "temperature": info.get("temperature", 1.0),
         "pooling": model.head_config.pooling,
+        "between": "relu" if model.head_config.kind == "dense" else "tanh",
         "max_length": length,
         "template": [before, after],
         "prompt_end": info.get("prompt_end", ""),

@@ -47,6 +47,8 @@ def program_of(folder: Path) -> dict[str, Any]:
         ("tiny_bert", "dense", "cls", {"task": "single_label", "temperature": 2.5}),
         ("tiny_gpt2", "linear", "last", {"prompt_end": " genre:"}),
         ("tiny_roberta", "linear", "mean", {}),
+        ("tiny_roberta", "tanh", "cls", {}),
+        ("tiny_bert", "pooler", "cls", {"task": "single_label"}),
     ],
 )
 def test_a_classifier_answers_as_its_package_does(

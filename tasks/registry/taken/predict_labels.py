@@ -41,7 +41,8 @@ def probabilities(texts: list[str]) -> torch.Tensor:
         found = states[torch.arange(len(rows)), mask.sum(1) - 1]
     for place, layer in enumerate(layers := sorted({name.split(".")[0] for name in head}, key=int)):
         found = linear(found, head[f"{layer}.weight"], head.get(f"{layer}.bias"))
-        found = relu(found) if place + 1 < len(layers) else found
+        if place + 1 < len(layers):
+            found = torch.tanh(found) if ABOUT["between"] == "tanh" else relu(found)
     scores = found.double() / ABOUT["temperature"]
     return scores.softmax(-1) if ABOUT["one_label"] else scores.sigmoid()
 
