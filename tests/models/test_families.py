@@ -79,7 +79,7 @@ RATES = {
     "head_learning_rate": 2e-2,
 }
 UNREADABLE = {"nystromformer", "funnel"}
-ADAPTERS = ("lora_4", "dora_2", "ia3")
+ADAPTERS = {"lora_4": "lora", "dora_2": "dora", "ia3": "ia3"}
 answers: dict[str, Any] = {}
 
 
@@ -218,7 +218,7 @@ def refused(located: LocatedModel, spec: Any) -> bool:
     if named == "bitfit":
         return not has_biases(located)
     if named in ADAPTERS:
-        return not takes_adapters(located)
+        return not takes(located, named)
     return bool(spec.strategy.prompt_tokens) and found.unprompted is not None
 
 
@@ -229,22 +229,29 @@ def has_biases(located: LocatedModel) -> bool:
 
 
 @cache
-def takes_adapters(located: LocatedModel) -> bool:
-    """Whether a base model has layers beside which adapters train; they change what it gives."""
-    for named in ADAPTERS:
-        backbone = load_backbone(located)
-        batch = probe(backbone)
-        try:
-            adapt(backbone, strategy(named), seed=1)
-        except RequestError:
-            return False
-        before = backbone(**batch)[0]
-        with torch.no_grad():
-            for name, value in backbone.named_parameters():
-                if strategy(named).trains(name):
-                    value.add_(0.1)
-        assert not torch.equal(backbone(**batch)[0], before), f"{named} moves nothing"
+def takes(located: LocatedModel, named: str) -> bool:
+    """Whether a base model has layers beside which an adapter trains; it changes what they give."""
+    backbone = load_backbone(located)
+    batch = probe(backbone)
+    try:
+        adapt(backbone, strategy(named), seed=1)
+    except RequestError:
+        return False
+    before = backbone(**batch)[0]
+    with torch.no_grad():
+        for name, value in backbone.named_parameters():
+            if strategy(named).trains(name):
+                value.add_(0.1)
+    assert not torch.equal(backbone(**batch)[0], before), f"{named} moves nothing"
     return True
+
+
+def adapters_said(located: LocatedModel) -> str:
+    """The table's cell."""
+    without = [form for named, form in ADAPTERS.items() if not takes(located, named)]
+    if not without:
+        return "yes"
+    return "no" if len(without) == len(ADAPTERS) else f"not {', '.join(without)}"
 
 
 def row_of(family: str, folder: Path) -> str:
@@ -266,7 +273,7 @@ def row_of(family: str, folder: Path) -> str:
         "no" if found.undivided else "yes",
         trunk_said(uncut, found.blocks),
         "no" if found.unprompted else "yes",
-        "yes" if takes_adapters(located) else "no",
+        adapters_said(located),
         "yes" if has_biases(located) else "no",
     ]
     return f"| {family} | {' | '.join(cells)} |"
