@@ -6,6 +6,8 @@ back the virtual tokens' states as if they were the text's, so that a head would
 classifier puts the prompt in place itself (`classifier.py`), and LoRA's layers are injected.
 """
 
+import copy
+
 import torch
 from peft import PromptEmbedding, PromptTuningConfig, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -14,8 +16,10 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from tasks.config.strategies import Strategy
+from tasks.config.strategies import OF_TEXT, Strategy
 from tasks.errors import RequestError
+from tasks.models.anatomy import anatomy_of
+from tasks.models.cutting import shell
 
 
 def is_head(parameter: str) -> bool:
@@ -66,25 +70,65 @@ def adapt(
     Raises:
         RequestError: the base model has no layer beside which it could stand.
     """
+    try:
+        _inject(backbone, strategy, seed, dropout)
+    except ValueError as error:  # a layer of a kind that it cannot stand beside
+        raise RequestError(
+            f"Strategy {strategy} does not go with base models of the family "
+            f"{backbone.config.model_type!r}: {error}"
+        ) from error
+
+
+def _inject(
+    backbone: PreTrainedModel, strategy: Strategy, seed: int, dropout: float | None
+) -> None:
     transposed = any(isinstance(module, Conv1D) for module in backbone.modules())
     config = strategy.adapter(dropout or 0.0, transposed)
     if config is None:
         return
-    family = backbone.config.model_type
     if not any(isinstance(module, nn.Linear | Conv1D) for module in backbone.modules()):
-        raise RequestError(
-            f"Strategy {strategy} trains beside a base model's linear layers, and one of the "
-            f"family {family!r} has none: use full, head, bitfit or prompt_<n>."
+        raise ValueError(
+            "it has no linear layers, beside which it trains; use full, head or prompt_<n>"
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        inject_adapter_in_model(config, backbone)
+
+
+def lacking(backbone: PreTrainedModel) -> dict[str, str]:
+    """Strategies for which a base model has nothing that could train, by their form, and why.
+
+    Adapters are tried on a twin without weights, which costs next to nothing.
+    """
+    found: dict[str, str] = {}
+    for family in OF_TEXT:
+        form = family.forms[0]
+        tried = family(form, 1)
+        if tried.needs and not any(tried.trains(name) for name, _ in backbone.named_parameters()):
+            found[form] = f"it has no {tried.needs}; use lora_<r> or last_<n>"
+        if tried.adapter(0.0, transposed=False) is None:
+            continue
         try:
-            inject_adapter_in_model(config, backbone)
-        except ValueError as error:  # a layer of a kind that it cannot stand beside
-            raise RequestError(
-                f"Strategy {strategy} does not go with base models of the family {family!r}: "
-                f"{error}"
-            ) from error
+            with torch.device("meta"):
+                _inject(_bare(backbone), tried, seed=0, dropout=None)
+        except ValueError as error:
+            found[form] = str(error)
+        except Exception:  # noqa: S112 - what comes of having no weights says nothing
+            continue
+    return found
+
+
+def _bare(backbone: PreTrainedModel) -> PreTrainedModel:
+    """The same modules without weights, and of blocks that are built alike the last alone."""
+    path = anatomy_of(backbone).blocks
+    kinds = {
+        tuple((name, type(module)) for name, module in block.named_modules()): block
+        for block in backbone.get_submodule(path).children()
+    }
+    few = shell(backbone, {path: nn.ModuleList(kinds.values())})
+    memory: dict[int, torch.Tensor] = {id(value): value.to("meta") for value in few.buffers()}
+    memory |= {id(each): nn.Parameter(each.to("meta")) for each in few.parameters()}
+    return copy.deepcopy(few, memory)
 
 
 def merge(backbone: PreTrainedModel) -> None:

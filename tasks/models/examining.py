@@ -7,7 +7,8 @@ model is refused, or the strategy that would take that way.
 """
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +48,7 @@ class Examination:
         undivided: why blocks cannot be frozen one by one; None where they can.
         uncut: why nothing can be stored of frozen blocks; None where it can.
         unprompted: why no soft prompt can stand before a text; None where one can.
+        lacking: strategies for which it has nothing that could train, by their form, and why.
         seconds: that it took.
     """
 
@@ -56,6 +58,7 @@ class Examination:
     undivided: str | None = None
     uncut: str | None = None
     unprompted: str | None = None
+    lacking: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -69,6 +72,7 @@ class Examination:
             "its blocks cannot be frozen one by one": self.undivided,
             "nothing is stored of frozen blocks": self.uncut,
             "no soft prompt fits": self.unprompted,
+            **{f"{form} does not go": why for form, why in self.lacking.items()},
         }
         return "; ".join([said, *(f"{what}: {why}" for what, why in rest.items() if why)]) + "."
 
@@ -102,6 +106,8 @@ def examine(
 def _examined(
     backbone: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, family: str
 ) -> Examination:
+    from tasks.models.adapting import lacking  # PEFT, without which packages are loaded
+
     context = min(context_length(backbone.config) or MOST_TOKENS, MOST_TOKENS)
     texts = [ids[:context] for ids in tokenizer(list(TEXTS))["input_ids"] if ids]
     try:
@@ -148,6 +154,7 @@ def _examined(
         undivided=anatomy.undivided,
         uncut=uncut,
         unprompted=_unprompted(reader, texts, alone),
+        lacking=lacking(backbone),
     )
 
 

@@ -197,7 +197,9 @@ def check_family(
         )
     for strategy in strategies if found else ():
         assert found is not None  # noqa: S101 - the loop is empty otherwise
-        reason = found.undivided if strategy.divides else None
+        reason = found.lacking.get(strategy.forms[0])
+        if strategy.divides:
+            reason = found.undivided
         if strategy.prompt_tokens:
             reason = found.unprompted
         if reason:

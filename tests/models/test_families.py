@@ -216,9 +216,12 @@ def refused(located: LocatedModel, spec: Any) -> bool:
     if spec.strategy.divides or spec.training.layer_decay != 1:
         return found.undivided is not None
     if named == "bitfit":
-        return not has_biases(located)
-    if named in ADAPTERS:
-        return not takes(located, named)
+        lacks = not has_biases(located)
+    else:
+        lacks = named in ADAPTERS and not takes(located, named)
+    assert (spec.strategy.forms[0] in found.lacking) == lacks, "what is refused before training"
+    if lacks:
+        return True
     return bool(spec.strategy.prompt_tokens) and found.unprompted is not None
 
 

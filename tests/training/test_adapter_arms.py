@@ -280,7 +280,7 @@ def test_a_model_without_biases_is_told_what_else_would_do(
     spec_of: Callable[..., ArmSpec],
 ) -> None:
     spec = spec_of("llama", "bitfit")
-    with pytest.raises(RequestError, match=r"trains a base model's biases, and one of .* has none"):
+    with pytest.raises(RequestError, match=r"bitfit .*'llama': it has no biases; use lora_<r>"):
         train(spec)
     assert not (spec.folder / "outcome.json").exists()
 
