@@ -64,7 +64,11 @@ def _distilbert() -> Any:
 def _roberta_config(**more: Any) -> Any:
     tokenizer = byte_tokenizer("roberta")
     return transformers.RobertaConfig(
-        vocab_size=len(tokenizer), **_ids(tokenizer), **(_BERT | {"num_hidden_layers": 2}), **more
+        vocab_size=len(tokenizer),
+        type_vocab_size=1,  # as RoBERTa has it: pairs are told by their separators
+        **_ids(tokenizer),
+        **(_BERT | {"num_hidden_layers": 2}),
+        **more,
     )
 
 

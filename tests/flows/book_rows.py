@@ -103,8 +103,17 @@ def spam() -> bytes:
 
 
 def latex() -> bytes:
-    pairs = [(f"x to the power of {n}", f"x^{{{n}}}") for n in range(30)]
-    pairs += [(f"sum of {n} and y", f"{n} + y") for n in range(30)]
+    letters = "abcdefghkmnpqrstuvwxyz"
+    pairs = []
+    for n, (one, other) in enumerate(zip(letters, letters[5:] + letters[:5], strict=True)):
+        pairs += [
+            (f"{one} to the power of {n}", f"{one}^{{{n}}}"),
+            (f"the square root of {n} times {other} is larger", rf"\sqrt{{{n}{other}}} > {one}"),
+            (
+                f"integral from {n} to infinity of {other} squared",
+                rf"\int_{{{n}}}^{{\infty}} {other}^2",
+            ),
+        ]
     return csv_text([{"English": english, "LaTeX": tex} for english, tex in pairs])
 
 
