@@ -1,10 +1,12 @@
 # Everything a newcomer needs; `make` alone lists it.
-PYTHON ?= python3.11
+# The one that the tests ran on comes first; for the others the pinned set has wheels (`pythons`).
+PYTHONS := 3.11 3.12 3.13
+PYTHON ?= $(firstword $(foreach v,$(PYTHONS),$(shell command -v python$(v))) python3.11)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-browser test-cluster test-full lint format ui bench clean
+.PHONY: help install demo test test-browser test-cluster test-full lint format pythons ui bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -46,6 +48,15 @@ lint: install ## Run ruff and mypy, and see that no room reaches up
 format: install ## Let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Wheels alone, and no such interpreter is needed.
+pythons: install ## See that the pinned set resolves for every Python that may be used
+	@for version in $(PYTHONS); do \
+	  $(BIN)/python -m uv pip compile --quiet --no-header --output-file /dev/null --only-binary :all: \
+	    --python-version $$version --constraint conf/constraints.txt \
+	    --extra postgres --extra onnx --extra dask --extra ray pyproject.toml || exit 1; \
+	  echo "Python $$version: every package has a wheel"; \
+	done
 
 ui: install ## Open the MLflow UI on the project's store
 	$(BIN)/thaw ui

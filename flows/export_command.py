@@ -8,6 +8,7 @@ import click
 from flows.options import OVERRIDE, PROFILE
 from tasks.config.chains import answering_case
 from tasks.config.loading import load_case
+from tasks.errors import RequestError
 
 
 @click.command()
@@ -27,6 +28,11 @@ from tasks.config.loading import load_case
     type=click.Path(path_type=Path),
     help="Instead: write the champion into this folder, as a model that needs nothing of Thaw.",
 )
+@click.option(
+    "--onnx",
+    is_flag=True,
+    help="With --to: a classifier as an ONNX file, too, which needs no torch.",
+)
 @click.option("--alias", default="champion", show_default=True, help="With --to: which version.")
 @click.option("--with-test", is_flag=True, help="Write the test part too; it is kept back else.")
 @PROFILE
@@ -36,6 +42,7 @@ def export(
     form: str | None,
     out: Path | None,
     folder: Path | None,
+    onnx: bool,
     alias: str,
     with_test: bool,
     profile: str | None,
@@ -49,12 +56,15 @@ def export(
     \b
     Examples:
       thaw export tickets.yaml --to tickets-model
+      thaw export tickets.yaml --to tickets-model --onnx
       thaw export reviews --format completion
       thaw export reviews --format chat --out files -o hosted.epochs=3
     """
     if folder is not None:
-        take_away(case, folder, alias, profile)
+        take_away(case, folder, alias, onnx, profile)
         return
+    if onnx:
+        raise RequestError("--onnx goes with --to FOLDER, into which the model is written.")
     from tasks.hosted.export import export_case, single_label
 
     config = single_label(load_case(case, profile, overrides))
@@ -73,7 +83,9 @@ def export(
     click.echo(exported.estimate)
 
 
-def take_away(case: str, folder: Path, alias: str, profile: str | None = None) -> None:
+def take_away(
+    case: str, folder: Path, alias: str, onnx: bool = False, profile: str | None = None
+) -> None:
     """Write a registered version into a folder of its own.
 
     Raises:
@@ -82,15 +94,20 @@ def take_away(case: str, folder: Path, alias: str, profile: str | None = None) -
     config = answering_case(case, profile)
     from flows.quiet import install
     from tasks.kinds.kind import kind_of
+    from tasks.registry.onnx_file import require_onnx, write_onnx
     from tasks.registry.prediction import registered
     from tasks.registry.taking_away import require_empty
 
     require_empty(folder)
+    if onnx:
+        require_onnx()
     install()
     name, made = config.registry.name or config.case, not folder.exists()
     package = registered(name, config.tracking.uri, alias).package
     try:
         kind_of(config.task).take_away(package, folder)
+        if onnx:
+            write_onnx(package, folder)
     except BaseException:
         if made:
             shutil.rmtree(folder, ignore_errors=True)

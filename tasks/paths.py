@@ -1,13 +1,38 @@
 """Where things lie: the project's own folders, the data store and the download cache."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 
 def project_root() -> Path:
-    """The folder with `conf/` and `mlruns/`: `THAW_HOME` if set, else the checkout itself."""
+    """The folder with `conf/` and `mlruns/`: `THAW_HOME` if set, else the checkout itself.
+
+    Installed from a wheel there is no checkout: then it is the folder in which a command is given.
+    """
     home = os.environ.get("THAW_HOME")
-    return Path(home).resolve() if home else Path(__file__).resolve().parent.parent
+    if home:
+        return Path(home).resolve()
+    return Path.cwd() if _shipped_apart() else _above_tasks()
+
+
+def _above_tasks() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+@cache
+def _shipped_apart() -> Path | None:
+    """Where a wheel has put `conf/`; None in a checkout, which has its own."""
+    if (_above_tasks() / "conf" / "base_models.yaml").is_file():
+        return None
+    places = [above / "share" / "thaw" / "conf" for above in _above_tasks().parents]
+    return next((place for place in places if place.is_dir()), None)
+
+
+def shipped_conf() -> Path:
+    """The folder of Thaw's own cases."""
+    apart = None if os.environ.get("THAW_HOME") else _shipped_apart()
+    return apart or project_root() / "conf"
 
 
 def conf_dirs() -> tuple[Path, ...]:
@@ -16,7 +41,7 @@ def conf_dirs() -> tuple[Path, ...]:
     The folders of `THAW_CONF` (a user's own cases; several like PATH), then the project's `conf/`.
     """
     own = (each for each in os.environ.get("THAW_CONF", "").split(os.pathsep) if each)
-    return (*(Path(each).expanduser().absolute() for each in own), project_root() / "conf")
+    return (*(Path(each).expanduser().absolute() for each in own), shipped_conf())
 
 
 def conf_file(name: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tasks.config.plain_yaml import from_yaml
 from tasks.errors import RequestError
-from tasks.paths import conf_dirs, conf_file, project_root
+from tasks.paths import conf_dirs, conf_file, shipped_conf
 from tasks.wording import nearest
 
 CHAINS = ("sawyer",)
@@ -41,7 +41,7 @@ class CaseFile:
     @property
     def ships(self) -> bool:
         """Whether it is one of Thaw's own."""
-        return self.path.parent == project_root() / "conf"
+        return self.path.parent == shipped_conf()
 
 
 def case_names() -> list[str]:
@@ -60,7 +60,7 @@ def _is_case(path: Path) -> bool:
 
 def ships(name: str) -> bool:
     """Whether a case of that name is one of Thaw's own: a user's cannot have the same."""
-    return (project_root() / "conf" / f"{name}.yaml").is_file()
+    return (shipped_conf() / f"{name}.yaml").is_file()
 
 
 def is_name(name: str) -> bool:

@@ -61,7 +61,12 @@ class Packaging:
     @property
     def requirements(self) -> list[str]:
         """The libraries, pinned to what the model was trained with."""
-        return [f"{name}=={installed_version(name)}" for name in (*_REQUIREMENTS, *self.extra)]
+        return [f"{name}=={_release(name)}" for name in (*_REQUIREMENTS, *self.extra)]
+
+
+def _release(name: str) -> str:
+    """The installed version, without what a build of it adds (`2.13.0+cpu`): no index has that."""
+    return installed_version(name).partition("+")[0]
 
 
 class Packager(Protocol):

@@ -21,6 +21,7 @@ from tasks.kinds.labels.package import Package
 from tasks.kinds.writing.package import Writer, WriterInfo
 from tasks.models.base_models import locate
 from tasks.models.generators import load_generator
+from tasks.registry.onnx_file import write_onnx
 from tasks.registry.taking_away import require_empty
 
 TEXTS = [row["synopsis"] for row in sample_records()[:5]]
@@ -73,6 +74,33 @@ def test_a_classifier_answers_as_its_package_does(
     assert AutoModel.from_pretrained(tmp_path / "taken").config.model_type == family[5:]
     modules = json.loads((tmp_path / "taken" / "modules.json").read_text())
     assert [each["path"] for each in modules] == ["", "1_Pooling"]
+
+
+@pytest.mark.parametrize(
+    ("family", "pooling", "changes"),
+    [
+        ("tiny_bert", "cls", {"task": "single_label", "temperature": 2.5}),
+        ("tiny_gpt2", "last", {"prompt_end": " genre:"}),
+    ],
+)
+def test_an_onnx_file_gives_the_packages_probabilities(
+    family: str,
+    pooling: str,
+    changes: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    package = packaged(
+        request.getfixturevalue(family), tmp_path / "package", "linear", pooling, **changes
+    )
+    kind_of(changes.get("task", "multi_label")).take_away(tmp_path / "package", tmp_path / "taken")
+    write_onnx(tmp_path / "package", tmp_path / "taken")
+    text = (tmp_path / "taken" / "predict_onnx.py").read_text("utf-8")
+    assert "import torch" not in text
+    program = runpy.run_path(str(tmp_path / "taken" / "predict_onnx.py"))
+    for texts in (TEXTS, TEXTS[:1], ["one word", *TEXTS[:2]]):  # any number, of any length
+        expected = [list(each["probabilities"].values()) for each in package.predict(texts)]
+        np.testing.assert_allclose(program["probabilities"](texts), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("template", ["plain", "bare"])
