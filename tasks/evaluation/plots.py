@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from tasks.evaluation.comparison import by_name
 from tasks.evaluation.drawing import FAINT, OTHERS, PALETTE, clean, to_png
-from tasks.evaluation.findings import Comparison
+from tasks.evaluation.findings import Comparison, Entry
 from tasks.evaluation.labelling import label_points, label_right
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.wording import amount, lower_is_better, metric_title
@@ -80,6 +80,14 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
         name = f"{arm.name} (chosen)" if arm.name == comparison.best else arm.name
         points.append((name, (time, shown.mean), colours[arm.name]))
         bars.append(((time, shown.low), (time, shown.high)))
+    best = frontier(comparison, arms)
+    axes.plot(
+        [arm.costs["train_seconds"].value for arm in best],
+        [arm.metrics[comparison.primary].mean for arm in best],
+        color=FAINT,
+        lw=1.2,
+        zorder=1,
+    )
     axes.set_xlabel("training time, seconds")
     axes.set_ylabel(f"{comparison.metric_title(comparison.primary)} (test)")
     label_right(
@@ -91,6 +99,17 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
         bars.append(((axes.get_xlim()[0], height), (axes.get_xlim()[1], height)))
     label_points(axes, points, bars)
     return to_png(picture)
+
+
+def frontier(comparison: Comparison, arms: Sequence[Entry]) -> list[Entry]:
+    """The arms that no cheaper one is as good as, cheapest first."""
+    sign = -1 if lower_is_better(comparison.primary) else 1
+    found: list[Entry] = []
+    for arm in sorted(arms, key=lambda arm: arm.costs["train_seconds"].value):
+        figure = sign * arm.metrics[comparison.primary].mean
+        if not found or figure > sign * found[-1].metrics[comparison.primary].mean:
+            found.append(arm)
+    return found
 
 
 def learning_curves(

@@ -15,7 +15,7 @@ from tasks.config import CaseConfig
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.labelling import label_points, spread
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.plots import learning_curves, quality_against_cost
+from tasks.evaluation.plots import frontier, learning_curves, quality_against_cost
 from tasks.kinds.labels.prediction_plots import precision_recall
 
 MakeOutcome = Callable[..., Outcome]
@@ -44,6 +44,27 @@ def test_a_sweep_gives_three_pictures(sweep: Sequence[Outcome], config: CaseConf
         assert 500 < width < 2500
         assert 300 < height < 2500
         assert 0.01 < ink(picture) < 0.5
+
+
+def test_the_line_joins_the_arms_that_no_cheaper_one_is_as_good_as(
+    make_outcome: MakeOutcome, config: CaseConfig
+) -> None:
+    seconds = {"full": 90.0, "freeze_4": 40.0, "last_1": 41.0, "head": 2.0}
+    noises = (0.5, 0.8, 0.51, 1.2)
+    arms = [
+        make_outcome(name, noise, seconds=each)
+        for (name, each), noise in zip(seconds.items(), noises, strict=True)
+    ]
+    found = compare(arms, config, LABELS)
+    figures = {arm.name: arm.metrics[found.primary].mean for arm in found.arms}
+    wanted = {
+        name
+        for name in seconds
+        if not any(seconds[o] < seconds[name] and figures[o] >= figures[name] for o in seconds)
+    }
+    joined = [arm.name for arm in frontier(found, found.arms)]
+    assert set(joined) == wanted
+    assert joined == sorted(joined, key=seconds.__getitem__)
 
 
 def test_a_picture_without_data_is_left_out(make_outcome: MakeOutcome, config: CaseConfig) -> None:

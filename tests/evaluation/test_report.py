@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from rich.console import Console
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 from tiny import draw_all
@@ -27,13 +28,14 @@ def comparison(sweep: Sequence[Outcome], config: CaseConfig) -> Comparison:
 
 def shown(comparison: Comparison, width: int = 100) -> str:
     console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(terminal(comparison))
+    console.print(terminal(comparison, width))
     return console.export_text()
 
 
-def test_the_terminal_shows_everything_in_100_columns(comparison: Comparison) -> None:
-    text = shown(comparison)
-    assert max(map(len, text.splitlines())) <= 100
+@pytest.mark.parametrize("width", [80, 100, 180])
+def test_the_terminal_shows_every_figure_whole(comparison: Comparison, width: int) -> None:
+    text = shown(comparison, width)
+    assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     for entry in comparison.entries:
         for interval in entry.metrics.values():
@@ -122,8 +124,16 @@ def test_the_page_is_complete_and_loads_nothing(
     parser = _Page()
     parser.feed(page)
     assert parser.open == []
-    assert len(parser.loads) == 3
-    assert all(load.startswith("data:image/png;base64,") for load in parser.loads)
+    places = [load for load in parser.loads if load.startswith("#")]
+    loads = [load for load in parser.loads if load not in places]
+    assert len(loads) == 3
+    assert all(load.startswith("data:image/png;base64,") for load in loads)
+    # Read in a minute: what to do, the picture, the table; then where the evidence stands.
+    first = [page.index(mark) for mark in (escape(comparison.headline), loads[0], "<table", "<nav")]
+    assert first == sorted(first)
+    assert len(places) == len(set(places)) >= 6
+    assert [page.count(f'id="{place[1:]}"') for place in places] == [1] * len(places)
+    assert page.index("<nav") < page.index(escape(comparison.evidence[0]))
     assert not {"script", "link", "iframe"} & set(parser.tags)
     assert "http://" not in page
     assert "https://" not in page
