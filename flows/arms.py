@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 
 from flows.endings import ending
 from flows.fanning import alone_in_process, collect, or_divergence, stop_pool, task_runner
+from flows.progress import Progress
 from flows.quiet import install
 from flows.recording import record_outcome
 from flows.sharing import Common, shared_with_workers
@@ -160,7 +161,11 @@ def run_arms(
     depths = tuple(depth for depth in found if depth is not None)
     where = (sweep.tracker.address, sweep.experiment_id, sweep.run_id)
     if execution.runner == "sequential":
-        return [or_divergence(run_arm, spec, *where, force, depths) for spec in specs]
+        progress = Progress(len(specs), get_run_logger().info)
+        return [
+            progress.done(or_divergence(tagged(spec), spec, *where, force, depths))
+            for spec in specs
+        ]
 
     with task_runner(execution) as runner, shared_with_workers(sweep) as common:
         # A flow of its own, because a flow's task runner is fixed when it starts; without
@@ -168,7 +173,9 @@ def run_arms(
         @flow(name="arms", task_runner=runner)
         def fanned_arms() -> list[Outcome | DivergedError]:
             try:
-                futures = [run_arm.submit(spec, *where, force, depths, common) for spec in specs]
+                futures = [
+                    tagged(spec).submit(spec, *where, force, depths, common) for spec in specs
+                ]
                 return collect(futures, specs)
             except BaseException as error:
                 if not isinstance(error, Exception):
@@ -176,6 +183,12 @@ def run_arms(
                 raise
 
         return fanned_arms()
+
+
+def tagged(spec: ArmSpec) -> Any:
+    """The task of an arm with tags by which Prefect finds it, and can limit how many run at once:
+    what may hold a GPU, its case, and its kind."""
+    return run_arm.with_options(tags=["gpu", spec.case, spec.task])
 
 
 def without_diverged(

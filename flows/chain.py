@@ -20,7 +20,9 @@ from flows.fanning import or_divergence
 from flows.hosted import local_part, run_hosted, start_hosted
 from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
 from flows.recording import in_own_run
+from flows.showing import show_verdicts
 from flows.sweep import Sweep, open_sweep
+from flows.unattended import TRIES
 from tasks.config import CaseConfig
 from tasks.errors import DivergedError
 from tasks.evaluation.comparison import best_outcome, compare
@@ -97,7 +99,7 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
     )
 
 
-@task(name="fetch", cache_policy=NO_CACHE)
+@task(name="fetch", cache_policy=NO_CACHE, **TRIES)
 def fetch(config: CaseConfig) -> Start:
     """Locate the models that the sweep starts from, and fix them for all of it.
 
@@ -111,7 +113,7 @@ def fetch(config: CaseConfig) -> Start:
     return start
 
 
-@task(name="ingest", cache_policy=NO_CACHE)
+@task(name="ingest", cache_policy=NO_CACHE, **TRIES)
 def ingest_data(start: Start) -> Rows:
     """Fetch and read the source; the result is a stored table."""
     raw: Rows = kind_of(start.config.task).ingest(start)
@@ -316,6 +318,7 @@ def compare_arms(
         extras.texts,
     )
     keep_comparison(found, page, plots, arms.best, config, sweep)
+    show_verdicts(found, outcomes, sweep)
     return compared
 
 
@@ -340,9 +343,10 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
     bar = bar_of(kind, compared)
     promotion = promote(tracker, kind, config, arm, bar, compared.arms.specs[0].test)
     registered = f"{promotion.name} version {promotion.version}"
-    tracker.set_tags(
-        sweep.run_id, {"thaw.registered": registered, "thaw.verdict": promotion.reason}
-    )
+    said = {"thaw.registered": registered, "thaw.verdict": promotion.reason}
+    if promotion.status == "unchanged":  # what it was judged by stays
+        said |= {name: told for name, told in tracker.tags(sweep.run_id).items() if name in said}
+    tracker.set_tags(sweep.run_id, said)
     get_run_logger().info("%s: %s", promotion.status, promotion.reason)
     return promotion
 

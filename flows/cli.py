@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,17 +25,22 @@ if TYPE_CHECKING:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.version_option(package_name="thaw", message="%(prog)s %(version)s")
+@click.option("-q", "--quiet", "loudness", flag_value="quiet", help="Say results and faults alone.")
+@click.option("-v", "--verbose", "loudness", flag_value="verbose", help="Say what libraries say.")
+@click.pass_context
+def cli(context: click.Context, loudness: str | None) -> None:
     """Fine-tune pretrained transformers and learn how much of the model is worth training.
 
     \b
     Examples:
       thaw new tickets.csv
       thaw run tickets.yaml
-      thaw run genre -o training.epochs=3 -o strategies=[full,freeze_4,head]
+      thaw run genre -o training.epochs=3 -o strategies=full,freeze_4,head
       thaw compare genre
       thaw predict genre "A retired swordsman opens a noodle bar for ghosts."
     """
+    context.obj = loudness
 
 
 @cli.command("list")
@@ -76,7 +82,10 @@ def show(case: str, profile: str | None, overrides: tuple[str, ...]) -> None:
 @PROFILE
 @OVERRIDE
 @click.option("--force", is_flag=True, help="Train finished arms anew.")
-def run(case: str, profile: str | None, overrides: tuple[str, ...], force: bool) -> None:
+@click.pass_obj
+def run(
+    loudness: str | None, case: str, profile: str | None, overrides: tuple[str, ...], force: bool
+) -> None:
     """Run CASE: ingest, validate, split, train every arm, compare, register the best.
 
     Interrupted by Ctrl-C, a kill or a power cut, the same command goes on where it stopped.
@@ -86,7 +95,7 @@ def run(case: str, profile: str | None, overrides: tuple[str, ...], force: bool)
     \b
     Examples:
       thaw run genre
-      thaw run genre -o seeds=[1,2,3] -o grid.training.learning_rate=[1e-4,3e-4]
+      thaw run genre -o seeds=1,2,3 -o 'grid.training.learning_rate=[1e-4,3e-4]'
       thaw run genre -o data.path=mine.csv -o data.columns.synopsis=plot
       thaw run sawyer -o sft.training.epochs=1 -o rl.rl.steps=20
     """
@@ -98,20 +107,23 @@ def run(case: str, profile: str | None, overrides: tuple[str, ...], force: bool)
         require_writable(folder)
     from flows.catalogue import flow_of
     from flows.overrides import overrides_of
-    from flows.quiet import install
+    from flows.progress import lasting
+    from flows.quiet import install, spoken
     from tasks.evaluation.report import terminal
 
     chosen = overrides_of(overrides, case)
     require_flow_parameters({"overrides": chosen.model_dump(mode="json")})
     install()
+    begun = time.monotonic()
     flow = flow_of(case)
     # Each arm collects garbage, and the libraries' own objects are most of it: look away.
     gc.collect()
     gc.freeze()
-    result = flow(**({"profile": profile} if profile else {}), overrides=chosen, force=force)
+    with spoken(loudness):
+        result = flow(**({"profile": profile} if profile else {}), overrides=chosen, force=force)
     console = _console()
     console.print()
-    console.print(terminal(result.comparison))
+    console.print(terminal(result.comparison, console.width))
     if result.promotion is not None:
         promoted = result.promotion
         console.print(
@@ -122,21 +134,28 @@ def run(case: str, profile: str | None, overrides: tuple[str, ...], force: bool)
             console.print(f"[bold]{promoted.name} version {promoted.instead}[/]: champion.")
     if result.reused:
         console.print("Every arm was finished already: nothing was trained (--force overrules).")
-    console.print(f"MLflow run {result.run_id}; `thaw ui` shows it, with reports and plots.")
+    console.print(
+        f"Took {lasting(time.monotonic() - begun)}. MLflow run {result.run_id}; "
+        f"`thaw ui {case}` shows it, with reports and plots."
+    )
 
 
 @cli.command()
 @click.argument("case")
 @click.option("--sweep", metavar="RUN_ID", help="A sweep's MLflow run (default: the latest).")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the full page.")
-def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | None) -> None:
+def compare(
+    case: str, sweep: str | None, as_markdown: bool, as_json: bool, html_file: Path | None
+) -> None:
     """The comparison table of the latest (or a given) finished sweep of CASE.
 
     \b
     Examples:
       thaw compare genre
       thaw compare genre --html comparison.html
+      thaw compare genre --json
     """
     uri = answering_case(case).tracking.uri
     case = proper_name(case)
@@ -159,8 +178,11 @@ def compare(case: str, sweep: str | None, as_markdown: bool, html_file: Path | N
         click.echo(f"{html_file} written.")
     elif as_markdown:
         click.echo(markdown(comparison))
+    elif as_json:
+        click.echo(comparison.model_dump_json(indent=2))
     else:
-        _console().print(terminal(comparison))
+        console = _console()
+        console.print(terminal(comparison, console.width))
 
 
 def _console() -> "Console":
@@ -210,6 +232,7 @@ def ui(case: str | None, host: str, port: int) -> None:
     import os
     import subprocess
 
+    from flows.showing import address_of
     from tasks.paths import runs_dir
     from tasks.tracking import Tracker, store_address
 
@@ -217,11 +240,14 @@ def ui(case: str | None, host: str, port: int) -> None:
     if store.reveal().startswith("http"):
         click.echo(f"The runs are on a server, which shows them itself: {store}")
         return
-    Tracker(store)  # a sentence, where the store cannot be reached
+    shown = Tracker(store).experiments()  # a sentence, where the store cannot be reached
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--default-artifact-root", str(runs_dir() / "artifacts")]
     command += ["--host", host, "--port", str(port), "--workers", "1"]
     click.echo(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)")
+    for name in [proper_name(case)] if case else sorted(shown):
+        if experiment := shown.get(name):
+            click.echo(f"  {name:<14} {address_of(f'http://{host}:{port}', experiment)}")
     # In the environment, since arguments are shown to every user of the machine.
     environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store.reveal()}
     raise SystemExit(subprocess.call(command, env=environment))

@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from flows.endings import ending
 from flows.recording import record_outcome
 from flows.sweep import Sweep
+from flows.unattended import TRIES
 from tasks.config import CaseConfig, LabelsCase
 from tasks.evaluation.outcomes import Outcome
 from tasks.hosted.arm import HostedArm, plan_hosted
@@ -37,14 +38,14 @@ def start_hosted(
     return arm
 
 
-@task(name="start hosted job", task_run_name="start {arm.title}", cache_policy=NO_CACHE)
+@task(name="start hosted job", task_run_name="start {arm.title}", cache_policy=NO_CACHE, **TRIES)
 def start_job(arm: HostedArm, config: LabelsCase, force: bool) -> None:
     """Upload the arm's files and start its job, unless it was started before."""
     with _held(arm):
         submit(arm, config, force, get_run_logger().info)
 
 
-@task(name="hosted arm", task_run_name="{arm.title}", cache_policy=NO_CACHE)
+@task(name="hosted arm", task_run_name="{arm.title}", cache_policy=NO_CACHE, **TRIES)
 def run_hosted(arm: HostedArm, sweep: Sweep) -> Outcome:
     """Watch the job, ask its model, and keep the evidence in a child run of the sweep."""
     tracker = sweep.tracker

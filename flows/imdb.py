@@ -1,7 +1,7 @@
 """Sentiment of reviews: everything trained, or a soft prompt, low-rank updates, the top, the head.
 
     thaw run imdb
-    thaw run imdb -o strategies=[prompt_20,lora_8,head] -o seeds=[1,2,3]
+    thaw run imdb -o strategies=prompt_20,lora_8,head -o seeds=1,2,3
     thaw run imdb --profile book -o split.rows.train=5000 -o split.rows.test=5000
 
 The last is the chapter's subset, here for every strategy alike. A temperature fitted on validation

@@ -5,9 +5,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 from prefect.logging import get_run_logger
 
+from flows.showing import address_of, present, primary_figures, verdict_of
 from flows.sweep import Sweep
 from tasks.config import CaseConfig
 from tasks.evaluation.findings import Comparison
@@ -18,6 +23,9 @@ from tasks.training.arms import ArmSpec
 from tasks.training.reading import Reading
 from tasks.validation.findings import Finding, ValidationReport
 from tasks.validation.report import render_html, render_markdown
+
+LOCAL_UI = "http://127.0.0.1:5000"
+"""Where `thaw ui` serves, unless it is told otherwise."""
 
 
 def with_reading(report: ValidationReport, reading: Reading) -> ValidationReport:
@@ -83,10 +91,39 @@ def keep_comparison(
         for name, picture in plots.items():
             tracker.log_bytes(run_id, picture, f"comparison/{name}", Path(scratch))
     tracker.log_metrics(run_id, {k: v for k, v in best.metrics.items() if k.startswith("test/")})
-    tracker.set_tags(run_id, {"thaw.best": best.name})
+    costs = ("cost/train_seconds", "cost/trainable_share")
+    figures = {name: best.metrics[name] for name in costs if name in best.metrics}
+    tracker.log_metrics(run_id, figures | primary_figures(comparison, comparison.best))
+    tracker.set_tags(run_id, {"thaw.best": best.name, "thaw.headline": comparison.headline})
     tracker.describe_run(run_id, markdown(comparison), "comparison/table.md")
+    present(tracker, sweep.experiment_id, config)
     create_markdown_artifact(key=artifact_key(config, "comparison"), markdown=markdown(comparison))
+    create_table_artifact(
+        key=artifact_key(config, "figures"),
+        table=figures_table(comparison),
+        description=comparison.headline,
+    )
     _link_run(config, sweep)
+
+
+def figures_table(comparison: Comparison) -> list[dict[str, str | float | None]]:
+    """The comparison a row an entry, for Prefect's page; figures that there are none of are left
+    empty."""
+    rows: list[dict[str, str | float | None]] = []
+    for entry in comparison.entries:
+        found = primary_figures(comparison, entry.name)
+        seconds = entry.costs.get("train_seconds")
+        rows.append(
+            {
+                "what": entry.name,
+                comparison.metric_title(comparison.primary): found.get("primary"),
+                "from": found.get("primary_low"),
+                "to": found.get("primary_high"),
+                "verdict": verdict_of(comparison, entry.name),
+                "seconds": None if seconds is None else seconds.value,
+            }
+        )
+    return rows
 
 
 def provenance(
@@ -114,6 +151,12 @@ def artifact_key(config: CaseConfig, what: str) -> str:
 
 
 def _link_run(config: CaseConfig, sweep: Sweep) -> None:
-    if sweep.tracker.uri.startswith("http"):
-        address = f"{sweep.tracker.address}/#/experiments/{sweep.experiment_id}/runs/{sweep.run_id}"
-        create_link_artifact(key=artifact_key(config, "run"), link=address, link_text="MLflow run")
+    server, how = str(sweep.tracker.address), "The sweep in MLflow."
+    if not sweep.tracker.uri.startswith("http"):
+        server, how = LOCAL_UI, "The sweep in MLflow, while `thaw ui` runs."
+    create_link_artifact(
+        key=artifact_key(config, "run"),
+        link=address_of(server, sweep.experiment_id, sweep.run_id),
+        link_text="MLflow run",
+        description=how,
+    )

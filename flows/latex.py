@@ -1,7 +1,7 @@
 """English to LaTeX: how much of a decoder has to be trained to write formulas.
 
     thaw run latex
-    thaw run latex -o strategies=[full,lora_8] -o seeds=[1,2,3]
+    thaw run latex -o strategies=full,lora_8 -o seeds=1,2,3
     thaw run latex -o data.path=pairs.csv -o split.folds=5
 
 The last is for files of a few dozen pairs, like the chapter's: each pair is tested once.

@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from tasks.errors import ThawError
@@ -19,8 +21,53 @@ class SentenceFilter(logging.Filter):
             record.exc_info = None
             record.exc_text = None
             record.msg, record.args = f"{type(error).__name__}: {error}", ()
+            record.said_by_command = True
             return record.name != "prefect.task_runs"  # the flow run says it again
         return True
+
+
+class OnceFilter(logging.Filter):
+    """Keeps from the terminal what the command says itself at its end: why the run failed."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the terminal shows the record."""
+        if record.name.startswith(("prefect.flow_runs", "prefect.task_runs")):
+            return not (
+                getattr(record, "said_by_command", False)
+                or record.getMessage().startswith("Finished in state Failed")
+            )
+        return True
+
+
+@contextmanager
+def spoken(loudness: str | None) -> Iterator[None]:
+    """Let a run say on the terminal no more than was asked for, and why it failed only once.
+
+    Args:
+        loudness: `quiet`, `verbose`, or None.
+    """
+    prefect = logging.getLogger("prefect")
+    chatty = [logging.getLogger(name) for name in CHATTY]
+    levels, once = [logger.level for logger in chatty], OnceFilter()
+    for handler in prefect.handlers:
+        handler.addFilter(once)
+        if loudness == "quiet":
+            handler.addFilter(_warnings)
+    if loudness == "verbose":
+        for logger in chatty:
+            logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for handler in prefect.handlers:
+            handler.removeFilter(once)
+            handler.removeFilter(_warnings)
+        for logger, before in zip(chatty, levels, strict=True):
+            logger.setLevel(before)
+
+
+def _warnings(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
 
 
 @cache

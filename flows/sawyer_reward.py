@@ -2,7 +2,7 @@
 
     thaw run sawyer_reward
     thaw run sawyer_reward -o data.path=preferences.jsonl -o data.on_bad_line=skip
-    thaw run sawyer_reward -o grid.preference.margin=[none,score] -o strategies=[full]
+    thaw run sawyer_reward -o 'grid.preference.margin=[none,score]' -o strategies=full
     thaw predict sawyer_reward "Is tea a drink?" "Yes, it is." "No, tea is a stone."
 
 The second stage of SAWYER. The stage after it learns from its rewards:

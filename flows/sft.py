@@ -2,7 +2,7 @@
 
     thaw run sft
     thaw run sft -o data.path=chats.jsonl -o language.template=chat
-    thaw run sft -o strategies=[full] -o grid.training.packing=[false,true]
+    thaw run sft -o strategies=full -o 'grid.training.packing=[false,true]'
 
 The first stage of SAWYER. What it registers carries its prompt format, and the stages after it
 load it by alias: `load_champion("sft")`.

@@ -1,7 +1,7 @@
 """Spam among text messages: how much of a decoder has to be trained to read the last token.
 
     thaw run spam
-    thaw run spam -o strategies=[last_1,head] -o seeds=[1,2,3]
+    thaw run spam -o strategies=last_1,head -o seeds=1,2,3
     thaw run spam -o model.pooling=first -o training.padding=max
 
 The last two are the chapter's own experiments: which token is read, and padding to the maximum.

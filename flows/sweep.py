@@ -17,6 +17,7 @@ from pathlib import Path
 from mlflow.entities import Run
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
 from flows.endings import close
 from tasks.config import CaseConfig
@@ -218,4 +219,14 @@ class _Opening:
 def _prefect_tags() -> dict[str, str]:
     context = FlowRunContext.get()
     run = context.flow_run if context else None
-    return {"prefect.flow_run_id": str(run.id), "prefect.flow_run_name": run.name} if run else {}
+    if run is None:
+        return {}
+    tags = {"prefect.flow_run_id": str(run.id), "prefect.flow_run_name": run.name}
+    if pages := _prefect_ui():
+        tags["prefect.flow_run_page"] = f"{pages}/runs/flow-run/{run.id}"
+    return tags
+
+
+def _prefect_ui() -> str:
+    """The address of Prefect's pages, where there is a server that outlives the run."""
+    return str(PREFECT_UI_URL.value() or "") if PREFECT_API_URL.value() else ""

@@ -1,7 +1,7 @@
 """How urgent a message to a caretaker is: a number learned from texts.
 
 thaw run urgency
-thaw run urgency -o numbers.loss=huber -o seeds=[1,2,3]
+thaw run urgency -o numbers.loss=huber -o seeds=1,2,3
 thaw predict urgency "There is water coming through the ceiling."
 """
 

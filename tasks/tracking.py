@@ -13,13 +13,15 @@ import re
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import pyarrow as pa
+import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
@@ -125,6 +127,30 @@ class Tracker:
         except MlflowException:  # another process made it meanwhile
             return str(self.client.get_experiment_by_name(name).experiment_id)
 
+    def experiments(self) -> dict[str, str]:
+        """Name of each experiment that Thaw has made -> its id."""
+        found = self.client.search_experiments()
+        own = [one for one in found if "mlflow.sharedViewState.thaw" in one.tags]
+        return {str(one.name): str(one.experiment_id) for one in own}
+
+    def present(self, experiment_id: str, about: str, views: Mapping[str, str]) -> None:
+        """Let an experiment open as model training, with a description and views.
+
+        Args:
+            experiment_id: of the experiment.
+            about: Markdown.
+            views: key -> JSON of the page's state, to be opened by an address with that key.
+        """
+        wanted = {
+            "mlflow.experimentKind": "custom_model_development",
+            "mlflow.note.content": limits.cut(without_secrets(about), limits.DESCRIPTION),
+            **{f"mlflow.sharedViewState.{key}": view for key, view in views.items()},
+        }
+        there = self.client.get_experiment(experiment_id).tags
+        for name, value in wanted.items():
+            if there.get(name) != value:
+                self.client.set_experiment_tag(experiment_id, name, value)
+
     def _require_short(self, location: str) -> None:
         length = len(location) + limits.RUN_FOLDER
         if length > limits.ARTIFACT_ADDRESS and not self.uri.startswith("sqlite"):
@@ -208,12 +234,13 @@ class Tracker:
 
         MLflow's own digest reads the first 10,000 rows only.
         """
+        schema = json.dumps({"mlflow_colspec": _columns(table)})
         dataset = Dataset(
             name=limits.cut(name, limits.DATASET_NAME),
             digest=table.digest[:32],
             source_type="local",
             source=json.dumps({"uri": str(table.path), "origin": _kept(table.origin, 6_000)}),
-            schema=limits.cut(json.dumps({"columns": list(table.columns)}), limits.DATASET_SCHEMA),
+            schema=limits.cut(schema, limits.DATASET_SCHEMA),
             profile=json.dumps({"num_rows": table.rows}),
         )
         tags = [InputTag("mlflow.data.context", context)]
@@ -352,16 +379,30 @@ class Tracker:
         return str(info.model_uri), str(info.model_id)
 
     def create_version(
-        self, name: str, model_uri: str, run_id: str, model_id: str, tags: Mapping[str, str]
+        self,
+        name: str,
+        model_uri: str,
+        run_id: str,
+        model_id: str,
+        tags: Mapping[str, str],
+        about: str = "",
+        model_tags: Mapping[str, str] | None = None,
     ) -> str:
         """Add a version to the registered model `name`, which is made if it is new.
+
+        Args:
+            name, model_uri, run_id, model_id: of the registered model, and of the logged one.
+            tags: of the version.
+            about: Markdown about a model that is new.
+            model_tags: of the same.
 
         Raises:
             ThawError: the registry refuses; nothing is left behind.
         """
         with _refusals(name):
             if not self.client.search_registered_models(f"name = '{name}'"):
-                self.client.create_registered_model(name)
+                made_tags = _version_tags(model_tags or {})
+                self.client.create_registered_model(name, made_tags, without_secrets(about))
         try:
             with _refusals(name):
                 made = self.client.create_model_version(
@@ -463,6 +504,34 @@ class Tracker:
     def load_pyfunc(self, model_uri: str) -> Any:
         """A registered or logged model, loaded from this store."""
         return mlflow.pyfunc.load_model(model_uri)
+
+
+_COLUMN_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_integer, "long"),
+    (pa.types.is_floating, "double"),
+    (pa.types.is_string, "string"),
+    (pa.types.is_large_string, "string"),
+    (pa.types.is_binary, "binary"),
+)
+
+
+def _columns(table: TableRef) -> list[dict[str, Any]]:
+    """A table's columns in the form that MLflow's page of a data set reads."""
+    try:
+        fields = {field.name: field.type for field in pq.read_schema(table.path)}
+    except (OSError, pa.ArrowInvalid):
+        fields = {}
+    return [
+        {"name": name, "required": True, **_column_type(fields.get(name, pa.null()))}
+        for name in table.columns
+    ]
+
+
+def _column_type(type_: pa.DataType) -> dict[str, Any]:
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        return {"type": "array", "items": _column_type(type_.value_type)}
+    return {"type": next((name for is_it, name in _COLUMN_TYPES if is_it(type_)), "object")}
 
 
 def _version_tags(tags: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow.types import Schema
 
 from tasks.errors import ThawError
 from tasks.storage import put_table
@@ -163,11 +164,15 @@ def test_an_artifact_that_is_missing_is_named(tracker: Tracker, run: str) -> Non
 
 
 def test_a_table_is_logged_under_its_content_digest(tracker: Tracker, run: str) -> None:
-    table = put_table(pd.DataFrame({"id": ["a", "b"]}), "sample genre.jsonl")
+    rows = {"id": ["a", "b"], "scores": [[0.5], [0.1, 0.2]], "sure": [True, False]}
+    table = put_table(pd.DataFrame(rows), "sample genre.jsonl")
     tracker.log_table(run, table, "train", "genre-train")
     (logged,) = tracker.client.get_run(run).inputs.dataset_inputs
     assert logged.dataset.digest == table.digest[:32]
     assert json.loads(logged.dataset.profile) == {"num_rows": 2}
+    columns = json.loads(logged.dataset.schema)["mlflow_colspec"]
+    assert Schema.from_json(json.dumps(columns)).input_names() == ["id", "scores", "sure"]
+    assert [column["type"] for column in columns] == ["string", "array", "boolean"]
     assert json.loads(logged.dataset.source)["origin"] == "sample genre.jsonl"
     assert {tag.key: tag.value for tag in logged.tags} == {"mlflow.data.context": "train"}
 

@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -71,6 +71,7 @@ def load_case(
             raise RequestError(f"{field} is no field to override: say `thaw run CASE --profile P`.")
     above = _profile_of(name, profiles, profile)
     used = profile or next(iter(profiles), OWN)
+    chosen = _with_lists(chosen, model)
     if _names_data(chosen):
         fields, above, used = _without_source(fields), _without_data(above), OWN
     resolved = _merge(_merge(_merge(model.defaults, fields), above), chosen)
@@ -156,6 +157,26 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(below, Mapping) and isinstance(value, Mapping)
         merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]
     return merged
+
+
+def _with_lists(chosen: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """Overrides in which a lone value stands for a list of one, and commas for several.
+
+    `seeds=1`, `strategies=full,head`. A list of texts is written as one: they may hold commas.
+    """
+    made = {}
+    for name, value in chosen.items():
+        kind = model.model_fields[name].annotation if name in model.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and isinstance(value, Mapping):
+            value = _with_lists(value, kind)
+        elif get_origin(kind) is tuple and isinstance(value, str | int | float):
+            parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+            if len(parts) < 2:
+                value = [value]
+            elif get_args(kind)[0] is not str:
+                value = parts
+        made[name] = value
+    return made
 
 
 def _names_data(chosen: Mapping[str, Any]) -> bool:

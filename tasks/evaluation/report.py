@@ -33,7 +33,8 @@ _WIDTH = 100  # columns of the terminal that the tables are made for
 _NAMES = 30  # at most, for the names on the left
 _GAP = 3  # between two columns
 _CAPTIONS = {
-    "quality_against_cost": "Quality against cost: bars are the intervals of the table above, "
+    "quality_against_cost": "Quality against cost: bars are the intervals of the table, the line "
+    "joins the arms that no cheaper one is as good as, "
     "dashed lines the baselines, and hosted models.",
     "learning_curves": "Learning curves.",
     "precision_recall": "Precision and recall of the chosen arm on the test part.",
@@ -47,17 +48,18 @@ _CAPTIONS = {
 }
 
 
-def terminal(comparison: Comparison) -> RenderableType:
-    """The comparison for a terminal of 100 columns; what does not fit goes into a second table."""
+def terminal(comparison: Comparison, width: int = _WIDTH) -> RenderableType:
+    """The comparison for a terminal; what its columns have no room for goes into a second table."""
     parts: list[RenderableType] = [Text(comparison.conclusion), Text()]
     for sheet in _summary(comparison):
-        parts += [*_slices(sheet), Text(sheet.note, style="dim"), Text()]
+        parts += [*_slices(sheet, min(width, _WIDTH)), Text(sheet.note, style="dim"), Text()]
     return Group(*parts[:-1])
 
 
-def markdown(comparison: Comparison) -> str:
-    """The comparison as Markdown tables."""
-    parts = [f"# {_plain(comparison.title)}", _plain(comparison.headline)]
+def markdown(comparison: Comparison, titled: bool = True) -> str:
+    """The comparison as Markdown tables, with or without a title of its own."""
+    title = [f"# {_plain(comparison.title)}"] if titled else []
+    parts = [*title, _plain(comparison.headline)]
     parts.append("\n".join(f"- {_plain(line)}" for line in comparison.evidence))
     for sheet in [*_summary(comparison), matrix(comparison, comparison.primary)]:
         lines = [
@@ -129,14 +131,14 @@ def _summary(comparison: Comparison) -> list[Sheet]:
     return [sheet for sheet in sheets if sheet]
 
 
-def _slices(sheet: Sheet) -> list[Table]:
+def _slices(sheet: Sheet, width: int) -> list[Table]:
     """A sheet as tables that fit the width, each with the names on its left."""
     widths = [_width(sheet, column) for column in range(len(sheet.columns))]
     widths[0] = min(widths[0], _NAMES)
     slices: list[list[int]] = []
     for column in range(1, len(widths)):
-        used = widths[0] + sum(widths[other] + _GAP for other in slices[-1]) if slices else _WIDTH
-        if used + _GAP + widths[column] > _WIDTH:
+        used = widths[0] + sum(widths[other] + _GAP for other in slices[-1]) if slices else width
+        if used + _GAP + widths[column] > width:
             slices.append([])
         slices[-1].append(column)
     tables: list[Table] = []

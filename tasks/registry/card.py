@@ -36,7 +36,7 @@ def model_card(
         "Evidence": f"MLflow run `{run_id}` (sweep) and `{best.run_id}` (arm).",
     }
     told = [f"**{title}.** {text}" for title, text in (before | after).items()]
-    return "\n\n".join([f"# {config.title}", *told, markdown(comparison)])
+    return "\n\n".join([f"# {config.title}", *told, markdown(comparison, titled=False)])
 
 
 def model_line(config: CaseConfig, best: Outcome) -> str:

@@ -164,7 +164,9 @@ def register(
     }
     if candidate.classical:
         tags |= {"thaw.strategy": best.name, CLASSICAL: "true"}
-    return tracker.create_version(name, uri, best.run_id, model_id, tags)
+    about = f"{config.title}\n\nThe alias `champion` names the version that `thaw predict` asks."
+    model_tags = {"thaw.case": config.case, "thaw.task": config.task}
+    return tracker.create_version(name, uri, best.run_id, model_id, tags, about, model_tags)
 
 
 def aliased(tracker: Tracker, name: str) -> dict[str, str]:

@@ -172,6 +172,20 @@ def test_lists_nulls_and_texts_are_read_as_yaml() -> None:
     assert config.data.path == Path("/data/a b=c.csv")
 
 
+def test_a_list_can_be_given_without_brackets() -> None:
+    """A shell that expands brackets (zsh) would need quotes for them."""
+    given = ["strategies=full,head", "seeds=1", "evaluation.baseline_c=0.5, 1e1"]
+    config = load_case("genre", overrides=given)
+    assert [str(strategy) for strategy in config.strategies] == ["full", "head"]
+    assert (config.seeds, config.evaluation.baseline_c) == ((1,), (0.5, 10.0))
+    assert load_case("genre", overrides=["seeds=1,2,3"]).seeds == (1, 2, 3)
+    assert load_case("genre", overrides=["evaluation.table=f1_micro"]).evaluation.table == (
+        "f1_micro",
+    )
+    with pytest.raises(RequestError, match=r"data\.header: .*tuple"):  # names may hold commas
+        load_case("genre", overrides=["data.header=label,text"])
+
+
 def test_a_group_can_be_given_at_once_and_is_merged() -> None:
     config = load_case("genre", "sample", ["training={epochs: 2}", "training.batch_size=4"])
     assert (config.training.epochs, config.training.batch_size) == (2, 4)

@@ -1,17 +1,25 @@
 """The command line as a user meets it: what it lists, shows, compares, predicts and refuses."""
 
+import io
 import json
+import logging
 import os
+import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
-from genre_runs import ROOT, Answer, Store, Swept, synopses, thaw
+from genre_runs import ROOT, Answer, Store, Swept, options, synopses, thaw
 
 from flows.cli import cli
+from flows.progress import Progress
+from flows.quiet import install, spoken
 from tasks.config.loading import load_case
+from tasks.errors import ThawError
 
+COMPARISON = "comparison/comparison.json"
 COMMANDS = tuple(cli.commands)
 GHOSTS = "The ghost left blood on the grave of the dead"
 
@@ -107,6 +115,63 @@ def test_compare_as_markdown(swept: Swept) -> None:
     (sweep,) = Store().sweeps()
     assert answer.out.strip() == Store().text(sweep.info.run_id, "comparison/table.md").strip()
     assert "| --- |" in answer.out
+
+
+def test_compare_as_json_has_every_figure(swept: Swept) -> None:
+    answer = thaw("compare", "genre", "--json")
+    assert answer.code == 0
+    found = json.loads(answer.out)
+    assert found == json.loads(Store().text(Store().sweeps()[0].info.run_id, COMPARISON))
+    assert {entry["name"] for entry in found["entries"]} >= {"full", "freeze_2"}
+
+
+def test_the_version_is_the_packages() -> None:
+    assert thaw("--version").out == f"thaw {version('thaw')}\n"
+
+
+def test_a_run_says_how_long_it_took_quiet_or_not(swept: Swept) -> None:
+    said = " ".join(swept.answer.out.split())
+    assert re.search(r"Took (\d+ min )?\d+ s\. MLflow run \w{32}; `thaw ui genre`", said)
+    again = thaw("-q", "run", "genre", *options(*swept.overrides))
+    assert "nothing was trained" in again.out
+
+
+def test_the_terminal_is_told_once_why_a_run_failed() -> None:
+    """By the command: Prefect says it in its own pages alone."""
+    install()
+    prefect, said = logging.getLogger("prefect"), io.StringIO()
+    handler = logging.StreamHandler(said)
+    prefect.addHandler(handler)
+    flow_runs = logging.getLogger("prefect.flow_runs")
+    try:
+        for loudness in (None, "quiet"):
+            with spoken(loudness):
+                try:
+                    raise ThawError("the disk is full")
+                except ThawError:
+                    flow_runs.exception("Encountered an exception during execution:")
+                flow_runs.error("Finished in state Failed('… ThawError: the disk is full')")
+                flow_runs.warning("a text was cut")
+                flow_runs.info("460 rows")
+        flow_runs.info("afterwards")
+    finally:
+        prefect.removeHandler(handler)
+    assert said.getvalue().split("\n") == [
+        *("a text was cut", "460 rows", "a text was cut", "afterwards", "")
+    ]
+
+
+def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 100.0, 200.0, 3900.0])
+    monkeypatch.setattr("flows.progress.time.monotonic", lambda: next(clock))
+    told: list[str] = []
+    progress = Progress(3, told.append)
+    assert [progress.done(arm) for arm in ("full", "head", "last_1")] == ["full", "head", "last_1"]
+    assert told == [
+        "1 of 3 arms done after 1 min 40 s, about 3 min 20 s left",
+        "2 of 3 arms done after 3 min 20 s, about 1 min 40 s left",
+        "3 of 3 arms done after 1 h 5 min",
+    ]
 
 
 def test_compare_as_a_page(swept: Swept, tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ import shutil
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from genre_runs import ROOT, Store, options, thaw
+from prefect import task
 from prefect.client.orchestration import get_client
 from prefect.exceptions import (
     ParameterTypeError,
@@ -19,17 +21,20 @@ from prefect.utilities.callables import get_call_parameters
 from prefect.utilities.names import generate_slug
 
 from flows.catalogue import flow_of, runnable_cases
+from flows.chain import fetch, ingest_data
 from flows.form import chosen_fields
 from flows.genre import genre
+from flows.hosted import run_hosted, start_job
 from flows.overrides import NOT_OVERRIDDEN, overrides_of
 from flows.run_names import named, with_given
 from flows.schedules import deployment_name
 from flows.serving import deployment_of
+from flows.unattended import TRIES
 from tasks.config import CaseConfig
 from tasks.config.case_files import read_case_file
 from tasks.config.chains import load_any, stage_cases
 from tasks.config.loading import case_model, known_fields, load_case, parse_overrides
-from tasks.errors import RequestError
+from tasks.errors import RequestError, ThawError
 
 
 def config_of(**parameters: Any) -> CaseConfig:
@@ -317,6 +322,28 @@ def test_a_name_that_somebody_typed_stays() -> None:
         assert with_given(typed, "does") == typed
     # Prefect's first form fills in such a name, or somebody typed it.
     assert with_given("sigma3-wasat", "does") == "sigma3-wasat (does)"
+
+
+@pytest.mark.parametrize("unattended", [True, False])
+def test_what_reaches_outside_is_tried_again_where_nobody_watches(
+    unattended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SimpleNamespace(deployment_id="nightly" if unattended else None)
+    context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=run))
+    monkeypatch.setattr("flows.unattended.FlowRunContext", context)
+    tried: list[int] = []
+
+    @task(**TRIES | {"retry_delay_seconds": 0})
+    def reach(error: Exception) -> None:
+        tried.append(1)
+        raise error
+
+    for error, times in ((ThawError("no network"), 3), (RequestError("no such hub data"), 1)):
+        tried.clear()
+        with pytest.raises(type(error)):
+            reach(error)
+        assert len(tried) == (times if unattended else 1)
+    assert all(step.retries == 2 for step in (fetch, ingest_data, start_job, run_hosted))
 
 
 def test_prefect_yaml_deploys_every_case_as_serving_does() -> None:

@@ -78,6 +78,32 @@ def test_a_sweep_can_be_found_by_its_tags(swept: Swept) -> None:
     assert "| full" in tags["mlflow.note.content"]
 
 
+def test_mlflows_page_opens_as_training_and_shows_what_the_table_says(swept: Swept) -> None:
+    store = Store()
+    (sweep,) = store.sweeps()
+    tags = store.client.get_experiment(sweep.info.experiment_id).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    assert load_case("genre").title in tags["mlflow.note.content"]
+    columns = json.loads(tags["mlflow.sharedViewState.thaw"])["selectedColumns"]
+    table, best = store.table(sweep.info.run_id), sweep.data.tags["thaw.best"]
+    runs = store.children(sweep.info.run_id) | store.children(sweep.info.run_id, "baseline")
+    for name, run in (*runs.items(), (best, sweep)):
+        figures = run.data.metrics
+        there = {
+            f"{kind}.`{key}`"
+            for kind in ("metrics", "params", "tags")
+            for key in getattr(run.data, kind)
+        }
+        assert len(there & set(columns)) >= 5, name
+        entry = name.partition(" seed")[0]
+        assert figures["primary"] == pytest.approx(table[f"{entry} f1_micro_tuned"])
+        assert figures["primary_low"] <= figures["primary"] <= figures["primary_high"]
+    said = {name.partition(" seed")[0]: run.data.tags["thaw.verdict"] for name, run in runs.items()}
+    assert said.pop(best) == "chosen on validation"
+    assert all(verdict.endswith(f" {best}") for verdict in said.values()), said
+    assert sweep.data.tags["thaw.headline"]
+
+
 def test_every_arm_is_a_finished_child_run_with_its_figures(swept: Swept) -> None:
     store = Store()
     (sweep,) = store.sweeps()
@@ -98,7 +124,7 @@ def test_every_arm_is_a_finished_child_run_with_its_figures(swept: Swept) -> Non
         ):
             assert name in run.data.metrics, name
         groups = {name.partition("/")[0] for name in run.data.metrics}
-        assert groups == {"train", "val", "test", "cost"}
+        assert groups == {"train", "val", "test", "cost", "primary", "primary_low", "primary_high"}
         curve = store.client.get_metric_history(run.info.run_id, "val/loss")
         steps = [point.step for point in curve]
         assert steps == sorted(steps)
