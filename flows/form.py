@@ -204,7 +204,8 @@ def _group(
         field = _field(told, f"{prefix}{name}", **_constraints(info))
         fields[name.partition(".")[2]] = (info.annotation, field)
     title = f"{prefix}{section}".replace(".", "_")
-    made: Any = create_model(title, __base__=Group, __doc__=of.__doc__, **fields)
+    create: Any = create_model
+    made: type[Group] = create(title, __base__=Group, __doc__=of.__doc__, **fields)
     return made
 
 

@@ -33,7 +33,7 @@ def run_name_of(case: str) -> Callable[[], str]:
     def run_name() -> str:
         context = FlowRunContext.get()
         given = str(context.flow_run.name) if context and context.flow_run else ""
-        does = named(case, context.parameters if context else {}, datetime.now())
+        does = named(case, (context.parameters if context else None) or {}, datetime.now())
         return with_given(given, does)
 
     return run_name
@@ -78,6 +78,7 @@ def is_generated(name: str) -> bool:
 @cache
 def _words(drawn_from: str) -> frozenset[str]:
     """The words of one of coolname's lists, and of all lists that it is made of."""
-    given = coolname.data.config[drawn_from]
+    config: Any = coolname.data.config
+    given = config[drawn_from]
     lists = (_words(name) for name in given.get("lists", ()))
     return frozenset(given.get("words", ())).union(*lists)
