@@ -103,17 +103,7 @@ def spam() -> bytes:
 
 
 def latex() -> bytes:
-    letters = "abcdefghkmnpqrstuvwxyz"
-    pairs = []
-    for n, (one, other) in enumerate(zip(letters, letters[5:] + letters[:5], strict=True)):
-        pairs += [
-            (f"{one} to the power of {n}", f"{one}^{{{n}}}"),
-            (f"the square root of {n} times {other} is larger", rf"\sqrt{{{n}{other}}} > {one}"),
-            (
-                f"integral from {n} to infinity of {other} squared",
-                rf"\int_{{{n}}}^{{\infty}} {other}^2",
-            ),
-        ]
+    pairs = [(f"{said(n)[4:60]} squared", f"a_{{{n}}}^{{2}}") for n in range(60)]
     return csv_text([{"English": english, "LaTeX": tex} for english, tex in pairs])
 
 

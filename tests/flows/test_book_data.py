@@ -111,7 +111,8 @@ def test_acceptability_reads_glue(web: Web) -> None:
 
 def test_latex_and_instructions_come_from_behind_a_redirect(web: Web) -> None:
     _, rows = prepared("latex", web)
-    assert (rows["text"][3], rows["labels"][3]) == ("b to the power of 1", ["b^{1}"])
+    assert rows["text"][3].endswith(" squared")
+    assert rows["labels"][3] == ["a_{3}^{2}"]
     _, rows = prepared("sft", web)
     assert len(rows) == 120  # an empty turn is left out, and ends nothing
     assert rows["text"][0].startswith("What of The")
