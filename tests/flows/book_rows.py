@@ -193,9 +193,15 @@ def vqa_archives() -> list[bytes]:
                 ("Is it red?", "yes" if colour == "red" else "no"),
             ):
                 number = 10 * image + len(asked) % 10
+                agree = 10 if len(asked) % 2 == 0 else 6  # of ten annotators
                 asked.append(question(number, image, text))
                 answers.append(
-                    annotation(number, image, (answer,) * 6 + ("thing",) * 4, question_type=text)
+                    annotation(
+                        number,
+                        image,
+                        (answer,) * agree + ("thing",) * (10 - agree),
+                        question_type=text,
+                    )
                 )
             stream = io.BytesIO()
             shade = tuple(value + image % 50 for value in COLOURS[colour])
