@@ -34,8 +34,9 @@ OTHER_SETTINGS = (
 # Next month's file is the same data, grown.
 _CIRCUMSTANCES = {"path", "sha256", "hub_revision"}
 _AFTER_THE_DEAL = {"rows"}
-_LATER = {"split_column", "time_column", "after", "repeat_folds", "pair"} | {
-    *("hub_validation_split", "rename_values", "archives"),
+LATER = {
+    *("split_column", "time_column", "after", "repeat_folds"),
+    *("pair", "hub_validation_split", "rename_values", "archives"),
 }
 """Fields that came later: where they say nothing, a lineage is the one that it was."""
 
@@ -62,7 +63,7 @@ def lineage_of(config: CaseConfig, *more: str | None) -> Path | None:
 
 
 def _without_silence(section: dict[str, Any]) -> dict[str, Any]:
-    return {name: v for name, v in section.items() if v or name not in _LATER}
+    return {name: v for name, v in section.items() if v or name not in LATER}
 
 
 class Record:

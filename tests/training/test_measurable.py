@@ -15,7 +15,9 @@ from tasks.storage import put_table
 def arm(task: str, positive: int | None, **parts: list[list[str]]) -> Any:
     labels = sorted({label for rows in parts.values() for row in rows for label in row})
     tables = {name: put_table(pd.DataFrame({"labels": rows}), name) for name, rows in parts.items()}
-    return SimpleNamespace(task=task, labels=labels, positive=positive, scale=None, **tables)
+    return SimpleNamespace(
+        task=task, labels=labels, positive=positive, scale=None, fold=None, **tables
+    )
 
 
 HAM, SPAM = ["ham"], ["spam"]
