@@ -62,6 +62,6 @@ def test_nothing_is_added(text: str) -> None:
     "piece", ["<", "<br ", "<!--", '<a href="', "<b" + " " * 50, "&#", "<p a="]
 )
 def test_hostile_markup_takes_no_longer_than_it_is_long(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     plain_text(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
