@@ -316,7 +316,10 @@ def compare_arms(
         extras.answers,
         extras.sheets,
         extras.texts,
+        extras.examples,
     )
+    if extras.examples is not None:
+        sweep.tracker.log_rows(sweep.run_id, extras.examples.json(), "comparison/examples.json")
     keep_comparison(found, page, plots, arms.best, config, sweep)
     show_verdicts(found, outcomes, sweep)
     return compared

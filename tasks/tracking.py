@@ -26,6 +26,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
 from tasks import limits
 from tasks.address import Address
@@ -218,6 +219,13 @@ class Tracker:
     def log_text(self, run_id: str, text: str, path: str) -> None:
         """Keep a text as an artifact of the run."""
         self.client.log_text(run_id, without_secrets(text), path)
+
+    def log_rows(self, run_id: str, rows: str, path: str) -> None:
+        """Keep a table, as JSON of `columns` and `data`, where MLflow's page of evaluations finds
+        it; kept once more, it is replaced, where MLflow's own way would add its rows again."""
+        self.log_text(run_id, rows, path)
+        kept = json.dumps([{"path": path, "type": "table"}])
+        self.client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, kept)
 
     def log_bytes(self, run_id: str, content: bytes, path: str, scratch: Path) -> None:
         """Keep bytes (a picture) as an artifact; `scratch` is a folder to write them in first."""

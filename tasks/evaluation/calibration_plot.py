@@ -1,11 +1,11 @@
-"""The reliability diagram of a calibrated arm, before and after, as PNG bytes."""
+"""The reliability diagram of a calibrated arm, before and after, as SVG bytes."""
 
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
 from tasks.evaluation.calibration import BINS, ConfidenceBins, confidence_bins, uncalibrated
-from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_png
+from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_svg
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.wording import figure
 
@@ -63,4 +63,4 @@ def calibration_panels(
         color=INK,
         wrap=True,
     )
-    return to_png(picture)
+    return to_svg(picture)

@@ -1,4 +1,4 @@
-"""The comparison's pictures, as PNG bytes."""
+"""The comparison's pictures, as SVG bytes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,13 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tasks.evaluation.comparison import by_name
-from tasks.evaluation.drawing import FAINT, OTHERS, PALETTE, clean, to_png
+from tasks.evaluation.drawing import FAINT, OTHERS, PALETTE, clean, to_svg
 from tasks.evaluation.findings import Comparison, Entry
 from tasks.evaluation.labelling import label_points, label_right
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.wording import amount, lower_is_better, metric_title
+from tasks.evaluation.wording import amount, figure, lower_is_better, metric_title, short_name
 
 LOSSES = ("train/loss", "val/loss")
+CURVES = "learning_curves"
+"""The folder of their panels."""
+MOST_PANELS = 8
 
 
 def draw_common(
@@ -25,14 +28,12 @@ def draw_common(
     Args:
         comparison: of these outcomes.
         outcomes: arms, with their curves.
-        beside: what is drawn over the epochs, beside the metric that selects.
+        beside: what is drawn over the epochs, beside the metric that selects and the table's.
     """
-    return drawn(
-        {
-            "quality_against_cost.png": quality_against_cost(comparison),
-            "learning_curves.png": learning_curves(outcomes, comparison.select_by, beside),
-        }
-    )
+    wanted = [*beside, comparison.select_by, comparison.primary, *comparison.metrics]
+    panels = learning_curves(outcomes, comparison.select_by, wanted, comparison.positive)
+    cost = drawn({"quality_against_cost.svg": quality_against_cost(comparison)})
+    return cost | {f"{CURVES}/{name}.svg": panel for name, panel in panels.items()}
 
 
 def drawn(pictures: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -46,7 +47,7 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
     Entries without a figure (a constant answer has no rank) have no place in it.
 
     Returns:
-        A PNG, or None where no arm has a training time and a figure.
+        An SVG, or None where no arm has a training time and a figure.
     """
     known = [
         entry
@@ -56,7 +57,7 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
     arms = [arm for arm in comparison.arms if arm in known and "train_seconds" in arm.costs]
     if not arms:
         return None
-    picture = Figure(figsize=(8.4, 4.8), layout="constrained")
+    picture = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = clean(picture.add_subplot())
     colours = _colours({arm.name: arm.selection for arm in arms}, comparison.select_by)
     seconds = [arm.costs["train_seconds"].value for arm in arms]
@@ -98,7 +99,23 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
         height = baseline.metrics[comparison.primary].mean
         bars.append(((axes.get_xlim()[0], height), (axes.get_xlim()[1], height)))
     label_points(axes, points, bars)
-    return to_png(picture)
+    return to_svg(picture, _told(comparison, arms, flat))
+
+
+def _told(comparison: Comparison, arms: Sequence[Entry], flat: Sequence[Entry]) -> str:
+    """The same in words."""
+    primary = comparison.primary
+
+    def level(entry: Entry) -> str:
+        return figure(entry.metrics[primary].mean, comparison.digits(primary))
+
+    points = [
+        f"{arm.name} {level(arm)} after {amount(arm.costs['train_seconds'].value)} s"
+        for arm in arms
+    ]
+    lines = "; ".join(["", *(f"{entry.name} {level(entry)}" for entry in flat)])
+    title = comparison.metric_title(primary)
+    return f"{title} on test over training time: {', '.join(points)}{lines}."
 
 
 def frontier(comparison: Comparison, arms: Sequence[Entry]) -> list[Entry]:
@@ -113,22 +130,31 @@ def frontier(comparison: Comparison, arms: Sequence[Entry]) -> list[Entry]:
 
 
 def learning_curves(
-    outcomes: Sequence[Outcome], select_by: str, beside: Sequence[str] = LOSSES
-) -> bytes | None:
-    """Training loss, validation loss (or what is named) and the selecting metric over epochs.
-    A line is an arm.
+    outcomes: Sequence[Outcome],
+    select_by: str,
+    wanted: Sequence[str] = LOSSES,
+    positive: str | None = None,
+) -> dict[str, bytes]:
+    """Metrics over epochs and examples seen, a panel each: a line is an arm, dashed on training
+    rows.
 
     Where there are several seeds each is a thin line and their mean the thick one. A grid with
     more arms than colours shows the best of them in colour and the rest in grey, unnamed.
 
+    Args:
+        outcomes: arms, with their curves.
+        select_by: by which arms are ordered.
+        wanted: metrics in order, with or without their part; a tuned one stands for the plain one,
+            which is what epochs are measured by.
+        positive: the positive class of a two-class case.
+
     Returns:
-        A PNG, or None where no arm has logged any of them.
+        An SVG by short name for each metric that arms have logged, of `MOST_PANELS` at most.
     """
     arms = by_name([outcome for outcome in outcomes if outcome.kind == "arm"])
     logged = {name for arm in outcomes for point in arm.curve for name in point.metrics}
-    metrics = [m for m in dict.fromkeys([*beside, select_by]) if m in logged]
-    if not metrics:
-        return None
+    names = dict.fromkeys(short_name(each).removesuffix("_tuned") for each in wanted)
+    metrics = [name for name in names if {f"val/{name}", f"train/{name}"} & logged]
     colours = _colours(
         {
             name: float(np.mean([seed.metrics.get(select_by, np.nan) for seed in seeds]))
@@ -136,40 +162,81 @@ def learning_curves(
         },
         select_by,
     )
-    longest = max(map(len, arms))
-    everywhere = longest <= 16  # longer names would take more room than the curves
-    width = 2.9 * len(metrics) + 0.08 * longest * (len(metrics) if everywhere else 1)
-    picture = Figure(figsize=(width, 3.6), layout="constrained")
-    for position, metric in enumerate(metrics):
-        axes = clean(picture.add_subplot(1, len(metrics), position + 1))
-        ends = _draw_curves(axes, arms, metric, colours)
-        part, words = metric.split("/")[0], metric_title(metric)
-        axes.set_title(f"{'training' if part == 'train' else 'validation'} {words}", fontsize=10)
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        if everywhere or position == len(metrics) - 1:
-            label_right(axes, ends)
-    return to_png(picture)
+    return {name: _panel(name, arms, colours, positive) for name in metrics[:MOST_PANELS]}
 
 
-def _draw_curves(
-    axes: Axes, arms: Mapping[str, Sequence[Outcome]], metric: str, colours: Mapping[str, str]
-) -> list[tuple[str, float, str]]:
-    """Draw one metric of every arm, the best on top; name, last height and colour of each line."""
-    ends = []
+def _panel(
+    metric: str,
+    arms: Mapping[str, Sequence[Outcome]],
+    colours: Mapping[str, str],
+    positive: str | None,
+) -> bytes:
+    """One metric of every arm, the best on top: validation solid, training dashed."""
+    width = 2.75 + 0.08 * min(28, max(map(len, arms)))
+    picture = Figure(figsize=(width, 2.9), layout="constrained")
+    axes = clean(picture.add_subplot())
+    ends, seen = [], []
     for name, colour in reversed(list(colours.items())):
-        lines = [line for line in (_line(seed, metric) for seed in arms[name]) if line]
-        if not lines:
-            continue
-        if len(lines) > 1:
-            for line in lines:
-                axes.plot(list(line), list(line.values()), color=colour, lw=0.8, alpha=0.4)
-        shared = sorted(set.intersection(*map(set, lines)))
-        means = [float(np.mean([line[epoch] for line in lines])) for epoch in shared]
-        axes.plot(shared, means, color=colour, lw=2, marker="o", ms=3)
-        if means and colour != OTHERS:
-            ends.append((name, means[-1], colour))
-    return ends
+        training = _draw_mean(axes, arms[name], f"train/{metric}", colour, dashed=True)
+        validation = _draw_mean(axes, arms[name], f"val/{metric}", colour)
+        said = [
+            f"{figure(value)} on {part}"
+            for part, value in (("validation", validation), ("training", training))
+            if value is not None
+        ]
+        height = training if validation is None else validation
+        if height is not None and colour != OTHERS:
+            ends.append((name, height, colour))
+            seen.append(f"{name} ends at {' and '.join(said)}")
+    title = metric_title(metric, positive)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    _count_examples(axes, arms)
+    label_right(axes, ends)
+    return to_svg(picture, f"{title} over the epochs: {'; '.join(reversed(seen))}.")
+
+
+def _draw_mean(
+    axes: Axes, seeds: Sequence[Outcome], metric: str, colour: str, dashed: bool = False
+) -> float | None:
+    """Draw the mean line of an arm's seeds; its last height, None where nothing was logged."""
+    lines = [line for line in (_line(seed, metric) for seed in seeds) if line]
+    if not lines:
+        return None
+    style = {"color": colour, "ls": (0, (4, 2)) if dashed else "-"}
+    if len(lines) > 1:
+        for line in lines:
+            axes.plot(list(line), list(line.values()), lw=0.8, alpha=0.4, **style)
+    shared = sorted(set.intersection(*map(set, lines)))
+    if not shared:
+        return None
+    means = [float(np.mean([line[epoch] for line in lines])) for epoch in shared]
+    dots = {} if dashed and len(shared) > 1 else {"marker": "o", "ms": 3}
+    axes.plot(shared, means, lw=1.3 if dashed else 2, **style, **dots)
+    return means[-1]
+
+
+def _count_examples(axes: Axes, arms: Mapping[str, Sequence[Outcome]]) -> None:
+    """A second axis above, in examples seen, where an epoch has as many for all arms."""
+    rates = [
+        point.metrics["train/examples"] / point.epoch
+        for seeds in arms.values()
+        for seed in seeds
+        for point in seed.curve
+        if point.epoch and "train/examples" in point.metrics
+    ]
+    if not rates or max(rates) > 1.01 * min(rates):
+        return
+    epoch = float(np.median(rates))
+    above = axes.secondary_xaxis(
+        "top", functions=(lambda epochs: epochs * epoch, lambda seen: seen / epoch)
+    )
+    above.xaxis.set_major_locator(MaxNLocator(4))
+    above.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    above.tick_params(colors=FAINT, labelsize=8)
+    above.spines["top"].set_color(FAINT)
+    above.set_xlabel("examples seen", fontsize=8, color=FAINT)
 
 
 def _line(outcome: Outcome, metric: str) -> dict[float, float]:

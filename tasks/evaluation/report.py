@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
+from markupsafe import Markup
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tasks.evaluation.examples import Examples
 from tasks.evaluation.exchanges import Exchange
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.label_table import labels_sheet, per_label
-from tasks.evaluation.pages import data_address, page_template
+from tasks.evaluation.pages import data_address, drawing, page_template
 from tasks.evaluation.tables import (
     Cell,
     Sheet,
@@ -36,7 +38,9 @@ _CAPTIONS = {
     "quality_against_cost": "Quality against cost: bars are the intervals of the table, the line "
     "joins the arms that no cheaper one is as good as, "
     "dashed lines the baselines, and hosted models.",
-    "learning_curves": "Learning curves.",
+    "learning_curves": "Curves over the epochs: solid on validation; dashed on training, where at "
+    "most as many rows as validation has are measured in the same way, and the loss is training's "
+    "own mean of the last steps.",
     "precision_recall": "Precision and recall of the chosen arm on the test part.",
     "confusion_matrix": "Which classes the chosen arm takes for which, on the test part.",
     "reliability": "Whether the probabilities of the chosen arm mean what they say.",
@@ -81,12 +85,13 @@ def html(
     answers: Sequence[Exchange] = (),
     more: Sequence[Sheet] = (),
     texts: Sheet | None = None,
+    examples: Examples | None = None,
 ) -> str:
     """The comparison as one page that loads nothing: styles and pictures are inside it.
 
     Args:
         comparison: what to show.
-        plots: file name -> PNG, as `plots.draw_common` and the kind give them.
+        plots: file name -> SVG or PNG, as `plots.draw_common` and the kind give them.
         per_label: of the chosen arm, as the function of that name gives it; None without labels.
         title: the page's heading.
         provenance: what the figures rest on (data digest, commit, configuration); a value of
@@ -94,6 +99,7 @@ def html(
         answers: of the untouched model and the chosen arm, in cases that write texts.
         more: tables of this case alone.
         texts: what several models wrote, a column each, in cases that learn from rewards.
+        examples: test rows that the chosen arm got wrong and right.
     """
     name = comparison.best
     if comparison.best_seed is not None and len(comparison.entry(name).seeds) > 1:
@@ -106,15 +112,28 @@ def html(
         matrix=matrix(comparison, comparison.primary),
         others=[(comparison.metric_title(metric), matrix(comparison, metric)) for metric in others],
         labels=None if per_label is None else labels_sheet(per_label, name),
-        pictures=[
-            (_CAPTIONS.get(Path(file).stem, file), data_address(picture))
-            for file, picture in plots.items()
-        ],
+        pictures=_figures(plots),
         provenance=dict(provenance),
         answers=answers,
         more=more,
         texts=texts,
+        examples=examples.sheet() if examples is not None and len(examples.frame) else None,
     )
+
+
+def _figures(plots: Mapping[str, bytes]) -> list[tuple[str, list[Markup]]]:
+    """A caption, and the pictures that stand over it: those of one folder are one figure."""
+    figures: dict[str, list[Markup]] = {}
+    for file, picture in plots.items():
+        path = PurePosixPath(file)
+        name = path.parts[0] if len(path.parts) > 1 else path.stem
+        caption = _CAPTIONS.get(name, name.replace("_", " "))
+        if path.suffix == ".svg":
+            shown = drawing(picture)
+        else:
+            shown = Markup('<img src="{}" alt="{}">').format(data_address(picture), caption)
+        figures.setdefault(caption, []).append(shown)
+    return list(figures.items())
 
 
 def _summary(comparison: Comparison) -> list[Sheet]:

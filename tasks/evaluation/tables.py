@@ -35,6 +35,8 @@ class Cell:
     main: str
     remark: str = ""
     tone: Tone = ""
+    picture: str = ""
+    """The address of one that stands above, on a page."""
 
 
 @dataclass(frozen=True)

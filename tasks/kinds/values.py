@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from tasks.config import CaseConfig
+from tasks.evaluation.examples import Examples
 from tasks.evaluation.exchanges import Exchange
 from tasks.evaluation.findings import Comparison, LeftOut
 from tasks.evaluation.outcomes import Outcome
@@ -125,12 +126,13 @@ class Extras:
     """What the report of this kind has beside the tables and plots of all.
 
     Attributes:
-        plots: file name -> PNG.
+        plots: file name -> an SVG, or a PNG.
         files: path below the sweep's artifacts -> text.
         labels: how the chosen arm does on each, see `label_table.per_label`.
         answers: the same prompts before and after.
         sheets: tables.
         texts: what several models wrote, a column each.
+        examples: test rows that the chosen arm got wrong and right.
     """
 
     plots: dict[str, bytes] = field(default_factory=dict)
@@ -139,6 +141,7 @@ class Extras:
     answers: Sequence[Exchange] = ()
     sheets: Sequence[Sheet] = ()
     texts: Sheet | None = None
+    examples: Examples | None = None
 
 
 S = TypeVar("S", bound=Start[Any])
@@ -156,6 +159,11 @@ class Compared(Generic[S, R]):
     outcomes: tuple[Outcome, ...]
     comparison: Comparison
     run_id: str
+
+    def test_texts(self) -> dict[str, str]:
+        """The texts of the test part (of every fold), by example id."""
+        tables = [parts["test"].read(["id", "text"]) for parts in self.division.folds]
+        return dict(pd.concat(tables).itertuples(index=False, name=None))
 
     @property
     def config(self) -> CaseConfig:

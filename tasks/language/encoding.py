@@ -1,7 +1,8 @@
 """From a stored part to token ids of prompts with completions, and what is to be generated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
@@ -38,6 +39,11 @@ class CompletionPart(EncodedPart):
     all_ids: list[str]
     prompts: list[Prompt]
     expected: list[str]
+
+    def take(self, rows: np.ndarray) -> Self:
+        """See `EncodedPart`; what is to be generated stays every pair."""
+        kept, starts = ([each[row] for row in rows] for each in (self.kept, self.starts))
+        return replace(super().take(rows), kept=kept, starts=starts)
 
 
 def format_of(

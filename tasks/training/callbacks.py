@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ def tracked_names(logs: dict[str, float]) -> dict[str, float]:
     """Trainer's log entries under Thaw's names: `train/…` and `val/…`, without bookkeeping."""
     named = {}
     for name, value in logs.items():
-        if name.startswith("eval_") and not name.endswith(BOOKKEEPING):
+        if name.startswith("train/"):
+            named[name] = float(value)
+        elif name.startswith("eval_") and not name.endswith(BOOKKEEPING):
             named[f"val/{name.removeprefix('eval_')}"] = float(value)
         elif name in TRAIN_LOGS:
             named[f"train/{name}"] = float(value)
@@ -96,6 +98,37 @@ class TrackingCallback(TrainerCallback):
         new = {name: value for name, value in named.items() if step > self._last_step(name)}
         if new:
             self._log(new, step)
+
+
+class TrainingFigures(TrainerCallback):
+    """Logs, beside each validation, how many examples were learned from, and how the model does on
+    some of them.
+
+    It logs through the Trainer, so that checkpoints keep it and a resumed arm has the whole curve.
+    """
+
+    def __init__(
+        self,
+        log: Callable[[dict[str, float]], None],
+        examples: int,
+        measure: Callable[[], Mapping[str, float]] | None,
+    ) -> None:
+        """Args:
+        log: the Trainer's.
+        examples: of an epoch.
+        measure: the figures; None where they are not wanted.
+        """
+        self._log = log
+        self._examples = examples
+        self._measure = measure
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Measure, and log. The loss is left out: training logs its own."""
+        found = self._measure() if self._measure else {}
+        figures = {f"train/{name}": value for name, value in found.items() if name != "loss"}
+        self._log(figures | {"train/examples": float(round((state.epoch or 0) * self._examples))})
 
 
 class CompleteCheckpoint(TrainerCallback):

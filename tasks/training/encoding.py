@@ -1,9 +1,9 @@
 """From a stored part to token ids and targets: tokenised once a run, shared by its arms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,12 @@ class EncodedPart:
     def tokens(self) -> int:
         """Tokens in all rows, without padding."""
         return int(sum(self.rows["length"]))
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The part reduced to some of its rows; places in a trunk's store stay as they were."""
+        truth = self.truth[rows] if len(self.truth) else self.truth
+        taken = self.rows.select(rows.tolist())
+        return replace(self, rows=taken, ids=[self.ids[row] for row in rows], truth=truth)
 
 
 def multi_hot(labels: list[list[str]], names: list[str]) -> np.ndarray:

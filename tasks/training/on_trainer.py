@@ -3,7 +3,8 @@
 import json
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, Generic
 
 import numpy as np
@@ -17,7 +18,14 @@ from tasks.models.base_models import locate
 from tasks.models.classifier import TextClassifier
 from tasks.training.arms import ArmSpec
 from tasks.training.building import build_model, collator_for
-from tasks.training.callbacks import LastStep, LogMetrics, arm_callbacks, curve_of, train_seconds
+from tasks.training.callbacks import (
+    LastStep,
+    LogMetrics,
+    TrainingFigures,
+    arm_callbacks,
+    curve_of,
+    train_seconds,
+)
 from tasks.training.device import uses_gpu, wants_bf16
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import Freezing, freeze
@@ -30,6 +38,10 @@ from tasks.training.trunk import TrunkCollator, use_trunk, with_places
 from tasks.training.trunk_pass import Depth
 
 UNTRAINED = "untrained head"
+SEEN = "seen"
+"""The name of those rows of the training part on which training figures are measured."""
+FEW, SEEN_SHARE = 200, 7
+"""A row costs about a third of what learning from it does: a seventh of them is no twentieth."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +83,23 @@ class TrainerLearner(Learner[M], Generic[M]):
     def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
         """What only this kind counts, by full name."""
 
+    @abstractmethod
+    def standing(self, name: str) -> dict[str, float]:
+        """Figures of a part, or of the rows `SEEN`, as the trainee stands."""
+
+    def watched(self, trainee: Trainee, rows: np.ndarray) -> Trainee:
+        """The trainee with some rows of the training part beside it, as `SEEN`."""
+        return replace(trainee, parts={**trainee.parts, SEEN: trainee.parts["train"].take(rows)})
+
     @property
     def examples(self) -> int:
         """Training examples of an epoch."""
         return len(self.trainee.parts["train"].ids)
+
+    @property
+    def held_out(self) -> int:
+        """Validation examples."""
+        return len(self.trainee.parts["validation"].ids)
 
     @property
     def bf16(self) -> bool:
@@ -86,11 +111,17 @@ class TrainerLearner(Learner[M], Generic[M]):
     ) -> Course:
         """See `Learner`."""
         spec = self.spec
-        trainee = self.trainee = self.prepare(model, depths)
+        self.trainee = self.prepare(model, depths)
+        if spec.training.training_figures:
+            rows = seen_rows(self.examples, self.held_out, spec.seed)
+            self.trainee = self.watched(self.trainee, rows)
+        trainee = self.trainee
         arguments = training_arguments(
             spec.training, spec.folder, spec.seed, self.examples, spec.task, self.with_head
         )
         trainer = self.trainer(arguments, arm_callbacks(spec.title, log, logged_until))
+        measure = partial(self.standing, SEEN) if spec.training.training_figures else None
+        trainer.add_callback(TrainingFigures(trainer.log, self.examples, measure))
         if spec.training.layer_decay != 1.0:
             layers = layers_of(model.get_submodule("backbone"))
             decay_by_layer(trainer.optimizer, layers, spec.training.layer_decay)
@@ -181,6 +212,17 @@ class ClassifierLearner(TrainerLearner[TextClassifier]):
         return outcome_of(self.spec, run_id, self.evaluate(model)).model_copy(
             update={"name": UNTRAINED, "kind": "baseline", "folder": None, "strategy": None}
         )
+
+
+def seen_rows(train: int, validation: int, seed: int) -> np.ndarray:
+    """The training rows that are measured, in rising order: a seeded sample, the same all the time.
+
+    Args:
+        train, validation: examples of these parts.
+        seed: of the sample.
+    """
+    size = min(train, validation, max(FEW, train // SEEN_SHARE))
+    return np.sort(np.random.default_rng(seed).choice(train, size, replace=False))
 
 
 def untouched(spec: ArmSpec) -> ArmSpec:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ EMBEDDINGS = "embeddings + logistic regression"
 BASELINES = {"untrained head", "label frequencies", *WORDS, EMBEDDINGS}
 SELECTED = "val/average_precision_micro"
 ARMS = {"full seed=42", "freeze_2 seed=42"}
+CURVES = ("loss", "average_precision_micro", "f1_micro", "f1_macro", "average_precision_macro",
+          "roc_auc_macro", "jaccard_samples")  # fmt: skip
 
 
 @pytest.mark.slow  # `make demo` is the same with a real model
@@ -50,16 +53,20 @@ def test_a_sweep_keeps_its_reports_on_the_parent_run(swept: Swept) -> None:
         "comparison/table.md",
         "comparison/comparison.json",
         "comparison/labels.csv",
+        "comparison/examples.json",
     } <= kept
-    assert {path for path in kept if path.endswith(".png")} == {
-        "comparison/quality_against_cost.png",
-        "comparison/learning_curves.png",
-        "comparison/precision_recall.png",
+    assert {path for path in kept if path.endswith((".png", ".svg"))} == {
+        "comparison/quality_against_cost.svg",
+        *(f"comparison/learning_curves/{name}.svg" for name in CURVES),
+        "comparison/precision_recall.svg",
     }
     config = case_of_json(store.text(run_id, "config.json"))
     assert config == load_case("genre", "sample", swept.overrides)
     page = store.text(run_id, "comparison/report.html")
     assert "freeze_2" in page
+    shown = json.loads(store.text(run_id, "comparison/examples.json"))
+    assert shown["columns"][0] == "text"
+    assert shown["data"][0][0][:40] in unescape(page)
     assert 'src="http' not in page  # it needs no network
     assert json.loads(store.text(run_id, "validation/report.json"))["passed"]
     rows = {"full", "freeze_2", *BASELINES}

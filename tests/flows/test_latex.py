@@ -106,9 +106,10 @@ def test_the_report_shows_formulas_and_needs_no_network(written: Swept) -> None:
     store = Store()
     (sweep,) = store.sweeps()
     kept = store.artifacts(sweep.info.run_id)
-    assert {path for path in kept if path.endswith(".png")} == {
-        "comparison/quality_against_cost.png",
-        "comparison/learning_curves.png",
+    assert {path for path in kept if path.endswith((".png", ".svg"))} == {
+        "comparison/quality_against_cost.svg",
+        *(f"comparison/learning_curves/{name}.svg" for name in ("loss", "token_accuracy")),
+        "comparison/learning_curves/perplexity.svg",
         "comparison/formulas.png",
     }
     page = store.text(sweep.info.run_id, "comparison/report.html")

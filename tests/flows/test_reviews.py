@@ -66,7 +66,7 @@ def test_the_sample_runs_end_to_end(
         assert {f"test/{metric}" for metric in wanted} <= set(entry.data.metrics), name
     table = Store().table(sweep.info.run_id)
     assert table["always the mean mae"] > 0
-    assert "comparison/confusion_matrix.png" in Store().artifacts(sweep.info.run_id)
+    assert "comparison/confusion_matrix.svg" in Store().artifacts(sweep.info.run_id)
     assert "left out by language" in caplog.text
 
 
@@ -189,7 +189,7 @@ def test_sorted_against_shuffled_are_two_lines_in_one_plot(
     assert set(arms) == {"full shuffle=True seed=42", "full shuffle=False seed=42"}
     losses = {name: run.data.metrics["val/loss"] for name, run in arms.items()}
     assert len(set(losses.values())) == 2  # the order of the rows is all that differs
-    assert "comparison/learning_curves.png" in Store().artifacts(sweep.info.run_id)
+    assert "comparison/learning_curves/loss.svg" in Store().artifacts(sweep.info.run_id)
 
 
 def test_a_decoder_completes_the_prompt_with_the_rating(

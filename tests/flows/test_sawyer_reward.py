@@ -37,9 +37,9 @@ def test_the_report_says_where_it_is_right(judge: Swept) -> None:
             "by_source.csv",
             "by_length.csv",
             "wrongly_ranked.csv",
-            "pair_calibration.png",
-            "reward_by_length.png",
-            "learning_curves.png",
+            "pair_calibration.svg",
+            "reward_by_length.svg",
+            "learning_curves/pair_accuracy.svg",
             "report.html",
         )
     } <= kept

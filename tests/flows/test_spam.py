@@ -41,7 +41,7 @@ def test_the_sample_runs_end_to_end(quick_spam: tuple[str, ...]) -> None:
         )
         assert arm.data.tags["thaw.trunk"].startswith("on")
     kept = store.artifacts(sweep.info.run_id)
-    assert "comparison/confusion_matrix.png" in kept
+    assert "comparison/confusion_matrix.svg" in kept
     assert "F1 of spam" in " ".join(answer.out.split())
 
 

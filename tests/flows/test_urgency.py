@@ -83,7 +83,7 @@ def test_a_run_compares_in_units_and_keeps_its_evidence(swept_urgency: Swept) ->
     assert "test/spearman" not in references["always the mean"].data.metrics
     assert full.params["numbers.unit"] == "points"
     kept = store.artifacts(sweep.info.run_id)
-    assert "comparison/truth_against_prediction.png" in kept
+    assert "comparison/truth_against_prediction.svg" in kept
     assert "comparison/largest_errors.csv" in kept
     report = json.loads(store.text(sweep.info.run_id, "split/report.json"))
     assert (report["conflicting"], report["rows"]) == (1, 121)
@@ -200,4 +200,4 @@ def test_losses_are_tried_in_a_grid_and_chosen_by_rank(
     found = json.loads(Store().text(sweep.info.run_id, "comparison/comparison.json"))
     mean = next(each for each in found["entries"] if each["name"] == "always the mean")
     assert mean["metrics"]["spearman"]["mean"] is None
-    assert "quality_against_cost.png" in " ".join(Store().artifacts(sweep.info.run_id))
+    assert "quality_against_cost.svg" in " ".join(Store().artifacts(sweep.info.run_id))

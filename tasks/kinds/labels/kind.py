@@ -20,6 +20,7 @@ from tasks.evaluation.weighted import OF_POSITIVE, metric_names
 from tasks.hosted.run import check_hosted
 from tasks.kinds.kind import folder_of
 from tasks.kinds.labels.aside import aside_sheet
+from tasks.kinds.labels.examples import label_examples
 from tasks.kinds.labels.measurable import check_measurable
 from tasks.kinds.labels.package import Package
 from tasks.kinds.labels.prediction_plots import confusion_matrix, precision_recall, reliability
@@ -176,7 +177,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         """Of the chosen arm's predictions."""
         positive = positive_index(labels, comparison.positive)
         recall = precision_recall(best, labels, comparison.task, positive)
-        return {"precision_recall.png": recall}
+        return {"precision_recall.svg": recall}
 
     def extras(self, compared: Compared[Start[LabelsCase], Rows]) -> Extras:
         """How the chosen arm does on each label, and all without labels that say nothing."""
@@ -188,6 +189,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
             files={"comparison/labels.csv": str(table.to_csv())},
             labels=table,
             sheets=[sheet] if sheet else (),
+            examples=label_examples(best, compared.test_texts(), labels, compared.config.task),
         )
 
     def card(self, compared: Compared[Start[LabelsCase], Rows]) -> dict[str, str]:
@@ -285,9 +287,9 @@ class _SingleLabel(_Labels):
         """Those of classes as well."""
         positive, sure = positive_index(labels, comparison.positive), comparison.confidence
         return super().plots(comparison, best, labels) | {
-            "confusion_matrix.png": confusion_matrix(best, labels, sure),
-            "reliability.png": reliability(best, labels, sure, positive),
-            "calibration.png": calibration(best) if best.temperature != 1.0 else None,
+            "confusion_matrix.svg": confusion_matrix(best, labels, sure),
+            "reliability.svg": reliability(best, labels, sure, positive),
+            "calibration.svg": calibration(best) if best.temperature != 1.0 else None,
         }
 
 

@@ -1,14 +1,15 @@
-"""Pictures of one arm's predictions on the test part, as PNG bytes."""
+"""Pictures of one arm's predictions on the test part, as SVG bytes."""
 
 from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from tasks.config.base import Task
-from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_png
+from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_svg
 from tasks.evaluation.metrics import decide
 from tasks.evaluation.outcomes import Outcome, read_predictions, thresholds_of
 from tasks.evaluation.wording import figure, percent, span
@@ -17,7 +18,9 @@ from tasks.kinds.labels.confusion import confusion, reliability_bins
 MOST_LABELS = 16  # panels that a page of precision/recall curves still shows legibly
 MOST_WRITTEN = 12  # classes up to which a cell of the confusion matrix holds its figures
 MOST_NAMED = 40  # classes whose names find place on an axis; of more, some are named
-PANELS_A_ROW = 4
+PANELS_A_ROW = 3
+# The less of it, the more of the page shows through, be that light or dark.
+_SHADES = LinearSegmentedColormap.from_list("shades", [(*to_rgb(PALETTE[0]), a) for a in (0, 1)])
 
 
 def precision_recall(
@@ -72,7 +75,7 @@ def precision_recall(
     )
     picture.supxlabel("recall", fontsize=10, color=INK)
     picture.supylabel("precision", fontsize=10, color=INK)
-    return to_png(picture)
+    return to_svg(picture)
 
 
 def confusion_matrix(outcome: Outcome, labels: Sequence[str], confidence: float) -> bytes:
@@ -91,7 +94,7 @@ def confusion_matrix(outcome: Outcome, labels: Sequence[str], confidence: float)
     picture = Figure(figsize=(side + 2.2, side + 1.5), layout="constrained")
     axes = clean(picture.add_subplot())
     axes.grid(visible=False)
-    axes.imshow(np.nan_to_num(found.shares), cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.nan_to_num(found.shares), cmap=_SHADES, vmin=0, vmax=1)
     if written:
         for row, column in np.ndindex(size, size):
             share, low, high = (
@@ -120,7 +123,7 @@ def confusion_matrix(outcome: Outcome, labels: Sequence[str], confidence: float)
         color=INK,
         wrap=True,
     )
-    return to_png(picture)
+    return to_svg(picture)
 
 
 def reliability(
@@ -151,4 +154,4 @@ def reliability(
         color=INK,
         wrap=True,
     )
-    return to_png(picture)
+    return to_svg(picture)

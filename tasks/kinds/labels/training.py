@@ -21,7 +21,6 @@ from tasks.training.arms import ArmSpec
 from tasks.training.building import build_model, encode_part, positive_weights
 from tasks.training.callbacks import LastStep, LogMetrics
 from tasks.training.device import uses_gpu
-from tasks.training.encoding import EncodedPart
 from tasks.training.on_trainer import ClassifierLearner, Trainee, untouched
 from tasks.training.predicting import device_of
 from tasks.training.run import JUDGED, Course, Evaluation
@@ -83,7 +82,7 @@ class LabelLearner(ClassifierLearner):
         if not self.spec.training.balance:
             return trainee
         train = trainee.parts["train"]
-        kept = take(train, balanced_rows(train.truth, self.spec.seed))
+        kept = train.take(balanced_rows(train.truth, self.spec.seed))
         return replace(trainee, parts={**trainee.parts, "train": kept})
 
     def trainer(self, arguments: TrainingArguments, callbacks: list[Any]) -> ArmTrainer:
@@ -196,6 +195,11 @@ class LabelLearner(ClassifierLearner):
             )
         return found
 
+    def standing(self, name: str) -> dict[str, float]:
+        """See `TrainerLearner`."""
+        probabilities = to_probabilities(self.logits(name), self.spec.task)
+        return self._figures(self.trainee.parts[name].truth, probabilities)
+
     def _measure(self, prediction: Any) -> dict[str, float]:
         """Figures of the validation part after an epoch."""
         self.refuse_divergence(prediction.predictions)
@@ -244,13 +248,3 @@ def balanced_rows(truth: np.ndarray, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     chosen = [generator.choice(rows, size, replace=False) for rows in classes]
     return np.sort(np.concatenate(chosen))
-
-
-def take(part: EncodedPart, rows: np.ndarray) -> EncodedPart:
-    """The part reduced to some of its rows; places in a trunk's store stay as they were."""
-    return replace(
-        part,
-        rows=part.rows.select(rows.tolist()),
-        ids=[part.ids[row] for row in rows],
-        truth=part.truth[rows],
-    )

@@ -27,8 +27,8 @@ from tasks.kinds.numbers.references import (
     words_package,
 )
 from tasks.kinds.numbers.report import (
-    error_sheet,
     largest_errors,
+    number_examples,
     predictions_of,
     truth_against_prediction,
 )
@@ -167,9 +167,9 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         what = ", ".join(filter(None, [compared.config.data.label_role, unit]))
         picture = truth_against_prediction(rows, best.name, what)
         return Extras(
-            plots={"truth_against_prediction.png": picture},
+            plots={"truth_against_prediction.svg": picture},
             files={"comparison/largest_errors.csv": str(furthest.to_csv(index=False))},
-            sheets=[error_sheet(furthest, unit)],
+            examples=number_examples(rows, unit),
         )
 
     def card(self, compared: Compared[Start[NumbersCase], Rows]) -> dict[str, str]:

@@ -4,15 +4,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_png
+from tasks.evaluation.drawing import FAINT, INK, PALETTE, clean, to_svg
+from tasks.evaluation.examples import RIGHT, WRONG, Examples, ends
 from tasks.evaluation.numeric import NUMBER, PREDICTED
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import read_scored
-from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import plain
 
 SHOWN = 12  # rows
-LONGEST = 400  # characters of a text that a table shows
 
 
 def predictions_of(outcome: Outcome) -> pd.DataFrame:
@@ -44,7 +43,7 @@ def truth_against_prediction(rows: pd.DataFrame, name: str, what: str) -> bytes:
         color=INK,
         wrap=True,
     )
-    return to_png(picture)
+    return to_svg(picture)
 
 
 def largest_errors(rows: pd.DataFrame) -> pd.DataFrame:
@@ -53,23 +52,17 @@ def largest_errors(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[order[:SHOWN]].reset_index(drop=True)
 
 
-def error_sheet(rows: pd.DataFrame, unit: str) -> Sheet:
-    """What `largest_errors` found, for readers."""
-    beside = f" In {unit}." if unit else ""
-    return Sheet(
-        heading="The largest errors",
-        note=f"Of the chosen arm on test, the furthest off first.{beside}",
-        columns=("text", "number", "predicted"),
-        rows=tuple(
-            (
-                Cell(_short(row["text"])),
-                Cell(plain(row[NUMBER])),
-                Cell(plain(row[PREDICTED]), "too high" if row["error"] > 0 else "too low"),
-            )
-            for row in rows.to_dict("records")
-        ),
+def number_examples(rows: pd.DataFrame, unit: str) -> Examples:
+    """The rows of `predictions_of` that are furthest off, and then the closest."""
+    shown = rows.iloc[ends(-np.abs(rows["error"].to_numpy()))]
+    frame = pd.DataFrame(
+        {
+            "text": shown["text"].tolist(),
+            "number": [plain(value) for value in shown[NUMBER]],
+            "predicted": [plain(value) for value in shown[PREDICTED]],
+            "error": [f"{'+' if value > 0 else ''}{plain(value)}" for value in shown["error"]],
+        }
     )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    beside = f" In {unit}." if unit else ""
+    note = f"Of the chosen arm on test: the {WRONG} furthest off first, then the {RIGHT} closest."
+    return Examples(f"{note}{beside}", frame)

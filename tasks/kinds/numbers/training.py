@@ -1,7 +1,7 @@
 """How a number is learned: a head with one output, on the numbers' own scale."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,8 @@ class NumberLearner(ClassifierLearner):
             data_collator=self.trainee.collate,
         )
         assert isinstance(trainer, NumberTrainer)  # noqa: S101 - as was asked for
-        trainer.measure, trainer.loss = self._measure, LOSSES[self.config.loss]
+        trainer.measure = partial(self.standing, "validation")
+        trainer.loss = LOSSES[self.config.loss]
         return trainer
 
     def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
@@ -105,10 +106,10 @@ class NumberLearner(ClassifierLearner):
             found.add(short, figures)
         return found
 
-    def _measure(self) -> dict[str, float]:
-        """Figures of the validation part after an epoch."""
-        numbers = self.scale.in_units(self.encoded["validation"].truth)
-        return measured(numbers, self.predicted("validation"), self.scale, self.config)
+    def standing(self, name: str) -> dict[str, float]:
+        """See `TrainerLearner`."""
+        numbers = self.scale.in_units(self.trainee.parts[name].truth)
+        return measured(numbers, self.predicted(name), self.scale, self.config)
 
 
 @lru_cache(maxsize=6)

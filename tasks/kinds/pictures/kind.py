@@ -27,7 +27,7 @@ from tasks.kinds.pictures.checking import check_decoder, check_pictures
 from tasks.kinds.pictures.data.ingest import IngestedPictures, ingest_pictures
 from tasks.kinds.pictures.data.question_table import question_table
 from tasks.kinds.pictures.package import PictureInfo, PicturePackage
-from tasks.kinds.pictures.report import pictures_of, told_of_looking
+from tasks.kinds.pictures.report import examples_of, pictures_of, told_of_looking
 from tasks.kinds.pictures.scores import MOST_FREQUENT
 from tasks.kinds.pictures.splitting import question_units, split_questions
 from tasks.kinds.pictures.training import AnswerLearner
@@ -156,7 +156,10 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
         """A page of test questions with their pictures."""
         best = (compared.arms.best.name, compared.arms.best.seed)
         shown = next(arm for arm in compared.arms.outcomes if (arm.name, arm.seed) == best)
-        return Extras(files={"comparison/pictures.html": pictures_of(shown, compared.start.config)})
+        return Extras(
+            files={"comparison/pictures.html": pictures_of(shown, compared.start.config)},
+            examples=examples_of(shown),
+        )
 
     def card(self, compared: Compared[Start[PicturesCase], PictureRows]) -> dict[str, str]:
         """What is frozen, and how sure answers are."""

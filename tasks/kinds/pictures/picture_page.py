@@ -15,7 +15,7 @@ import pandas as pd
 
 from tasks.evaluation.calibration import bins_of
 from tasks.evaluation.calibration_plot import calibration_panels
-from tasks.evaluation.pages import data_address, page_template
+from tasks.evaluation.pages import data_address, drawing, page_template
 from tasks.evaluation.scored import SCORE
 from tasks.evaluation.wording import figure
 from tasks.kinds.pictures.answer_confidence import calibrated
@@ -26,7 +26,7 @@ ROWS = 60
 RIGHT = 0.5
 """VQA accuracy from which a row stands among the right ones: two of ten annotators agree."""
 _THUMBNAIL = 224  # pixels of the longer side
-_ACCURACY = f"{SCORE}vqa_accuracy"
+ACCURACY = f"{SCORE}vqa_accuracy"
 _Fields = dict[Hashable, Any]
 
 
@@ -67,13 +67,13 @@ def picture_page(
         (f"{kind}: {'right' if right else 'wrong'}", [_row(each, images) for each in found])
         for (kind, right), found in _grouped(chosen)
     ]
-    score = frame[_ACCURACY].mean()
+    score = frame[ACCURACY].mean()
     return page_template(Path(__file__).with_name("pictures.html.j2")).render(
         title=title,
         about=f"{len(chosen):,} of {len(frame):,} test questions; VQA accuracy of all: "
         f"{figure(score)}",
         groups=groups,
-        calibration=data_address(_calibration(frame, temperature)),
+        calibration=drawing(_calibration(frame, temperature)),
         looks=[(each, data_address(each.picture), data_address(each.overlay)) for each in looks],
         right=RIGHT,
     )
@@ -103,7 +103,7 @@ def choose_rows(frame: pd.DataFrame, rows: int = ROWS) -> pd.DataFrame:
 
 
 def _cells(frame: pd.DataFrame) -> list[tuple[tuple[str, bool], pd.DataFrame]]:
-    right = frame[_ACCURACY] >= RIGHT
+    right = frame[ACCURACY] >= RIGHT
     kinds = sorted(frame["answer_type"].unique())
     split = [
         ((kind, good), frame[(frame["answer_type"] == kind) & (right == good)])
@@ -132,13 +132,13 @@ def _shares(sizes: Sequence[int], rows: int) -> list[int]:
 def _row(row: _Fields, images: Mapping[str, Path]) -> _Row:
     answers = row.get("answers")
     return _Row(
-        picture=_thumbnail(images.get(str(row["image"]))),
+        picture=thumbnail(images.get(str(row["image"]))),
         question=str(row["question"]),
         answer=str(row["given"]),
         confidence=float(row["confidence"]),
         truth=str(row["truth"]),
         said=_counted(answers) if isinstance(answers, list | tuple | np.ndarray) else "",
-        accuracy=float(row[_ACCURACY]),
+        accuracy=float(row[ACCURACY]),
     )
 
 
@@ -148,12 +148,17 @@ def _counted(answers: Sequence[str] | np.ndarray) -> str:
     return ", ".join(f"{answer} {count}" for answer, count in counts.items())
 
 
-def _thumbnail(path: Path | None) -> str | None:
-    """A small JPEG inside an address; None where there is no picture."""
+def thumbnail(path: Path | None, side: int = _THUMBNAIL) -> str | None:
+    """A small JPEG inside an address; None where there is no picture.
+
+    Args:
+        path: of the picture.
+        side: pixels of the longer one.
+    """
     if path is None:
         return None
     try:
-        picture = read_picture(path, _THUMBNAIL).image
+        picture = read_picture(path, side).image
     except PictureError:  # what is shown is not worth a run that went well
         return None
     buffer = io.BytesIO()
@@ -163,7 +168,7 @@ def _thumbnail(path: Path | None) -> str | None:
 
 def _calibration(frame: pd.DataFrame, temperature: float) -> bytes:
     """How right answers are over how sure the model was: as trained, and calibrated."""
-    sure, right = frame["confidence"].to_numpy(float), frame[_ACCURACY].to_numpy(float)
+    sure, right = frame["confidence"].to_numpy(float), frame[ACCURACY].to_numpy(float)
     before = np.array([calibrated(each, 1 / temperature) for each in sure])
     panels = {
         "Product of the tokens' probabilities": bins_of(before, right),

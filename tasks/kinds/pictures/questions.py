@@ -43,6 +43,11 @@ class AskedPart:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def take(self, rows: np.ndarray) -> "AskedPart":
+        """Some of its rows."""
+        places = (self.questions, self.pictures, self.answers)
+        return AskedPart(self.frame.iloc[rows], *(each[rows] for each in places))
+
 
 @dataclass(frozen=True)
 class Asked:

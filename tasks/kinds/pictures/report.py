@@ -3,22 +3,34 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from tasks.config import PicturesCase
 from tasks.errors import ThawError
 from tasks.evaluation.conclusion import told
+from tasks.evaluation.examples import Examples, pick
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import read_scored
+from tasks.kinds.kind import folder_of
 from tasks.kinds.pictures.building import load_trained_answerer
 from tasks.kinds.pictures.data.pictures import picture_to_ask
 from tasks.kinds.pictures.picture_attention import look
-from tasks.kinds.pictures.picture_page import choose_rows, picture_page
+from tasks.kinds.pictures.picture_page import (
+    ACCURACY,
+    RIGHT,
+    choose_rows,
+    picture_page,
+    thumbnail,
+)
 from tasks.kinds.pictures.questions import Asked, read_questions
 from tasks.kinds.pictures.scores import QUESTION_ONLY
+from tasks.training.building import read_spec
 
 LOOKS = 6
 """Rows for which attention is drawn."""
+SMALL = 96
+"""Pixels of a picture's longer side, beside an example."""
 
 
 def pictures_of(best: Outcome, config: PicturesCase) -> str:
@@ -45,6 +57,25 @@ def pictures_of(best: Outcome, config: PicturesCase) -> str:
     )
     title = f"{config.case}: {config.title}; {best.name}, seed {best.seed}"
     return picture_page(frame, places, title, best.temperature, looks)
+
+
+def examples_of(best: Outcome) -> Examples:
+    """The surest mistakes and the surest right answers of a finished arm, with their pictures."""
+    frame = read_scored(best.test).frame
+    sureness, right = frame["confidence"].to_numpy(float), frame[ACCURACY].to_numpy(float) >= RIGHT
+    rows = pick(sureness, right)
+    shown = frame.iloc[rows]
+    names = {"question": "question", "most said": "truth", "answer": "given"}
+    names |= {"confidence": "confidence", "VQA accuracy": ACCURACY}
+    places = _places(read_questions(read_spec(folder_of(best))))
+    return Examples(
+        f"{int((~right).sum()):,} of {len(right):,} test questions are answered wrongly (fewer "
+        "than two annotators in ten agree). The surest mistakes first, then the surest right "
+        "answers.",
+        pd.DataFrame({title: shown[name].tolist() for title, name in names.items()}),
+        right[rows],
+        [thumbnail(places.get(str(image)), SMALL) for image in shown["image"]],
+    )
 
 
 def _places(asked: Asked) -> dict[str, Path]:

@@ -6,6 +6,8 @@ about it.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ from tasks.training.arms import ArmSpec
 from tasks.training.device import uses_gpu
 from tasks.training.encoding import EncodedPart
 from tasks.training.freezing import Freezing
-from tasks.training.on_trainer import Trainee, TrainerLearner
+from tasks.training.on_trainer import SEEN, Trainee, TrainerLearner
 from tasks.training.run import JUDGED, Evaluation
 from tasks.training.trainer import MeasuredTrainer, build_trainer
 from tasks.training.trunk_pass import Depth
@@ -190,7 +192,7 @@ class AnswerLearner(TrainerLearner[MultimodalModel]):
             data_collator=self.inputs,
         )
         assert isinstance(trainer, AnswerTrainer)  # noqa: S101 - build_trainer makes what is asked for
-        trainer.measure = self._measure
+        trainer.measure = partial(self.standing, "validation")
         trainer.by_picture = vqa_of(self.spec).batches == "images"
         return trainer
 
@@ -228,9 +230,15 @@ class AnswerLearner(TrainerLearner[MultimodalModel]):
             found.metrics["cost/answers_per_second"] = len(part) / max(seconds, 1e-9)
         return found
 
-    def _measure(self) -> dict[str, float]:
-        """Figures of the validation part after an epoch."""
-        part = self.asked.parts["validation"]
+    def watched(self, trainee: Trainee, rows: np.ndarray) -> Trainee:
+        """See `TrainerLearner`; the model is asked the questions as they are read."""
+        parts = self.asked.parts
+        self.asked = replace(self.asked, parts={**parts, SEEN: parts["train"].take(rows)})
+        return trainee
+
+    def standing(self, name: str) -> dict[str, float]:
+        """See `TrainerLearner`."""
+        part = self.asked.parts[name]
         loss = answer_losses(self.model, self.inputs, part, self._size, self.bf16).loss
         self.refuse_divergence(loss)
         figures = {"loss": loss}

@@ -16,7 +16,13 @@ from tasks.kinds.policy.building import load_trained_policy, settings_of
 from tasks.kinds.policy.checking import check_policy, check_start, fitting_prompts, with_parts_shown
 from tasks.kinds.policy.checks import checks_sheet, score_pinned
 from tasks.kinds.policy.pinning import Pinned, pin
-from tasks.kinds.policy.report import paired_sheet, texts_markdown, texts_sheet, with_findings
+from tasks.kinds.policy.report import (
+    paired_sheet,
+    rewarded,
+    texts_markdown,
+    texts_sheet,
+    with_findings,
+)
 from tasks.kinds.policy.untrained import (
     start_name,
     untouched_base_name,
@@ -135,6 +141,7 @@ class _Policy(WriterKind[PolicyCase, PolicyStart]):
             files={"comparison/answers.md": texts_markdown(texts)},
             sheets=sheets,
             texts=texts,
+            examples=rewarded(best),
         )
 
     def card(self, compared: Compared[PolicyStart, Rows]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
+from tasks.evaluation.examples import Examples, ends
 from tasks.evaluation.findings import Comparison, Difference
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import GREEDY, SCORE, TEXT, read_scored
@@ -161,6 +162,24 @@ def texts_sheet(answered: Mapping[str, Outcome], heading: str = "") -> Sheet:
         columns=("asked", *answered),
         rows=tuple(rows),
     )
+
+
+def rewarded(outcome: Outcome) -> Examples:
+    """The test prompts whose answers earn least, and then those whose answers earn most."""
+    frame = read_scored(outcome.test).frame
+    column = next(name for name in (f"{SCORE}greedy_reward", f"{SCORE}reward") if name in frame)
+    shown = frame.iloc[ends(frame[column].to_numpy(dtype=float))]
+    rows = pd.DataFrame(
+        {
+            "asked": shown["prompt"].astype(str).tolist(),
+            "written": [_text(frame, place) for place in shown.index],
+            "reward": shown[column].astype(float).tolist(),
+        }
+    )
+    note = (
+        f"Of {outcome.name} on test: the answers that earn least first, then those that earn most."
+    )
+    return Examples(note, rows)
 
 
 def texts_markdown(sheet: Sheet) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from tasks.evaluation.examples import Examples, pick
 from tasks.evaluation.scored import read_scored
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import amount, figure, signed, span
@@ -12,7 +13,6 @@ from tasks.storage import TableRef
 GAPS = 4  # groups of about as many pairs each
 SOURCES = 20  # pairs of sources that a table shows, those with most pairs
 WRONG = 10  # examples
-LONGEST = 400  # characters of a text that a table shows
 DRAWS = 1000
 COLUMNS = ("pairs", "queries", "accuracy", "low", "high")
 
@@ -145,22 +145,22 @@ def _sheet(heading: str, note: str, groups: pd.DataFrame) -> Sheet:
     )
 
 
-def wrong_sheet(wrong: pd.DataFrame) -> Sheet:
-    """What `wrongly_ranked` found, its texts shortened."""
-    return Sheet(
-        heading="Wrongly ranked, and surest of it",
-        note="Rewards in brackets.",
-        columns=("asked", "better by the data", "worse by the data"),
-        rows=tuple(
-            (
-                Cell(_short(row["query"])),
-                Cell(_short(row["better"]), signed(row["chosen_reward"])),
-                Cell(_short(row["worse"]), signed(row["rejected_reward"])),
-            )
-            for row in wrong.to_dict("records")
-        ),
+def pair_examples(pairs: pd.DataFrame) -> Examples:
+    """Pairs by how sure the model was of them: the surest mistakes first."""
+    margins = pairs["margin"].to_numpy(dtype=float)
+    right = margins > 0
+    rows = pick(np.abs(margins), right)
+    shown = pairs.iloc[rows]
+    names = {
+        "asked": "query",
+        "better by the data": "truth",
+        "its reward": "chosen_reward",
+        "worse by the data": "rejected",
+        "the other's reward": "rejected_reward",
+    }
+    note = (
+        f"{int((~right).sum()):,} of {len(right):,} test pairs are ranked wrongly. Those with the "
+        "largest difference of rewards first, then the surest that are ranked rightly."
     )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    frame = pd.DataFrame({title: shown[name].tolist() for title, name in names.items()})
+    return Examples(note, frame, right[rows])

@@ -1,6 +1,6 @@
 """From a stored part of pairs to token ids: each answer once, however many pairs it is in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -41,6 +41,21 @@ class EncodedPairs:
 
     def __len__(self) -> int:
         return len(self.chosen)
+
+    def take(self, pairs: np.ndarray) -> tuple["EncodedPairs", np.ndarray]:
+        """Some of the pairs, and which answers they are between, in rising order."""
+        ends = np.stack([self.chosen[pairs], self.rejected[pairs]])
+        answers, places = np.unique(ends, return_inverse=True)
+        chosen, rejected = places.reshape(ends.shape)
+        taken = replace(
+            self,
+            responses=self.responses.take(answers),
+            chosen=chosen,
+            rejected=rejected,
+            query=self.query[pairs],
+            gap=self.gap[pairs],
+        )
+        return taken, answers
 
     def margins(self, config: PreferenceConfig) -> np.ndarray:
         """(pairs,) the margin of each pair in the loss.

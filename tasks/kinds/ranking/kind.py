@@ -16,9 +16,9 @@ from tasks.kinds.ranking.breakdown import (
     by_gap,
     by_length,
     by_source,
+    pair_examples,
     pairs_of,
     sheets,
-    wrong_sheet,
     wrongly_ranked,
 )
 from tasks.kinds.ranking.checking import check_ranking, check_reads_pairs
@@ -150,7 +150,7 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
             plots=draw_pairs(pairs, best.name),
             files=files | {"comparison/wrongly_ranked.csv": str(wrong.to_csv(index=False))},
             sheets=sheets(pairs, confidence),
-            texts=wrong_sheet(wrong) if len(wrong) else None,
+            examples=pair_examples(pairs),
         )
 
     def card(self, compared: Compared[Start[RankingCase], Rows]) -> dict[str, str]:

@@ -1,10 +1,10 @@
-"""Pictures of a reward model's test pairs, as PNG bytes."""
+"""Pictures of a reward model's test pairs, as SVG bytes."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from tasks.evaluation.calibration_plot import calibration_panels
-from tasks.evaluation.drawing import PALETTE, clean, to_png
+from tasks.evaluation.drawing import PALETTE, clean, to_svg
 from tasks.evaluation.wording import signed
 from tasks.kinds.ranking.figures import answers_of, confidence_of, length_correlation
 
@@ -18,13 +18,13 @@ def draw_pairs(pairs: pd.DataFrame, name: str) -> dict[str, bytes]:
     """
     bins = confidence_of(pairs["margin"].to_numpy())
     return {
-        "pair_calibration.png": calibration_panels(
+        "pair_calibration.svg": calibration_panels(
             {"Sigmoid of the margin": bins},
             f"{name} on test",
             lowest=0.5,
             measure="share of pairs ranked rightly",
         ),
-        "reward_by_length.png": reward_by_length(pairs, name),
+        "reward_by_length.svg": reward_by_length(pairs, name),
     }
 
 
@@ -39,4 +39,4 @@ def reward_by_length(pairs: pd.DataFrame, name: str) -> bytes:
     axes.set_ylabel("reward")
     correlation = signed(length_correlation(pairs))
     axes.set_title(f"{name} on test: rank correlation {correlation}", fontsize=9)
-    return to_png(picture)
+    return to_svg(picture)

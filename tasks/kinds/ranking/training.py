@@ -5,6 +5,7 @@ stored and computed once.
 """
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from tasks.kinds.ranking.figures import pair_table, ranked
 from tasks.models.classifier import TextClassifier
 from tasks.training.arms import ArmSpec
 from tasks.training.building import text_length
-from tasks.training.on_trainer import ClassifierLearner, untouched
+from tasks.training.on_trainer import SEEN, ClassifierLearner, Trainee, untouched
 from tasks.training.run import JUDGED, Evaluation
 from tasks.training.trainer import ArmTrainer, MeasuredTrainer, build_trainer
 
@@ -96,6 +97,11 @@ class RankingLearner(ClassifierLearner):
         """Training pairs."""
         return len(self.pairs["train"])
 
+    @property
+    def held_out(self) -> int:
+        """Validation pairs."""
+        return len(self.pairs["validation"])
+
     def trainer(self, arguments: TrainingArguments, callbacks: list[Any]) -> ArmTrainer:
         """See `TrainerLearner`."""
         options = self.spec.preference or PreferenceConfig()
@@ -110,7 +116,7 @@ class RankingLearner(ClassifierLearner):
             eval_dataset=self.pairs["validation"].rows(PreferenceConfig()),
             data_collator=PairCollator(self.trainee.parts["train"].rows, self.trainee.collate),
         )
-        trainer.measure = self._measure
+        trainer.measure = partial(self.standing, "validation")
         return trainer
 
     def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
@@ -137,9 +143,14 @@ class RankingLearner(ClassifierLearner):
             found.add(short, figures)
         return found
 
-    def _measure(self) -> dict[str, float]:
-        """Figures of the validation part after an epoch."""
-        chosen, rejected = self.rewards("validation")
+    def watched(self, trainee: Trainee, rows: np.ndarray) -> Trainee:
+        """See `TrainerLearner`; rows are pairs, and the answers in them are what is read."""
+        self.pairs[SEEN], answers = self.pairs["train"].take(rows)
+        return super().watched(trainee, answers)
+
+    def standing(self, name: str) -> dict[str, float]:
+        """See `TrainerLearner`."""
+        chosen, rejected = self.rewards(name)
         self.refuse_divergence(chosen - rejected)
         return {
             "loss": float(np.logaddexp(0, rejected - chosen).mean()),

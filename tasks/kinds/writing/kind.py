@@ -25,6 +25,7 @@ from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.writing.answering import answer_columns
 from tasks.kinds.writing.building import language_of, load_trained_writer
 from tasks.kinds.writing.checking import check_writing
+from tasks.kinds.writing.examples import writing_examples
 from tasks.kinds.writing.formulas import formulas
 from tasks.kinds.writing.package import Writer
 from tasks.kinds.writing.training import WritingLearner
@@ -93,13 +94,18 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
         best = compared.arms.best
         answers = best.test.read()
         if "normalised_match" in answers:
-            return Extras(plots=drawn({"formulas.png": formulas(answers)}))
+            shown = drawn({"formulas.png": formulas(answers)})
+            return Extras(plots=shown, examples=writing_examples(answers))
         if compared.start.config.language.scores != "text":
-            return Extras()
+            return Extras(examples=writing_examples(answers))
         before = self.floor(compared.outcomes, compared.start)
         made = exchanges(before, best)
         text = exchanges_markdown(made, before.name, best.name)
-        return Extras(answers=made, files={"comparison/answers.md": text})
+        return Extras(
+            answers=made,
+            files={"comparison/answers.md": text},
+            examples=writing_examples(answers),
+        )
 
     def card(self, compared: Compared[Start[WritingCase], Rows]) -> dict[str, str]:
         """The prompt, and how answers are generated."""

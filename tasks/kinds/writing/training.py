@@ -3,8 +3,10 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 from transformers import TrainingArguments
 
@@ -22,7 +24,7 @@ from tasks.training.arms import ArmSpec
 from tasks.training.batching import PaddingCollator
 from tasks.training.device import uses_gpu
 from tasks.training.freezing import Freezing, freeze
-from tasks.training.on_trainer import Trainee, TrainerLearner
+from tasks.training.on_trainer import SEEN, Trainee, TrainerLearner
 from tasks.training.run import JUDGED, Evaluation
 from tasks.training.trainer import ArmTrainer, build_trainer
 from tasks.training.trunk import Trunk, use_trunk, with_places
@@ -89,7 +91,7 @@ class WritingLearner(TrainerLearner[WholeLanguageModel]):
                 eval_dataset=validation,
                 data_collator=self.trainee.collate,
             )
-        trainer.measure = self._measure
+        trainer.measure = partial(self.standing, "validation")
         return trainer
 
     def own_costs(self, epochs: float, seconds: float) -> dict[str, float]:
@@ -129,9 +131,14 @@ class WritingLearner(TrainerLearner[WholeLanguageModel]):
                 found.metrics["cost/generate_seconds"] = time.perf_counter() - started
         return found
 
-    def _measure(self) -> dict[str, float]:
-        """Figures of the validation part after an epoch."""
-        losses = self.losses("validation")
+    def watched(self, trainee: Trainee, rows: np.ndarray) -> Trainee:
+        """See `TrainerLearner`."""
+        self.encoded = {**self.encoded, SEEN: self.encoded["train"].take(rows)}
+        return super().watched(trainee, rows)
+
+    def standing(self, name: str) -> dict[str, float]:
+        """See `TrainerLearner`."""
+        losses = self.losses(name)
         self.refuse_divergence(losses.loss)
         return figures_of(losses)
 
