@@ -5,18 +5,26 @@ from typing import Generic
 import pandas as pd
 
 from tasks.config import LanguageConfig
+from tasks.config.strategies import Strategy
 from tasks.errors import RequestError
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.kinds.kind import Kind
 from tasks.kinds.values import C, Division, Rows, S, Start
-from tasks.models.base_models import LocatedModel, block_count, context_of, examined, load_tokenizer
+from tasks.models.base_models import (
+    LocatedModel,
+    block_count,
+    context_of,
+    examined,
+    load_tokenizer,
+    read_config,
+)
 from tasks.splitting.parts import split_texts
 from tasks.splitting.recorded import lineage_of
 from tasks.splitting.report import told
 from tasks.splitting.units import Units, text_units
-from tasks.training.arms import check_family, check_strategies
+from tasks.training.arms import check_family, check_lacking, check_strategies
 
 
 class TextKind(Kind[C, S, Rows], Generic[C, S]):
@@ -74,8 +82,35 @@ def on_one_base(config: C, located: LocatedModel, writes: bool = False) -> Start
         _require_pairs(config, located)
     found = None if writes else examined(located)
     check_family(found, config.strategies, config.training.layer_decay)
+    if found is None:
+        check_unexamined(config.strategies, located, writes)
     params = {"base model examined": found.sentence} if found else {}
+    if located.left_out:
+        params["left out of the base model"] = ", ".join(located.left_out)
     return Start(config, located.digest, blocks, params=params)
+
+
+def check_unexamined(
+    strategies: tuple[Strategy, ...], located: LocatedModel, writes: bool = False
+) -> None:
+    """Refuse strategies for which a base model that is not examined has nothing that could train.
+
+    Every shipped one takes adapters, so that those are not tried.
+
+    Args:
+        strategies: those of the sweep.
+        located: the base model.
+        writes: as in `on_one_base`.
+
+    Raises:
+        RequestError: the first of them, and why.
+    """
+    asks = [each for each in strategies if each.needs or (each.adapts and not located.shipped)]
+    if asks:
+        from tasks.models.adapting import lacking_of  # PEFT, which takes seconds to import
+
+        config = read_config(located)
+        check_lacking(config.model_type, lacking_of(config, writes), tuple(asks))
 
 
 def _require_pairs(config: C, located: LocatedModel) -> None:

@@ -12,14 +12,15 @@ import torch
 from peft import PromptEmbedding, PromptTuningConfig, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config.strategies import OF_TEXT, Strategy
 from tasks.errors import RequestError
-from tasks.models.anatomy import anatomy_of
+from tasks.models.anatomy import skeleton
 from tasks.models.cutting import shell
+from tasks.models.tracing import block_list, decodes_too
 
 
 def is_head(parameter: str) -> bool:
@@ -118,9 +119,22 @@ def lacking(backbone: PreTrainedModel) -> dict[str, str]:
     return found
 
 
+def lacking_of(config: PreTrainedConfig, writes: bool = False) -> dict[str, str]:
+    """The same from a configuration alone, for a base model that is not examined.
+
+    Args:
+        config: the base model's.
+        writes: the model writes; otherwise of an encoder-decoder the encoder trains alone.
+    """
+    model = skeleton(config)
+    if model is None:
+        return {}
+    return lacking(model if writes or not decodes_too(model) else model.get_encoder())
+
+
 def _bare(backbone: PreTrainedModel) -> PreTrainedModel:
     """The same modules without weights, and of blocks that are built alike the last alone."""
-    path = anatomy_of(backbone).blocks
+    path = block_list(backbone) or ""
     kinds = {
         tuple((name, type(module)) for name, module in block.named_modules()): block
         for block in backbone.get_submodule(path).children()

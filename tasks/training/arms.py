@@ -197,16 +197,37 @@ def check_family(
         )
     for strategy in strategies if found else ():
         assert found is not None  # noqa: S101 - the loop is empty otherwise
-        reason = found.lacking.get(strategy.forms[0])
-        if strategy.divides:
-            reason = found.undivided
+        reason = found.undivided if strategy.divides else None
         if strategy.prompt_tokens:
             reason = found.unprompted
         if reason:
-            raise RequestError(
-                f"Strategy {strategy} does not go with base models of the family "
-                f"{found.family!r}: {reason}."
-            )
+            raise _does_not_go(strategy, found.family, reason)
+    if found:
+        check_lacking(found.family, found.lacking, strategies)
+
+
+def check_lacking(
+    family: str, lacking: Mapping[str, str], strategies: tuple[Strategy, ...]
+) -> None:
+    """Refuse strategies for which a base model has nothing that could train.
+
+    Args:
+        family: the base model's, for the message.
+        lacking: what it has nothing for, by the strategy's form, and why.
+        strategies: those of the sweep.
+
+    Raises:
+        RequestError: the first of them, and why.
+    """
+    for strategy in strategies:
+        if reason := lacking.get(strategy.forms[0]):
+            raise _does_not_go(strategy, family, reason)
+
+
+def _does_not_go(strategy: Strategy, family: str, reason: str) -> RequestError:
+    return RequestError(
+        f"Strategy {strategy} does not go with base models of the family {family!r}: {reason}."
+    )
 
 
 def room_for_text(strategy: Strategy, context: int | None) -> int | None:

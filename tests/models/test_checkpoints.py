@@ -15,7 +15,9 @@ from transformers import (
     T5EncoderModel,
 )
 
+from tasks.config.loading import load_case
 from tasks.errors import RequestError
+from tasks.kinds.texts import on_one_base
 from tasks.models.base_models import context_of, load_backbone, load_tokenizer, locate
 
 IDS = torch.tensor([[10, 11, 12, 13]])
@@ -88,20 +90,29 @@ def test_an_adapter_of_another_model_is_a_sentence(
         locate(str(tmp_path / "a"))
 
 
-def sentences(folder: Path, base: Path, pooling: dict[str, bool], length: int = 64) -> Path:
+def sentences(
+    folder: Path,
+    base: Path,
+    pooling: dict[str, bool],
+    kinds: tuple[str, ...] = ("Transformer", "Pooling", "Normalize"),
+) -> Path:
     shutil.copytree(base, folder)
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(
         json.dumps({"word_embedding_dimension": 32, **pooling})
     )
-    kind = "sentence_transformers.models."
+    places = {"Transformer": "", "Pooling": "1_Pooling"}
     modules = [
-        {"idx": 0, "name": "0", "path": "", "type": f"{kind}Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{kind}Pooling"},
-        {"idx": 2, "name": "2", "path": "2_Normalize", "type": f"{kind}Normalize"},
+        {
+            "idx": n,
+            "name": str(n),
+            "path": places.get(kind, f"{n}_{kind}"),
+            "type": f"sentence_transformers.models.{kind}",
+        }
+        for n, kind in enumerate(kinds)
     ]
     (folder / "modules.json").write_text(json.dumps(modules))
-    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": length}))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 64}))
     return folder
 
 
@@ -112,6 +123,25 @@ def test_a_sentence_transformer_brings_its_pooling_and_length(
     located = locate(str(sentences(tmp_path / "st", tiny_bert, pooling)))
     assert (located.pooling, context_of(located)) == ("mean", 64)
     assert locate(str(tiny_bert)).digest == located.digest
+
+
+def test_what_stands_behind_a_pooling_is_left_out_and_said(tiny_bert: Path, tmp_path: Path) -> None:
+    pooling, kinds = {"pooling_mode_mean_tokens": True}, ("Transformer", "Pooling", "Dense")
+    located = locate(str(sentences(tmp_path / "st", tiny_bert, pooling, kinds)))
+    assert located.left_out == ("Dense",)
+    case = load_case("genre", "sample", [f"model.base={located.name}"])
+    assert on_one_base(case, located).params["left out of the base model"] == "Dense"
+
+
+@pytest.mark.parametrize(
+    "kinds", [("Transformer", "WeightedLayerPooling", "Pooling"), ("Router", "Transformer")]
+)
+def test_what_stands_before_a_pooling_is_refused(
+    kinds: tuple[str, ...], tiny_bert: Path, tmp_path: Path
+) -> None:
+    pooling = {"pooling_mode_mean_tokens": True}
+    with pytest.raises(RequestError, match=f"holds the modules {', '.join(kinds)}, and what is"):
+        locate(str(sentences(tmp_path / "st", tiny_bert, pooling, kinds)))
 
 
 def test_a_pooling_that_no_head_reads_is_refused(tiny_bert: Path, tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from test_resume import interrupt, undisturbed
 from test_run import Logged, figures, train
 from tiny import FAMILIES, LABELS, WIDTH, MakeSpec
 
+from tasks.config.strategies import strategy as strategy_named
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.outcomes import read_predictions
 from tasks.kinds.labels.training import LabelLearner, untrained_outcome
+from tasks.kinds.texts import check_unexamined
 from tasks.models.adapting import is_head
 from tasks.models.base_models import locate
 from tasks.models.classifier import TextClassifier, to_probabilities
@@ -283,6 +285,17 @@ def test_a_model_without_biases_is_told_what_else_would_do(
     with pytest.raises(RequestError, match=r"bitfit .*'llama': it has no biases; use lora_<r>"):
         train(spec)
     assert not (spec.folder / "outcome.json").exists()
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_shipped_model_without_biases_is_told_before_anything_trains(
+    writes: bool, tiny: Callable[[str], Path]
+) -> None:
+    strategies = tuple(map(strategy_named, ("full", "bitfit", "lora_4", "ia3")))
+    shipped = locate(str(tiny("llama"))).model_copy(update={"shipped": True})
+    with pytest.raises(RequestError, match=r"bitfit .*'llama': it has no biases; use lora_<r>"):
+        check_unexamined(strategies, shipped, writes)
+    check_unexamined(strategies, locate(str(tiny("gpt2"))), writes)
 
 
 def test_bitfit_trains_what_its_authors_count(make_spec: MakeSpec) -> None:

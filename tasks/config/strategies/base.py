@@ -87,6 +87,11 @@ class Strategy:
         return None
 
     @property
+    def adapts(self) -> bool:
+        """Whether it puts an adapter into a base model."""
+        return type(self).adapter is not Strategy.adapter
+
+    @property
     def prompt_tokens(self) -> int:
         """Virtual tokens that it puts before a text."""
         return 0

@@ -29,7 +29,7 @@ from tasks.kinds.policy.untrained import (
     untrained_policy_outcome,
     writer_figure,
 )
-from tasks.kinds.texts import usable_of
+from tasks.kinds.texts import check_unexamined, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.writing.package import Writer
 from tasks.kinds.writing.writers import WriterKind, prompt_line, writer_of
@@ -82,6 +82,7 @@ class _Policy(WriterKind[PolicyCase, PolicyStart]):
         format_of(config.language, writing_tokenizer(base))  # refused now if they do not go
         blocks = block_count(base, writes=True)
         check_strategies(config.strategies, blocks, context_of(base))
+        check_unexamined(config.strategies, base, writes=True)
         return PolicyStart(
             config, base.digest, blocks, pinned.reward_digests, pinned.params, pinned=pinned
         )

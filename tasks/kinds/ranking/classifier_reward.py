@@ -17,6 +17,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError, ThawError
 from tasks.kinds.ranking.reading import read_pairs
 from tasks.models.base_models import LocatedModel, load_tokenizer
+from tasks.models.classifier import tells_texts_apart
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.training.predicting import device_of
 
@@ -63,6 +64,8 @@ class ClassifierReward:
         self.outputs = len(labels)
         self.max_length, self.batch_size = max_length, batch_size
         self._accepted = set(inspect.signature(model.forward).parameters)
+        if not tells_texts_apart(model.config):
+            self._accepted.discard("token_type_ids")
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> list[float]:
         """The label's logit for each answer.

@@ -128,16 +128,16 @@ def _encode_responses(
 ) -> tuple[EncodedPart, int]:
     """Each query with its answer, and how many answers were cut."""
     tokenizer = load_tokenizer(located)
-    names = ["input_ids"]
+    names = {"input_ids"}
     if tells_texts_apart(read_config(located)):
-        names.append("token_type_ids")
-    chunks: dict[str, list[pa.Array]] = {name: [] for name in names}
+        names.add("token_type_ids")  # which not every tokenizer makes
+    chunks: dict[str, list[pa.Array]] = {"input_ids": []}
     cut_questions = cut_answers = 0
     for start in range(0, len(responses), TEXTS_AT_ONCE):
         questions, answers = zip(*responses[start : start + TEXTS_AT_ONCE], strict=True)
         read = read_pairs(questions, answers, tokenizer, max_length)
-        for name in names:
-            chunks[name].append(pa.array(read.columns[name], pa.list_(pa.int32())))
+        for name in names & read.columns.keys():
+            chunks.setdefault(name, []).append(pa.array(read.columns[name], pa.list_(pa.int32())))
         cut_questions += read.cut_questions
         cut_answers += read.cut_answers
     columns = {name: pa.chunked_array(some, pa.list_(pa.int32())) for name, some in chunks.items()}

@@ -31,7 +31,9 @@ def test_an_answer_of_several_pairs_is_encoded_once(
         assert ids == wanted
 
 
-@pytest.mark.parametrize(("family", "has_types"), [("bert", True), ("distilbert", False)])
+@pytest.mark.parametrize(
+    ("family", "has_types"), [("bert", True), ("distilbert", False), ("roberta", False)]
+)
 def test_token_types_are_kept_where_the_model_tells_texts_apart(
     family: str, has_types: bool, tiny: Callable[[str], Path], pair_parts: dict[str, TableRef]
 ) -> None:
