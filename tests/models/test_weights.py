@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoModelForMaskedLM
 
 from tasks.errors import RequestError
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import examined, load_backbone, load_tokenizer, locate
 from tasks.models.generators import load_generator
 
 IDS = torch.tensor([[10, 11, 12, 13]])
@@ -60,8 +60,17 @@ def test_of_a_model_that_writes_neither(tiny_writer: Path, tmp_path: Path) -> No
 def test_learned_weights_for_which_a_block_has_no_place_are_named(copy: Path, files: str) -> None:
     biases = {f"encoder.layer.{n}.attention.self.query.gate": torch.randn(32) for n in range(4)}
     add(copy, biases, files)
-    with pytest.raises(RequestError, match=r"no place for 4 of them, encoder\.layer\.0\..*gate"):
+    with pytest.raises(
+        RequestError, match=r"blocks have no place for 4 of them, encoder\.layer\.0\..*gate"
+    ):
         load_backbone(locate(str(copy)))
+
+
+def test_learned_weights_beside_the_blocks_are_said(copy: Path) -> None:
+    add(copy, {"embeddings.word_embeddings.more": torch.randn(8, 32)})
+    found = examined(locate(str(copy)))
+    assert found is not None
+    assert "does not read: embeddings.word_embeddings.more." in found.sentence
 
 
 @pytest.mark.parametrize("files", ["safetensors", "bin"])
