@@ -223,6 +223,10 @@ def writes_text(located: LocatedModel) -> bool:
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and decodes and not both
 
 
+ANY_TEXT = "A kettle, 7 °C, ça va? กาน้ำ 😀"
+"""Of several scripts, so that some of it is unknown to most vocabularies."""
+
+
 @lru_cache(maxsize=4)
 def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
     """The base model's tokenizer; a decoder without a pad token gets one for batching.
@@ -257,6 +261,12 @@ def load_tokenizer(located: LocatedModel) -> PreTrainedTokenizerBase:
             "tokenizer_config.json."
         )
     tokenizer.padding_side = "right"
+    try:
+        tokenizer(ANY_TEXT)
+    except Exception as error:  # no token for what it does not know, a length that is no number
+        raise RequestError(
+            f"The tokenizer of {located.origin} cannot read a text: {_line(error)}."
+        ) from error
     return tokenizer
 
 
@@ -272,7 +282,10 @@ def _has_vocabulary(tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
 
 
 def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedModel) -> None:
-    """Name the special tokens that only the model's configuration knows (GGUF keeps ids alone)."""
+    """Name the special tokens that only the model's configuration knows (GGUF keeps ids alone).
+
+    What stands for unknown words may be known to the tokenizer's own file alone.
+    """
     config = read_config(located)
     for role in ("bos", "eos", "pad", "unk"):
         number = getattr(config, f"{role}_token_id", None)
@@ -280,6 +293,9 @@ def _name_special_tokens(tokenizer: PreTrainedTokenizerBase, located: LocatedMod
             number = number[0]
         if getattr(tokenizer, f"{role}_token") is None and isinstance(number, int) and number >= 0:
             setattr(tokenizer, f"{role}_token", tokenizer.convert_ids_to_tokens(number))
+    if tokenizer.unk_token is None and tokenizer.is_fast:
+        named = getattr(tokenizer.backend_tokenizer.model, "unk_token", None)
+        tokenizer.unk_token = named if named in tokenizer.get_vocab() else None
 
 
 def load_backbone(located: LocatedModel, dropout: float | None = None) -> PreTrainedModel:
@@ -366,6 +382,8 @@ def load_weights(
 def _line(error: Exception) -> str:
     """The first line of what a library says."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    if isinstance(error, KeyError):
+        return f"transformers knows nothing by the name {line}"
     if "ignore_mismatched_sizes" in line:
         return "they have other shapes than its config.json says"
     if line.startswith("Weights only load failed"):

@@ -216,6 +216,27 @@ def test_a_tokenizer_that_cannot_be_read_is_a_sentence(copy: Path) -> None:
         load_tokenizer(locate(str(copy)))
 
 
+@pytest.mark.parametrize("fault", ["no unknown token", "a length that is none"])
+def test_a_tokenizer_that_reads_no_text_is_a_sentence(copy: Path, fault: str) -> None:
+    if fault == "no unknown token":
+        told = json.loads((copy / "tokenizer.json").read_text())
+        told["model"]["unk_token"] = "<nothing>"  # noqa: S105 - of text
+        (copy / "tokenizer.json").write_text(json.dumps(told))
+        (copy / "tokenizer_config.json").write_text('{"tokenizer_class": "TokenizersBackend"}')
+    else:
+        told = json.loads((copy / "tokenizer_config.json").read_text())
+        (copy / "tokenizer_config.json").write_text(json.dumps(told | {"model_max_length": "many"}))
+    with pytest.raises(RequestError, match="The tokenizer of model cannot read a text: "):
+        load_tokenizer(locate(str(copy)))
+
+
+def test_an_unknown_token_that_the_tokenizers_own_file_names_is_one(tmp_path: Path) -> None:
+    folder = make("llama", tmp_path / "model")
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(told | {"unk_token": None}))
+    assert load_tokenizer(locate(str(folder))).unk_token == "<unk>"  # noqa: S105 - of text
+
+
 def test_a_folder_without_a_tokenizer_is_a_sentence(copy: Path) -> None:
     for file in copy.glob("*token*"):
         file.unlink()

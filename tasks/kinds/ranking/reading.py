@@ -49,7 +49,11 @@ def read_pairs(
         excess = len(ids) - max_length
         if excess <= 0:
             continue
-        of = read.sequence_ids(row)
+        of = (
+            read.sequence_ids(row)
+            if read.is_fast
+            else _sources(questions[row], answers[row], tokenizer)
+        )
         spare = max(of.count(QUESTION) - SHORTEST_QUESTION, 0)
         lost = {QUESTION: min(excess, spare), ANSWER: max(excess - spare, 0)}
         cut_questions += lost[QUESTION] > 0
@@ -58,6 +62,17 @@ def read_pairs(
         for rows in columns.values():
             rows[row] = [value for place, value in enumerate(rows[row]) if place not in gone]
     return PairTexts(columns, cut_questions, cut_answers)
+
+
+def _sources(question: str, answer: str, tokenizer: PreTrainedTokenizerBase) -> list[int | None]:
+    """Of each token of a pair which text it comes from; None: from neither.
+
+    For tokenizers written in Python (ByT5's), which do not say.
+    """
+    halves = [tokenizer(each, add_special_tokens=False)["input_ids"] for each in (question, answer)]
+    texts = iter([QUESTION] * len(halves[0]) + [ANSWER] * len(halves[1]))
+    special = tokenizer.get_special_tokens_mask(*halves)
+    return [None if mark else next(texts) for mark in special]
 
 
 def _last(of: Sequence[int | None], text: int, count: int) -> list[int]:

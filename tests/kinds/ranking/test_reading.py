@@ -4,10 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import bert_tokenizer, byte_tokenizer
+from transformers import ByT5Tokenizer
 
 from tasks.kinds.ranking.reading import read_pairs
 
-TOKENIZERS = {"bert": bert_tokenizer(), "roberta": byte_tokenizer("roberta")}
+TOKENIZERS = {
+    "bert": bert_tokenizer(),
+    "roberta": byte_tokenizer("roberta"),
+    "byt5": ByT5Tokenizer(),  # of those that are written in Python
+}
 WORDS = st.lists(st.sampled_from(["who", "is", "the", "it", "name"]), max_size=14).map(" ".join)
 
 
