@@ -1,33 +1,33 @@
 """How far a sweep is: arms done, and about how long the rest takes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
-LEAST = 1.0
-"""Seconds an arm, below which nobody has to be told how long the others will take."""
+LEAST = 3.0
+"""Seconds left, below which nobody has to be told."""
 
 
 class Progress:
     """Counts arms of a sweep that train one after another, and says how many are left.
 
     Args:
-        total: arms.
+        work: of each arm, in the order in which they train, in a unit of your choice.
         tell: takes a line.
     """
 
-    def __init__(self, total: int, tell: Callable[[str], None]) -> None:
-        self.total, self.tell = total, tell
+    def __init__(self, work: Sequence[float], tell: Callable[[str], None]) -> None:
+        self.work, self.tell = tuple(work), tell
         self.count, self.begun = 0, time.monotonic()
 
     def done(self, arm: T) -> T:
         """Count an arm, say how far the sweep is, and hand the arm on."""
         self.count += 1
         passed = time.monotonic() - self.begun
-        each, left = passed / self.count, self.total - self.count
-        rest = f", about {lasting(each * left)} left" if left and each >= LEAST else ""
-        self.tell(f"{self.count} of {self.total} arms done after {lasting(passed)}{rest}")
+        left = passed * sum(self.work[self.count :]) / sum(self.work[: self.count])
+        rest = f", about {lasting(left)} left" if left >= LEAST else ""
+        self.tell(f"{self.count} of {len(self.work)} arms done after {lasting(passed)}{rest}")
         return arm
 
 

@@ -8,12 +8,13 @@ child run of it. The modules that MLflow itself loads, `packaged.py` and `packag
 
 import hashlib
 import json
+import math
 import os
 import re
 import subprocess
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,8 @@ from tasks.storage import TableRef, require_writable
 
 MODEL_CARD = "model_card.md"  # the whole of a card that is longer than a description may be
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+CURVE_SECONDS = 1.0
+"""Between two requests with the figures of steps."""
 
 
 def default_uri() -> str:
@@ -192,13 +195,36 @@ class Tracker:
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log finite figures; one that is not a number is left out rather than shown as 0."""
-        now = int(time.time() * 1000)
-        entries = [
-            Metric(limits.key(name), float(value), now, step)
-            for name, value in metrics.items()
-            if value == value and abs(value) != float("inf")
-        ]
-        for batch in limits.batches(entries, limits.METRICS_AT_ONCE, lambda each: len(each.key)):
+        self._send(run_id, _points(metrics, step))
+
+    @contextmanager
+    def curve(self, run_id: str) -> Iterator[Callable[[Mapping[str, float], int], None]]:
+        """What logs the figures of each step while they come: `log(metrics, step)`.
+
+        A request costs as much as some steps of a small model. At most one a second is sent, with
+        all that came since, and what is left at the end, however that comes about.
+        """
+        waiting: list[Metric] = []
+        sent = -math.inf
+
+        def send() -> None:
+            nonlocal sent
+            points, sent = waiting.copy(), time.monotonic()
+            waiting.clear()
+            self._send(run_id, points)
+
+        def log(metrics: Mapping[str, float], step: int) -> None:
+            waiting.extend(_points(metrics, step))
+            if time.monotonic() - sent >= CURVE_SECONDS:
+                send()
+
+        try:
+            yield log
+        finally:
+            send()
+
+    def _send(self, run_id: str, points: Sequence[Metric]) -> None:
+        for batch in limits.batches(points, limits.METRICS_AT_ONCE, lambda each: len(each.key)):
             self.client.log_batch(run_id, metrics=batch)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
@@ -549,6 +575,15 @@ def _version_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def _kept(value: object, limit: int) -> str:
     """A value as MLflow may keep it: without secrets, and no longer than it takes."""
     return limits.cut(without_secrets(str(value)), limit)
+
+
+def _points(metrics: Mapping[str, float], step: int) -> list[Metric]:
+    now = int(time.time() * 1000)
+    return [
+        Metric(limits.key(name), float(value), now, step)
+        for name, value in metrics.items()
+        if math.isfinite(value)
+    ]
 
 
 def _characters(entry: Param | RunTag) -> int:

@@ -3,6 +3,7 @@
 Each test has a copy of the store that `migrated_store` made (tests/conftest.py).
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import pandas as pd
 import pytest
 from mlflow.types import Schema
 
-from tasks.errors import ThawError
+from tasks.errors import DivergedError, ThawError
 from tasks.storage import put_table
 from tasks.tracking import FAILED, FINISHED, RUNNING, Tracker, git_commit
 
@@ -135,6 +136,30 @@ def test_a_figure_that_is_no_number_is_left_out(tracker: Tracker, run: str) -> N
 def test_more_metrics_than_mlflow_takes_at_once_are_logged(tracker: Tracker, run: str) -> None:
     tracker.log_metrics(run, {f"m{n}": float(n) for n in range(1100)})
     assert len(tracker.client.get_run(run).data.metrics) == 1100
+
+
+def test_quick_steps_of_a_curve_share_a_request(
+    tracker: Tracker, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([10.0, 10.0, 10.4, 10.9, 11.5, 11.5, 12.0, 12.2])
+    monkeypatch.setattr("tasks.tracking.time.monotonic", lambda: next(clock))
+    sizes: list[int] = []
+    log_batch = tracker.client.log_batch
+
+    def counting(run_id: str, metrics: list[Any]) -> None:
+        sizes.append(len(metrics))
+        log_batch(run_id, metrics=metrics)
+
+    monkeypatch.setattr(tracker.client, "log_batch", counting)
+    with contextlib.suppress(DivergedError), tracker.curve(run) as log:
+        for step in range(5):
+            log({"train/loss": 1.0 / (step + 1), "bad": float("nan")}, step)
+        raise DivergedError("the loss is not a number")
+    assert sizes == [1, 3, 1], "at once; what came within a second; the rest at the end"
+    history = tracker.client.get_metric_history(run, "train/loss")
+    assert {(point.step, point.value) for point in history} == {
+        (step, 1.0 / (step + 1)) for step in range(5)
+    }
 
 
 def test_the_last_step_is_the_largest_and_minus_one_without_any(tracker: Tracker, run: str) -> None:

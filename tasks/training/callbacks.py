@@ -24,7 +24,7 @@ COMPLETE = ".complete"
 TRAIN_LOGS = {"loss", "learning_rate", "grad_norm"}
 BOOKKEEPING = ("_runtime", "_per_second", "_steps")
 
-LogMetrics = Callable[[dict[str, float], int], None]
+LogMetrics = Callable[[Mapping[str, float], int], None]
 LastStep = Callable[[str], int]
 
 
@@ -77,11 +77,18 @@ class CostCallback(TrainerCallback, ExportableState):
 
 
 class TrackingCallback(TrainerCallback):
-    """Logs curves while they grow; a resumed arm does not log a step twice."""
+    """Logs curves while they grow; a resumed arm logs what a kill kept back, and no step twice."""
 
     def __init__(self, log: LogMetrics, last_step: LastStep) -> None:
         self._log = log
         self._last_step = cache(last_step)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Pass on what the checkpoint knows and the tracking run does not."""
+        for point in curve_of(state):
+            self._pass_on(point.metrics, point.step)
 
     def on_log(
         self,
@@ -92,8 +99,9 @@ class TrackingCallback(TrainerCallback):
         **_: Any,
     ) -> None:
         """Pass new figures on."""
-        step = state.global_step
-        named = tracked_names(logs or {})
+        self._pass_on(tracked_names(logs or {}), state.global_step)
+
+    def _pass_on(self, named: Mapping[str, float], step: int) -> None:
         # By metric: a kill may fall between a step's training loss and its validation.
         new = {name: value for name, value in named.items() if step > self._last_step(name)}
         if new:

@@ -162,14 +162,14 @@ def test_the_terminal_is_told_once_why_a_run_failed() -> None:
 
 
 def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 100.0, 200.0, 3900.0])
+    clock = iter([0.0, 180.0, 182.0, 3900.0])
     monkeypatch.setattr("flows.progress.time.monotonic", lambda: next(clock))
     told: list[str] = []
-    progress = Progress(3, told.append)
+    progress = Progress([6.0, 0.1, 1.0], told.append)
     assert [progress.done(arm) for arm in ("full", "head", "last_1")] == ["full", "head", "last_1"]
     assert told == [
-        "1 of 3 arms done after 1 min 40 s, about 3 min 20 s left",
-        "2 of 3 arms done after 3 min 20 s, about 1 min 40 s left",
+        "1 of 3 arms done after 3 min 0 s, about 33 s left",
+        "2 of 3 arms done after 3 min 2 s, about 30 s left",
         "3 of 3 arms done after 1 h 5 min",
     ]
 

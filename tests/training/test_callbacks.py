@@ -83,6 +83,23 @@ def test_a_step_that_was_logged_before_is_not_logged_again() -> None:
     assert logged == [(6, {"train/loss": 0.5})]
 
 
+def test_what_a_kill_kept_from_the_tracking_run_comes_when_the_arm_goes_on() -> None:
+    logged: list[tuple[int, dict[str, float]]] = []
+    last = {"train/loss": 2}
+    callback = TrackingCallback(
+        lambda metrics, step: logged.append((step, dict(metrics))),
+        lambda metric: last.get(metric, -1),
+    )
+    state = state_at(4)
+    state.log_history = [
+        {"epoch": 0.5, "step": 2, "loss": 0.9},
+        {"epoch": 1.0, "step": 4, "loss": 0.8},
+        {"epoch": 1.0, "step": 4, "eval_loss": 0.7},
+    ]
+    callback.on_train_begin(arguments(), state, CONTROL)
+    assert logged == [(4, {"train/loss": 0.8}), (4, {"val/loss": 0.7})]
+
+
 def test_a_checkpoint_is_marked_when_it_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint-7"
     CompleteCheckpoint().on_save(arguments(tmp_path), state_at(7), CONTROL)

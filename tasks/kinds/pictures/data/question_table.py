@@ -1,4 +1,4 @@
-"""The question table as its expectation suite reads it (`conf/expectations/vqa.json`).
+"""The question table as its expectation suite reads it (`conf/expectations/kinds/vqa.json`).
 
 Besides the columns of `ingest.QUESTION_COLUMNS`, without the annotators' single answers:
 
