@@ -46,10 +46,11 @@ def spoken(loudness: str | None) -> Iterator[None]:
     Args:
         loudness: `quiet`, `verbose`, or None.
     """
-    prefect = logging.getLogger("prefect")
+    # Prefect's configuration puts the terminal's handler on the root; a user's own may not.
+    handlers = [*logging.getLogger().handlers, *logging.getLogger("prefect").handlers]
     chatty = [logging.getLogger(name) for name in CHATTY]
     levels, once = [logger.level for logger in chatty], OnceFilter()
-    for handler in prefect.handlers:
+    for handler in handlers:
         handler.addFilter(once)
         if loudness == "quiet":
             handler.addFilter(_warnings)
@@ -59,7 +60,7 @@ def spoken(loudness: str | None) -> Iterator[None]:
     try:
         yield
     finally:
-        for handler in prefect.handlers:
+        for handler in handlers:
             handler.removeFilter(once)
             handler.removeFilter(_warnings)
         for logger, before in zip(chatty, levels, strict=True):

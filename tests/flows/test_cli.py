@@ -136,12 +136,13 @@ def test_a_run_says_how_long_it_took_quiet_or_not(swept: Swept) -> None:
     assert "nothing was trained" in again.out
 
 
-def test_the_terminal_is_told_once_why_a_run_failed() -> None:
+@pytest.mark.parametrize("logger", ["", "prefect"])
+def test_the_terminal_is_told_once_why_a_run_failed(logger: str) -> None:
     """By the command: Prefect says it in its own pages alone."""
     install()
-    prefect, said = logging.getLogger("prefect"), io.StringIO()
+    heard, said = logging.getLogger(logger), io.StringIO()
     handler = logging.StreamHandler(said)
-    prefect.addHandler(handler)
+    heard.addHandler(handler)
     flow_runs = logging.getLogger("prefect.flow_runs")
     try:
         for loudness in (None, "quiet"):
@@ -155,7 +156,7 @@ def test_the_terminal_is_told_once_why_a_run_failed() -> None:
                 flow_runs.info("460 rows")
         flow_runs.info("afterwards")
     finally:
-        prefect.removeHandler(handler)
+        heard.removeHandler(handler)
     assert said.getvalue().split("\n") == [
         *("a text was cut", "460 rows", "a text was cut", "afterwards", "")
     ]
