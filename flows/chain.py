@@ -18,7 +18,13 @@ from pydantic import BaseModel, ConfigDict
 from flows.arms import run_arms, without_diverged
 from flows.fanning import or_divergence
 from flows.hosted import local_part, run_hosted, start_hosted
-from flows.keeping import keep_comparison, keep_validation, provenance, with_reading
+from flows.keeping import (
+    keep_comparison,
+    keep_validation,
+    provenance,
+    tell_speed,
+    with_reading,
+)
 from flows.recording import in_own_run
 from flows.showing import show_verdicts
 from flows.sweep import Sweep, open_sweep
@@ -32,6 +38,7 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import draw_common
 from tasks.evaluation.pooling import pool_folds
 from tasks.evaluation.report import html
+from tasks.kinds.data_sheet import data_sheet
 from tasks.kinds.kind import Kind, kind_of
 from tasks.kinds.values import Arms, Compared, Division, Measuring, Rows, Start
 from tasks.registry.card import model_card
@@ -305,16 +312,15 @@ def compare_arms(
     for path, text in extras.files.items():
         sweep.tracker.log_text(sweep.run_id, text, path)
     plots = draw_common(found, arms.outcomes, kind.curves) | extras.plots
+    reading = kind.reading(arms.specs[0].train, config)
     page = html(
         found,
         plots,
         extras.labels,
         f"{config.case}: {config.title}",
-        provenance(
-            config, arms.specs[0], sweep, kind_of(config.task).reading(arms.specs[0].train, config)
-        ),
+        provenance(config, arms.specs[0], sweep, reading),
         extras.answers,
-        extras.sheets,
+        [*extras.sheets, data_sheet(compared, reading)],
         extras.texts,
         extras.examples,
     )
@@ -350,6 +356,8 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
     if promotion.status == "unchanged":  # what it was judged by stays
         said |= {name: told for name, told in tracker.tags(sweep.run_id).items() if name in said}
     tracker.set_tags(sweep.run_id, said)
+    if not sweep.finished:
+        tell_speed(best, sweep)
     get_run_logger().info("%s: %s", promotion.status, promotion.reason)
     return promotion
 

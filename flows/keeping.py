@@ -3,6 +3,7 @@
 import re
 import tempfile
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
 from prefect.artifacts import (
@@ -17,13 +18,15 @@ from flows.sweep import Sweep
 from tasks.config import CaseConfig
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
-from tasks.evaluation.report import markdown
+from tasks.evaluation.report import SPEED_MARK, markdown
+from tasks.registry.speed import told_speed
 from tasks.tracking import git_commit
 from tasks.training.arms import ArmSpec
 from tasks.training.reading import Reading
 from tasks.validation.findings import Finding, ValidationReport
 from tasks.validation.report import render_html, render_markdown
 
+PAGE = "comparison/report.html"
 LOCAL_UI = "http://127.0.0.1:5000"
 """Where `thaw ui` serves, unless it is told otherwise."""
 
@@ -84,7 +87,7 @@ def keep_comparison(
 ) -> None:
     """Keep table, page, plots and the best arm's figures on the parent run and in Prefect."""
     tracker, run_id = sweep.tracker, sweep.run_id
-    tracker.log_text(run_id, page, "comparison/report.html")
+    tracker.log_text(run_id, page, PAGE)
     tracker.log_text(run_id, markdown(comparison), "comparison/table.md")
     tracker.log_text(run_id, comparison.model_dump_json(indent=2), "comparison/comparison.json")
     with tempfile.TemporaryDirectory(prefix="thaw-plots-") as scratch:
@@ -104,6 +107,20 @@ def keep_comparison(
         description=comparison.headline,
     )
     _link_run(config, sweep)
+
+
+def tell_speed(best: Outcome, sweep: Sweep) -> None:
+    """Put how fast the chosen arm's package answers on the parent run and its page, once it has
+    been packaged."""
+    tracker, run_id = sweep.tracker, sweep.run_id
+    found = tracker.metrics(best.run_id)
+    figures = {name: value for name, value in found.items() if name.startswith("latency/")}
+    if not figures:
+        return
+    tracker.log_metrics(run_id, figures)
+    page = tracker.read_text(run_id, PAGE)
+    line = f'<p class="note">{escape(best.name)}, packaged, answers in {told_speed(figures)}</p>'
+    tracker.log_text(run_id, page.replace(SPEED_MARK, line), PAGE)
 
 
 def figures_table(comparison: Comparison) -> list[dict[str, str | float | None]]:

@@ -227,6 +227,10 @@ class Tracker:
         for batch in limits.batches(points, limits.METRICS_AT_ONCE, lambda each: len(each.key)):
             self.client.log_batch(run_id, metrics=batch)
 
+    def metrics(self, run_id: str) -> dict[str, float]:
+        """The last value of each of a run's metrics."""
+        return dict(self.client.get_run(run_id).data.metrics)
+
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags on a run; a value that is too long for MLflow is cut."""
         entries = [

@@ -52,6 +52,10 @@ _CAPTIONS = {
 }
 
 
+SPEED_MARK = "<!-- speed -->"
+"""Where the page says how fast the chosen arm answers, once that is packaged and measured."""
+
+
 def terminal(comparison: Comparison, width: int = _WIDTH) -> RenderableType:
     """The comparison for a terminal; what its columns have no room for goes into a second table."""
     parts: list[RenderableType] = [Text(comparison.conclusion), Text()]

@@ -39,6 +39,12 @@ def model_card(
     return "\n\n".join([f"# {config.title}", *told, markdown(comparison, titled=False)])
 
 
+def with_section(card: str, title: str, text: str) -> str:
+    """A card with one more section before its evidence; as it is where there is no text."""
+    mark = "\n\n**Evidence.**"
+    return card.replace(mark, f"\n\n**{title}.** {text}{mark}", 1) if text else card
+
+
 def model_line(config: CaseConfig, best: Outcome) -> str:
     """The base model, and what of it was trained."""
     return (

@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict
 import tasks
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
+from tasks.registry.card import with_section
 from tasks.registry.judging import Bar, Candidate, judge, outdoes
 from tasks.registry.packaging import Packager, Packaging
+from tasks.registry.speed import measure_speed, told_speed
 from tasks.registry.stages import CLASSICAL, PROFILE
 from tasks.registry.unseen import seen_by
 from tasks.registry.verify import verify_in_fresh_process
@@ -102,9 +104,10 @@ def _promote(
                 instead = register(tracker, config, bar.candidate, test, name)
                 made.append(instead)
                 verdict = {"thaw.verdict": reason, **seen}
-                tracker.describe_version(name, instead, bar.candidate.card, verdict)
+                tracker.describe_version(name, instead, _card(tracker, bar.candidate), verdict)
                 tracker.set_alias(name, "champion", instead)
-        tracker.describe_version(name, version, arm.card, {"thaw.verdict": reason, **seen})
+        told = {"thaw.verdict": reason, **seen}
+        tracker.describe_version(name, version, _card(tracker, arm), told)
         if wins:
             tracker.set_alias(name, "champion", version)
             tracker.delete_alias(name, "challenger")
@@ -119,6 +122,13 @@ def _promote(
         status="champion" if wins else "challenger",
         reason=reason,
         instead=instead,
+    )
+
+
+def _card(tracker: Tracker, candidate: Candidate) -> str:
+    """The candidate's card with how fast its package answers, once that is known."""
+    return with_section(
+        candidate.card, "Speed", told_speed(tracker.metrics(candidate.outcome.run_id))
     )
 
 
@@ -155,6 +165,7 @@ def register(
         uri, model_id = log_model(tracker, best, Path(scratch) / "package", examples[:2], way)
         spread = getattr(package, "spread", 1.0)
         verify_in_fresh_process(tracker, uri, examples, package.predict(examples), spread)
+        tracker.log_metrics(best.run_id, measure_speed(package.predict, examples))
     tags = {
         "thaw.arm": candidate.key,
         "thaw.strategy": str(best.strategy),

@@ -45,6 +45,11 @@ def test_the_best_arm_becomes_champion_with_its_evidence(swept: Swept) -> None:
     assert version.run_id == best.info.run_id
     assert version.tags["thaw.arm"] == best.data.tags["thaw.arm"]
     assert "beats the base rate" in version.tags["thaw.verdict"]
+    speeds = {"latency/p50_ms", "latency/p95_ms", "latency/rows_per_second"}
+    assert speeds <= set(store.client.get_run(sweep.info.run_id).data.metrics)
+    page = store.text(sweep.info.run_id, "comparison/report.html")
+    assert page.count(", packaged, answers in ") == 1
+    assert "**Speed.** " in str(version.description)
     model = store.client.get_registered_model("genre")
     assert load_case("genre").title in model.description
     assert model.tags == {"thaw.case": "genre", "thaw.task": "multi_label"}
