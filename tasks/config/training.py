@@ -95,6 +95,9 @@ class TrainingConfig(Frozen):
     something is frozen and the store has room; `on`: fail where it cannot be; `off`: never."""
     trunk_limit_gb: Annotated[float, Field(gt=0)] = 8.0
     """Most that all stored hidden states may take on disk; the least recently used go first."""
+    evaluations_per_epoch: Annotated[int, Field(ge=1)] = 1
+    """How often an epoch is measured, for the curves. The best weights are chosen, and patience is
+    counted, by what is measured at its end."""
     training_figures: bool = True
     """Measure training rows, too, wherever validation is measured, for the curves: at most as many
     as validation has, and a seventh of them where there are thousands. Costs a pass over them."""

@@ -1,6 +1,7 @@
 """The comparison's pictures, as SVG bytes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -204,7 +205,7 @@ def _draw_mean(
     lines = [line for line in (_line(seed, metric) for seed in seeds) if line]
     if not lines:
         return None
-    style = {"color": colour, "ls": (0, (4, 2)) if dashed else "-"}
+    style: dict[str, Any] = {"color": colour, "ls": (0, (4, 2)) if dashed else "-"}
     if len(lines) > 1:
         for line in lines:
             axes.plot(list(line), list(line.values()), lw=0.8, alpha=0.4, **style)
@@ -212,7 +213,7 @@ def _draw_mean(
     if not shared:
         return None
     means = [float(np.mean([line[epoch] for line in lines])) for epoch in shared]
-    dots = {} if dashed and len(shared) > 1 else {"marker": "o", "ms": 3}
+    dots: dict[str, Any] = {} if dashed and len(shared) > 1 else {"marker": "o", "ms": 3}
     axes.plot(shared, means, lw=1.3 if dashed else 2, **style, **dots)
     return means[-1]
 
@@ -229,9 +230,14 @@ def _count_examples(axes: Axes, arms: Mapping[str, Sequence[Outcome]]) -> None:
     if not rates or max(rates) > 1.01 * min(rates):
         return
     epoch = float(np.median(rates))
-    above = axes.secondary_xaxis(
-        "top", functions=(lambda epochs: epochs * epoch, lambda seen: seen / epoch)
-    )
+
+    def to_examples(epochs: Any) -> Any:
+        return epochs * epoch
+
+    def to_epochs(examples: Any) -> Any:
+        return examples / epoch
+
+    above = axes.secondary_xaxis("top", functions=(to_examples, to_epochs))
     above.xaxis.set_major_locator(MaxNLocator(4))
     above.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     above.tick_params(colors=FAINT, labelsize=8)

@@ -69,6 +69,10 @@ class CostCallback(TrainerCallback, ExportableState):
         """Start the clock."""
         self._since = time.perf_counter()
 
+    def leave_out(self, seconds: float) -> None:
+        """Do not count what was measured within an epoch."""
+        self.seconds -= seconds
+
     def on_epoch_end(self, *_: Any, **__: Any) -> None:
         """Stop it: evaluation and saving come after the epoch's end."""
         if self._since is not None:
@@ -120,20 +124,45 @@ class TrainingFigures(TrainerCallback):
         log: Callable[[dict[str, float]], None],
         examples: int,
         measure: Callable[[], Mapping[str, float]] | None,
+        validate: Callable[[], Mapping[str, float]],
+        times: int,
+        cost: CostCallback,
     ) -> None:
         """Args:
         log: the Trainer's.
         examples: of an epoch.
         measure: the figures; None where they are not wanted.
+        validate: those of the validation part, which Trainer measures at an epoch's end alone.
+        times: how often an epoch is measured.
+        cost: what measuring within an epoch does not count for.
         """
         self._log = log
         self._examples = examples
         self._measure = measure
+        self._validate = validate
+        self._times = times
+        self._cost = cost
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Measure both parts at even shares of an epoch; nothing is saved or chosen by that."""
+        updates = round(state.max_steps / max(state.num_train_epochs, 1))
+        shares = {round(share * updates / self._times) for share in range(1, self._times)}
+        if state.global_step % updates not in shares - {0}:
+            return
+        started = time.perf_counter()
+        self._log({f"eval_{name}": value for name, value in self._validate().items()})
+        self._log_training(state)
+        self._cost.leave_out(time.perf_counter() - started)
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Measure, and log. The loss is left out: training logs its own."""
+        self._log_training(state)
+
+    def _log_training(self, state: TrainerState) -> None:
         found = self._measure() if self._measure else {}
         figures = {f"train/{name}": value for name, value in found.items() if name != "loss"}
         self._log(figures | {"train/examples": float(round((state.epoch or 0) * self._examples))})
@@ -212,7 +241,12 @@ def arm_callbacks(title: str, log: LogMetrics, logged_until: LastStep) -> list[T
     ]
 
 
+def cost_of(trainer: Trainer) -> CostCallback:
+    """The one that counts what training costs."""
+    callbacks = trainer.callback_handler.callbacks
+    return next(each for each in callbacks if isinstance(each, CostCallback))
+
+
 def train_seconds(trainer: Trainer) -> float:
     """What training took so far, resumed parts included."""
-    callbacks = trainer.callback_handler.callbacks
-    return next(each.seconds for each in callbacks if isinstance(each, CostCallback))
+    return cost_of(trainer).seconds

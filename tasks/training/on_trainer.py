@@ -23,6 +23,7 @@ from tasks.training.callbacks import (
     LogMetrics,
     TrainingFigures,
     arm_callbacks,
+    cost_of,
     curve_of,
     train_seconds,
 )
@@ -121,7 +122,9 @@ class TrainerLearner(Learner[M], Generic[M]):
         )
         trainer = self.trainer(arguments, arm_callbacks(spec.title, log, logged_until))
         measure = partial(self.standing, SEEN) if spec.training.training_figures else None
-        trainer.add_callback(TrainingFigures(trainer.log, self.examples, measure))
+        validate, times = partial(self.standing, "validation"), spec.training.evaluations_per_epoch
+        figures = (trainer.log, self.examples, measure, validate, times, cost_of(trainer))
+        trainer.add_callback(TrainingFigures(*figures))
         if spec.training.layer_decay != 1.0:
             layers = layers_of(model.get_submodule("backbone"))
             decay_by_layer(trainer.optimizer, layers, spec.training.layer_decay)

@@ -211,7 +211,9 @@ def refuse_runaway(spec: ArmSpec, course: Course, guessing: float) -> None:
     Raises:
         DivergedError: with the loss, and the rate that was too high.
     """
-    judged = [point.metrics for point in course.curve if "val/loss" in point.metrics]
+    found = [point for point in course.curve if "val/loss" in point.metrics]
+    # Nothing is kept of what is measured within an epoch.
+    judged = [each.metrics for each in found if each.epoch % 1 == 0 or each is found[-1]]
     if not judged:
         return
     kept = judged[-1]

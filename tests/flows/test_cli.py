@@ -183,7 +183,7 @@ def test_compare_as_a_page(swept: Swept, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.lstrip().startswith("<!")
     assert "freeze_2" in text
-    assert "data:image/png;base64," in text
+    assert '<svg role="img" aria-label="' in text
 
 
 def test_compare_writes_below_a_new_folder_but_not_over_one(swept: Swept, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_run_compares_in_units_and_keeps_its_evidence(swept_urgency: Swept) ->
     assert "<h2>Numbers</h2>" in store.text(sweep.info.run_id, "validation/report.html")
     assert any("whose rows differ in numbers: 1" in note for note in report["notes"])
     page = store.text(sweep.info.run_id, "comparison/report.html")
-    assert "The largest errors" in page
+    assert "furthest off first, then the 6 closest" in page
 
 
 def test_the_champion_answers_with_the_number_and_its_unit(swept_urgency: Swept) -> None:

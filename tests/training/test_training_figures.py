@@ -52,6 +52,29 @@ def test_measuring_training_rows_changes_no_arm_and_can_be_left_out(make_spec: M
     assert np.array_equal(first, second)
 
 
+def test_epochs_are_measured_as_often_as_asked_and_nothing_else_changes(
+    make_spec: MakeSpec,
+) -> None:
+    """Six updates an epoch: after the third, too."""
+    seen: list[Outcome] = []
+    for times in (1, 2):
+        spec = make_spec(training={"evaluations_per_epoch": times}, model={"dropout": 0.2})
+        logged: list[tuple[int, list[str]]] = []
+        log = logged.append
+        seen.append(
+            train_arm(spec, "run", LabelLearner, lambda m, step, log=log: log((step, [*m])))
+        )
+        every = [(step, name) for step, names in logged for name in names]
+        assert len(every) == len(set(every))
+    often = [point for point in seen[1].curve if "val/f1_micro" in point.metrics]
+    assert [point.epoch for point in often] == [0.5, 1, 1.5, 2, 2.5, 3]
+    assert curve(seen[1], "train/examples") == [24, 48, 72, 96, 120, 144]
+    assert curve(seen[1], "val/f1_micro")[1::2] == curve(seen[0], "val/f1_micro")
+    assert curve(seen[1], "train/f1_micro")[1::2] == curve(seen[0], "train/f1_micro")
+    first, second = (read_predictions(each.test).probabilities for each in seen)
+    assert np.array_equal(first, second)
+
+
 @pytest.mark.parametrize(
     ("train", "validation", "size"),
     [(50, 80, 50), (900, 150, 150), (900, 400, 200), (70_000, 20_000, 10_000)],

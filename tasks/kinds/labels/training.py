@@ -31,7 +31,7 @@ from tasks.training.trunk_pass import Depth
 OF_STEPS = (
     *("epochs", "batch_size", "gradient_accumulation", "learning_rate", "head_learning_rate"),
     *("layer_decay", "weight_decay", "warmup", "schedule", "max_grad_norm", "patience", "keep"),
-    *("shuffle", "precision"),
+    *("shuffle", "precision", "evaluations_per_epoch", "training_figures"),
 )
 """Training fields that say how an arm learns step by step; a head that is solved takes none."""
 
@@ -198,7 +198,9 @@ class LabelLearner(ClassifierLearner):
     def standing(self, name: str) -> dict[str, float]:
         """See `TrainerLearner`."""
         probabilities = to_probabilities(self.logits(name), self.spec.task)
-        return self._figures(self.trainee.parts[name].truth, probabilities)
+        figures = self._figures(self.trainee.parts[name].truth, probabilities)
+        figures.pop("loss", None)  # Trainer's own has the weights of classes
+        return figures
 
     def _measure(self, prediction: Any) -> dict[str, float]:
         """Figures of the validation part after an epoch."""
