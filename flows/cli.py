@@ -105,6 +105,9 @@ def run(
 
     for folder in (runs_dir(), store_dir()):
         require_writable(folder)
+    from flows.server import begin
+
+    begin()  # it starts while the libraries below are imported
     from flows.catalogue import flow_of
     from flows.overrides import overrides_of
     from flows.progress import lasting

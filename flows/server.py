@@ -1,7 +1,8 @@
 """The Prefect server that a run talks to: the one that is configured, or a temporary one.
 
 Prefect would start a temporary one by itself, but it gives up after 20 seconds, which a busy
-machine exceeds, and a run that is killed leaves it behind.
+machine exceeds, a run that is killed leaves it behind, and the run itself imports the whole server
+to find it. The command line lets it start while the run's own libraries are imported.
 """
 
 import os
@@ -9,7 +10,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, ParamSpec, TypeVar
@@ -20,11 +23,11 @@ from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 from prefect.logging import get_logger
-from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_UI_URL,
     get_current_settings,
     temporary_settings,
 )
@@ -44,10 +47,12 @@ class ServedFlow(Flow[P, R]):
     """A flow that sees to its server when it is called, by the command line or a program."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run it; see `ensure_server` for what it may raise before."""
-        if FlowRunContext.get() is None:  # else the flow that calls it has one
-            ensure_server()
-        return super().__call__(*args, **kwargs)
+        """Run it; see `begin` and `a_server` for what they may raise before."""
+        if FlowRunContext.get() is not None:  # the flow that calls it has one
+            return super().__call__(*args, **kwargs)
+        begin()
+        with a_server():
+            return super().__call__(*args, **kwargs)
 
 
 def served(name: str, run_name: Callable[[], str]) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
@@ -64,19 +69,32 @@ def served(name: str, run_name: Callable[[], str]) -> Callable[[Callable[P, R]],
     return flow
 
 
-def ensure_server() -> None:
-    """See that a server answers: the configured one, or one that ends with this process.
+def begin() -> None:
+    """See that the configured server answers; where none is, let a temporary one start.
 
     Raises:
-        ThawError: none answers at PREFECT_API_URL, or the temporary one does not start.
+        ThawError: none answers at PREFECT_API_URL.
     """
     if PREFECT_API_URL.value():
         check_answers()
+    else:
+        _temporary()
+
+
+@contextmanager
+def a_server() -> Iterator[None]:
+    """What is done within talks to a server: the configured one, or the temporary one.
+
+    Raises:
+        ThawError: the temporary one does not start.
+    """
+    if PREFECT_API_URL.value():
+        yield
         return
-    server = SubprocessASGIServer()  # where Prefect's clients look for theirs
-    if not server.running:
-        server.server_process, server.port = _started()
-        server.running = True
+    address = _temporary().address()
+    # It shows no pages, and is gone when somebody would open them.
+    with temporary_settings({PREFECT_API_URL: f"{address}/api", PREFECT_UI_URL: ""}):
+        yield
 
 
 def check_answers() -> None:
@@ -98,23 +116,41 @@ def check_answers() -> None:
         ) from error
 
 
-def _started() -> tuple["subprocess.Popen[bytes]", int]:
-    """A server that answers, which ends when this process does, and its port."""
-    settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    with TemporaryFile() as said:
-        process = subprocess.Popen(
+class TemporaryServer:
+    """A server that ends when this process does."""
+
+    def __init__(self) -> None:
+        """Let it start; nothing waits for it yet."""
+        settings = get_current_settings().to_environment_variables(exclude_unset=True)
+        self.said = TemporaryFile()  # noqa: SIM115 - as long as the process
+        self.answers = False
+        self.process = subprocess.Popen(
             # -P: what lies in the current folder is none of its modules.
             [sys.executable, "-P", str(Path(__file__).with_name("temporary_server.py"))],
             env={**os.environ, **settings, "PREFECT_UI_ENABLED": "0"},
             stdin=subprocess.PIPE,  # never written to: the server watches for its end
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=self.said,
             start_new_session=True,  # Ctrl-C is for the run, which still has to say how it ended
         )
-        port = int(next(iter(process.stdout or ()), b"0"))
-        get_logger().info("Starting a temporary Prefect server, which ends with this run")
-        _wait(process, f"http://127.0.0.1:{port}/api/health", said)
-    return process, port
+
+    def address(self) -> str:
+        """Where it answers, as soon as it does.
+
+        Raises:
+            ThawError: it ended, or never answered; with its last words.
+        """
+        if not self.answers:
+            get_logger().info("Starting a temporary Prefect server, which ends with this run")
+            self.port = int(next(iter(self.process.stdout or ()), b"0"))
+            _wait(self.process, f"http://127.0.0.1:{self.port}/api/health", self.said)
+            self.answers = True
+        return f"http://127.0.0.1:{self.port}"
+
+
+@cache
+def _temporary() -> TemporaryServer:
+    return TemporaryServer()
 
 
 def _wait(process: "subprocess.Popen[bytes]", health: str, said: IO[bytes]) -> None:
@@ -124,13 +160,15 @@ def _wait(process: "subprocess.Popen[bytes]", health: str, said: IO[bytes]) -> N
         ThawError: it ended, or never answered; with its last words.
     """
     last = time.monotonic() + START
-    while time.monotonic() < last and process.poll() is None:
-        try:
-            if httpx.get(health, timeout=ANSWER, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
+    # One client without certificates: to read those takes longer than the whole question.
+    with httpx.Client(timeout=ANSWER, trust_env=False, verify=False) as client:  # noqa: S501
+        while time.monotonic() < last and process.poll() is None:
+            try:
+                if client.get(health).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
     said.seek(0)
     words = said.read().decode(errors="replace")
     reasons = re.findall(r"^[\w.]+(?:Error|Exception): .+", words, re.MULTILINE) or [words[-200:]]

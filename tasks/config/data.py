@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from tasks.address import Address
 from tasks.config.base import Frozen, Part
 
-GIVEN_PART, GIVEN_TIME = "given_part", "given_time"
-"""The roles of `data.split_column` and `data.time_column`."""
+GIVEN_PART, GIVEN_TIME, GIVEN_GROUP = "given_part", "given_time", "given_group"
+"""The roles of `data.split_column`, `data.time_column` and `data.group_column`."""
 PART_NAMES: dict[str, Part] = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
@@ -119,6 +119,10 @@ class DataConfig(Frozen):
     name of one). A part that no row names is cut from train; validation or test has to be named."""
     time_column: str | None = None
     """The column with each row's time, which `split.after` reads."""
+    group_column: str | None = None
+    """The column that says which rows belong together (a customer, an author), in layouts whose
+    roles are told from the fields; `split.group_by=column` with `split.group_role=given_group`
+    keeps them in one part. In a table any role does."""
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Role -> values: rows with another value of that role are left out and counted. An empty
     list keeps every row."""
@@ -180,7 +184,11 @@ class DataConfig(Frozen):
     @property
     def carried(self) -> dict[str, str]:
         """Role -> column, of what the split alone reads of a row."""
-        said = {GIVEN_PART: self.split_column, GIVEN_TIME: self.time_column}
+        said = {
+            GIVEN_PART: self.split_column,
+            GIVEN_TIME: self.time_column,
+            GIVEN_GROUP: self.group_column,
+        }
         return {role: column for role, column in said.items() if column is not None}
 
     @property

@@ -36,7 +36,7 @@ BELONGINGS = (
 OF_THE_PROFILE = (
     *("format", "encoding", "separator", "header", "quotes_are_text"),
     *("columns", "rename_values", "rename_labels", "keep", "may_be_empty", "labels", "positive"),
-    *("split_column", "time_column"),
+    *("split_column", "time_column", "group_column"),
 )
 OWN = "own"
 """What the profile is called where a case has none, or where a run reads other data than its."""

@@ -10,7 +10,7 @@ from typing import Any
 from tasks.config.data import PART_NAMES
 from tasks.ingestion.labels import DECIMAL_COMMA, NO, NO_VALUE, SEPARATORS, YES
 from tasks.ingestion.turns import is_chat
-from tasks.ingestion.written import listed
+from tasks.ingestion.written import listed, unwrapped
 
 MOST_CLASSES = 500
 """Different values from which on a column is no longer taken for labels."""
@@ -21,7 +21,7 @@ LABEL_WORDS = 6
 TEXT_WORDS = 2.5
 """Words of a text on average."""
 _PICTURE = re.compile(r"\S.*\.(?:jpe?g|png|gif|webp|bmp|tiff?)", re.IGNORECASE)
-_ADDRESS = re.compile(r"https?://\S+")
+_ADDRESS = re.compile(r"https?://\S+|[^@\s]+@[^@\s]+\.\w+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?")
 _AMOUNT = re.compile(
     r"(?:[^\w\s+-]{1,3}|[A-Z]{2,3})?\s?[-+]?\d[\d.,'\s]*(?:[^\w\s]{1,3}|[A-Za-z]{1,4})?"
@@ -73,8 +73,8 @@ class Column:
 
     @cached_property
     def chats(self) -> bool:
-        """Whether its values are lists of messages."""
-        return self._all(is_chat)
+        """Whether its values are lists of messages, each of which says whose it is."""
+        return self._all(_is_talk)
 
     @cached_property
     def lists(self) -> bool:
@@ -86,6 +86,11 @@ class Column:
                 else isinstance(value, list | dict)
             )
         )
+
+    @cached_property
+    def objects(self) -> bool:
+        """Whether its values are lists or objects that have fields of their own."""
+        return self.lists and not self._all(_gives_labels)
 
     @cached_property
     def pictures(self) -> bool:
@@ -182,7 +187,9 @@ class Column:
         """Whether rows could be told apart by it: a few values that recur, or lists of them."""
         if not self.cells or self.chats or self.parts or self.pictures or self.identifies:
             return False
-        if self.lists or self.separator:
+        if self.lists:
+            return self._all(_gives_labels)
+        if self.separator:
             return True
         few = 2 <= len(self.counts) <= min(MOST_CLASSES, max(2, len(self.cells) // 3))
         return few and (self.words <= LABEL_WORDS or len(self.counts) <= len(self.cells) // 20)
@@ -209,7 +216,7 @@ class Column:
         many = len(self.counts) > max(MOST_STEPS, 0.02 * len(self.cells))
         flat = not (self.lists or self.chats or self.parts or self.pictures)
         short = self.words <= 4 and (self.numbers is None or self.identifies)
-        return several and many and flat and short
+        return several and many and flat and short and not self.times
 
     @property
     def missing_by_name(self) -> list[str]:
@@ -218,3 +225,19 @@ class Column:
 
     def _all(self, holds: Any) -> bool:
         return bool(self.filled) and all(holds(value) for value in self.filled)
+
+
+def _is_talk(value: Any) -> bool:
+    if not is_chat(value):
+        return False
+    turns = listed(value) if isinstance(value, str) else value
+    turns = turns if isinstance(turns, list) else [turns]
+    return all(any(name in turn for name in ("role", "from")) for turn in turns)
+
+
+def _gives_labels(value: Any) -> bool:
+    """Whether a list has no objects in it, or an object says yes or no of each label."""
+    value = unwrapped(listed(value) if isinstance(value, str) else value)
+    if isinstance(value, dict):
+        return all(each is None or str(each).strip().lower() in YES | NO for each in value.values())
+    return not any(isinstance(each, dict) for each in value)

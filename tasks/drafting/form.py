@@ -25,7 +25,7 @@ LOOKED_AT = 2000
 MOST_ABOVE = 5
 """Lines above a header that are looked at."""
 LONGEST_NAME = 60
-"""Characters of a column's name: a first cell of more is a value."""
+"""Characters of a column's name: a first cell of more is a value, or the question of a form."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,7 @@ def _delimited(path: Path) -> dict[str, Any]:
     separator, quotes_are_text, rows = fitting[max(fitting)]
     if rows[0][0].strip() and not any(map(str.strip, rows[0][1:])):
         _refuse_title(path, separator)
+    _refuse_stacked(path, rows)
     own = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
     fields: dict[str, Any] = {} if separator == own else {"separator": separator}
     if quotes_are_text:
@@ -207,6 +208,21 @@ def _refuse_title(path: Path, separator: str) -> None:
         )
 
 
+def _refuse_stacked(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Refuse names of several levels: rows without a number, above rows that are counted."""
+    first = [row[0].strip() for row in rows]
+    levels = next((at for at, cell in enumerate(first) if cell and at), 0)
+    if (
+        1 < levels <= MOST_ABOVE
+        and not any(first[:levels])
+        and all(map(_is_number, first[levels:]))
+    ):
+        raise RequestError(
+            f"{path} names its columns in {levels} lines, one above the other: give each column "
+            "one name (pandas: join the levels before to_csv)."
+        )
+
+
 def _rows(path: Path, separator: str, quotes_are_text: bool) -> list[list[str]]:
     """The first records, or none where the file does not come apart that way."""
     rows: list[list[str]] = []
@@ -226,9 +242,14 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     A column without a name is one that programs add: empty, or the first, which counts the rows.
     """
     names = [name.strip() for name in rows[0]]
-    if any(len(name) > LONGEST_NAME or _is_number(name) for name in names):
+    if any(map(_is_number, names)):
         return False
     below = list(zip(*rows[1:], strict=True)) if len(rows) > 1 else [()] * len(names)
+    if any(len(name) > LONGEST_NAME for name in names) and not any(
+        name and name not in cells and 2 * len(set(cells)) <= len(cells)
+        for name, cells in zip(names, below, strict=True)
+    ):  # no column whose values recur, so that its name would be known by standing apart
+        return False
     for place, (name, cells) in enumerate(zip(names, below, strict=True)):
         found = {cell.strip() for cell in cells}
         counts = place == 0 and len(found) == len(cells) and all(map(_is_number, found))

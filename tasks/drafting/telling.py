@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.config import PARTS
-from tasks.config.data import PART_NAMES
+from tasks.config.data import GIVEN_GROUP, PART_NAMES
 from tasks.drafting.columns import Column
 from tasks.drafting.form import Form
 from tasks.drafting.learned import OF_COLUMN, learnable, refuse_unfit
@@ -286,15 +286,21 @@ def _pairs(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told:
     left = [
         name
         for name, column in columns.items()
-        if column.cells and not (column.identifies or column.parts or column.names_languages)
+        if column.cells
+        and not (column.identifies or column.parts or column.names_languages or column.objects)
     ]
     text = list(wishes.text) or left[:1]
     label = [name for name in left if name not in text]
     if len(label) != 1 or not text:
+        objects = [name for name, column in columns.items() if column.objects]
+        within = (
+            f", of which {', '.join(objects)} hold objects, whose fields want columns of their own"
+        )
         raise RequestError(
             f"Nothing in {form.path} says what is to be learned: no column has values that recur "
             "(labels), and there are not two columns of texts, one to be written for the other. "
-            f"Say it with --text and --label; the columns are {shown_columns(columns)}."
+            f"Say it with --text and --label; the columns are {shown_columns(columns)}"
+            f"{within if objects else ''}."
         )
     for name in (*text, *label):
         refuse_unfit(columns[name], wishes)
@@ -331,7 +337,11 @@ def _groups(told: Told, wishes: Wishes) -> None:
     if wishes.group in told.label:
         raise RequestError(_known_before(wishes.group, "--group"))
     if wishes.group is not None:
-        told.split |= {"group_by": "column", "group_role": wishes.group}
+        if told.text:
+            told.split |= {"group_by": "column", "group_role": wishes.group}
+        else:  # a layout knows no roles but its own
+            told.data["group_column"] = wishes.group
+            told.split |= {"group_by": "column", "group_role": GIVEN_GROUP}
         told.said.append(f"rows with the same {wishes.group} stay in one part")
         return
     taken |= {name for name in told.columns if _is_text_name(name)}

@@ -138,7 +138,7 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     examples = [
         (text, answer)
         for text, answer in zip(rows["text"].tolist(), answers, strict=True)
-        if isinstance(text, str)
+        if isinstance(text, str) and answer
     ]
     run = f"thaw run {case}"
     quick = [s for s in ("head", "last_1") if s in RECIPES[told.task].strategies]

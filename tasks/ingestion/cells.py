@@ -9,7 +9,7 @@ import pyarrow as pa
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.labels import chosen_of
-from tasks.ingestion.written import BROKEN_TEXT, is_broken
+from tasks.ingestion.written import BROKEN_TEXT, is_broken, unwrapped
 
 WITHIN_TEXT = ", "
 """What joins the items of a list that is not the label (several studios in a sentence)."""
@@ -52,9 +52,14 @@ def text_column(
 
 
 def _cell(value: Any, separator: str | None) -> str | None:
+    if separator is not None:
+        value = unwrapped(value)
     if isinstance(value, dict) and separator is not None:
         value = chosen_of(value)
     if isinstance(value, list):
+        nested = next((item for item in value if isinstance(item, list | dict)), None)
+        if nested is not None and separator is not None:
+            raise ValueError(f"the list holds {str(nested)[:60]}, which is no label")
         items = [text for item in value if (text := _cell(item, None))]
         if separator is None:
             return WITHIN_TEXT.join(items) or None

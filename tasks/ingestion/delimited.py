@@ -20,6 +20,8 @@ Choose = Callable[[Sequence[str]], Sequence[str]]
 SEPARATOR_NAMES = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar"}
 BLOCK = 8192
 """Rows that are Python objects at one time."""
+NOTHING = ("", "\\N")
+"""Cells without a value: empty ones, and what databases write for NULL, which no text is."""
 LONGEST_CELL = 2**31 - 1
 MOST_NAMED = 30
 """Column names that a message lists."""
@@ -105,7 +107,10 @@ def delimited_records(
 
 def _arrays(block: list[list[str]]) -> list[pa.Array]:
     columns = zip(*block, strict=True)
-    return [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+    return [
+        pa.array([None if cell in NOTHING else cell for cell in column], pa.string())
+        for column in columns
+    ]
 
 
 def shown_columns(names: Iterable[str]) -> str:

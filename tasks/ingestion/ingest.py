@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.config import DataConfig
-from tasks.config.data import GIVEN_PART, GIVEN_TIME
+from tasks.config.data import GIVEN_GROUP, GIVEN_PART, GIVEN_TIME
 from tasks.errors import RequestError
 from tasks.ingestion.columnar import text_of_table
 from tasks.ingestion.comparisons import check_comparison_roles, read_comparisons
@@ -146,7 +146,11 @@ def needed_roles(config: DataConfig) -> dict[str, str]:
 
 def _field_of(role: str) -> str:
     """The field that says which column plays a role."""
-    own = {GIVEN_PART: "data.split_column", GIVEN_TIME: "data.time_column"}
+    own = {
+        GIVEN_PART: "data.split_column",
+        GIVEN_TIME: "data.time_column",
+        GIVEN_GROUP: "data.group_column",
+    }
     return own.get(role, f"data.columns.{role}")
 
 

@@ -69,8 +69,8 @@ class Carried:
             if field not in self.seen:
                 raise RequestError(
                     f"{origin} has no field {field}{nearest(field, list(self.seen))}; its fields "
-                    f"are {shown_columns(list(self.seen))}: data.split_column and data.time_column "
-                    "name fields of the file, or are null."
+                    f"are {shown_columns(list(self.seen))}: data.split_column, "
+                    "data.time_column and data.group_column name fields of the file, or are null."
                 )
         return {
             role: pa.array([cells[place] for cells in rows], pa.string())

@@ -14,7 +14,7 @@ from tasks.storage import TableRef, put_table
 from tasks.texts import PAIR
 from tasks.wording import nearest
 
-__all__ = ["clean", "label_parser", "parse_template", "prepare", "render"]
+__all__ = ["clean", "label_parser", "parse_template", "prepare", "render", "render_bare"]
 
 Line = list[tuple[str, str | None]]
 """A template line: literal texts, each followed by the role whose value comes next (or None)."""
@@ -109,6 +109,24 @@ def render(lines: Sequence[Line], values: Mapping[str, str], pair: bool = False)
     if pair:
         return PAIR.join(kept) if len(kept) == len(lines) else None
     return "\n".join(kept).strip("\n") or None
+
+
+def render_bare(text: str, data: DataConfig) -> str:
+    """A bare text as the model saw texts in training: cleaned, in the template's line for it.
+
+    Raises:
+        RequestError: the case reads pairs, and this is one text.
+    """
+    if data.pair:
+        first, mark, second = text.partition(PAIR)
+        if not mark:
+            raise RequestError(
+                "This case reads pairs of texts: give both (`thaw predict CASE FIRST SECOND`, or "
+                "records with both columns)."
+            )
+        return PAIR.join(clean(each, data) for each in (first, second))
+    cleaned = clean(text, data)
+    return render(parse_template(data), {data.text_role: cleaned}) or cleaned
 
 
 def _strings(rows: pd.DataFrame, role: str) -> pa.Array | pa.ChunkedArray:

@@ -51,9 +51,16 @@ def listed(text: str) -> list[Any] | dict[Any, Any] | None:
         found = DECODER.decode(text)
     except (ValueError, RecursionError):
         found = _python(text)
+    found = unwrapped(found)
     if isinstance(found, set | tuple):
         found = sorted(found, key=str) if isinstance(found, set) else list(found)
     return found if isinstance(found, list | dict) else None
+
+
+def unwrapped(value: Any) -> Any:
+    """The list that is all an object holds (`{"choices": ["a", "b"]}`); anything else as it is."""
+    inside = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
+    return inside if isinstance(inside, list) else value
 
 
 def _python(text: str) -> Any:

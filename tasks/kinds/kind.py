@@ -307,7 +307,7 @@ class Kind(ABC, Generic[C, S, R]):
         Raises:
             RequestError: nothing is asked, or something that this kind does not read.
         """
-        from tasks.registry.model_folder import render_bare
+        from tasks.ingestion.prepare import render_bare
         from tasks.registry.prediction import is_table, read_rows, read_texts
 
         self.refuse_images(config, images)

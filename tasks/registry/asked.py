@@ -12,8 +12,7 @@ import pandas as pd
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
-from tasks.ingestion.prepare import clean, parse_template, render
-from tasks.registry.model_folder import render_bare
+from tasks.ingestion.prepare import clean, parse_template, render, render_bare
 
 
 def model_inputs(given: Any, data: DataConfig, rendered: bool = False) -> list[str]:

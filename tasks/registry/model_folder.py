@@ -5,9 +5,8 @@
 <folder>/package.json                                     what else it has to know
 """
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -16,11 +15,9 @@ from transformers import AutoTokenizer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import DataConfig
-from tasks.errors import RequestError
-from tasks.ingestion.prepare import clean, parse_template, render
+from tasks.ingestion.prepare import render_bare
 from tasks.models.classifier import TextClassifier
 from tasks.storage import write_text
-from tasks.texts import PAIR
 from tasks.training.batching import PaddingCollator, token_rows
 
 BATCH = 32
@@ -46,24 +43,6 @@ class FolderInfo(BaseModel):
 Info = TypeVar("Info", bound=FolderInfo)
 
 
-def render_bare(text: str, data: DataConfig) -> str:
-    """A bare text as the model saw texts in training: cleaned, in the template's line for it.
-
-    Raises:
-        RequestError: the case reads pairs, and this is one text.
-    """
-    if data.pair:
-        first, mark, second = text.partition(PAIR)
-        if not mark:
-            raise RequestError(
-                "This case reads pairs of texts: give both (`thaw predict CASE FIRST SECOND`, or "
-                "records with both columns)."
-            )
-        return PAIR.join(clean(each, data) for each in (first, second))
-    cleaned = clean(text, data)
-    return render(parse_template(data), {data.text_role: cleaned}) or cleaned
-
-
 class ModelFolder(Generic[Info]):
     """A loaded package, on the CPU: a model on a base model, with its tokenizer."""
 
@@ -75,11 +54,6 @@ class ModelFolder(Generic[Info]):
         self.info = info
         self.model = model.eval()
         self.tokenizer = tokenizer
-
-    @staticmethod
-    def lies_in(folder: str | Path) -> bool:
-        """Whether a package's folder holds such a model; else it is one of words."""
-        return (Path(folder) / "config.json").exists()
 
     def save(self, folder: Path) -> Path:
         """Write the package; returns `folder`."""
@@ -95,20 +69,6 @@ class ModelFolder(Generic[Info]):
         info = cls.info_type.model_validate_json((folder / "package.json").read_text("utf-8"))
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
         return cls(info, TextClassifier.load(folder), tokenizer)
-
-    @classmethod
-    def load_any(cls, folder: str | Path, of_words: str) -> Any:
-        """A package's model: a transformer, or one of words.
-
-        Args:
-            folder: what `save` wrote.
-            of_words: `module:class` of this kind's models of words. They need scikit-learn, and
-                transformers are served without it.
-        """
-        if cls.lies_in(folder):
-            return cls.load(folder)
-        module, _, name = of_words.partition(":")
-        return getattr(import_module(module), name).load(folder)
 
     @property
     def text_length(self) -> int:

@@ -18,9 +18,10 @@ from safetensors.torch import save_file
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
+from tasks.ingestion.prepare import render_bare
 from tasks.models.anatomy import anatomy_of
 from tasks.models.classifier import TextClassifier
-from tasks.registry.model_folder import ModelFolder, render_bare
+from tasks.registry.package_folder import of_base
 from tasks.storage import write_text
 
 PROGRAMS = Path(__file__).with_name("taken")
@@ -50,7 +51,7 @@ def take_classifier(package: Path, to: Path, one_label: bool) -> None:
     Raises:
         RequestError: it is no transformer, or has what plain transformers have no place for.
     """
-    if not ModelFolder.lies_in(package):
+    if not of_base(package):
         raise RequestError(
             "This model is a regression on words or characters, which transformers cannot load. "
             "`--alias challenger` takes the arm that did not beat it."

@@ -16,9 +16,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 RUN = """
 from prefect.client.orchestration import get_client
-from flows.server import ensure_server
-ensure_server()
-with get_client(sync_client=True) as client:
+from flows.server import a_server
+from prefect.settings import PREFECT_UI_URL
+import sys
+with a_server(), get_client(sync_client=True) as client:
+    assert not PREFECT_UI_URL.value()  # nobody could open its pages
+    assert "prefect.server.api.server" not in sys.modules  # which would take seconds
     print(client.api_url, client.api_healthcheck(), flush=True)
 input()
 """

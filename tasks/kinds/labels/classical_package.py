@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks.kinds.labels.package import answers
-from tasks.registry.model_folder import render_bare
+from tasks.ingestion.prepare import render_bare
+from tasks.kinds.labels.answers import answers
 from tasks.registry.words_folder import WordsFolder, WordsInfo
 
 

@@ -1,10 +1,10 @@
 """A trained classifier in one folder, with its labels, thresholds and template."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from tasks.kinds.labels.answers import answers
 from tasks.models.classifier import to_probabilities
 from tasks.registry.model_folder import FolderInfo, ModelFolder
 
@@ -16,27 +16,6 @@ class PackageInfo(FolderInfo):
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
     temperature: float = 1.0
-
-
-def answers(
-    probabilities: np.ndarray, task: str, labels: Sequence[str], thresholds: Sequence[float]
-) -> list[dict[str, Any]]:
-    """What a classifier says of each row of probabilities, see `Package.predict`."""
-    found = []
-    for row in probabilities:
-        if task == "multi_label":
-            passing = [i for i, p in enumerate(row) if p >= thresholds[i]]
-        else:
-            passing = [int(row.argmax())]
-        passing.sort(key=lambda i: -row[i])
-        found.append(
-            {
-                "labels": [labels[i] for i in passing],
-                "scores": [float(row[i]) for i in passing],
-                "probabilities": {label: float(p) for label, p in zip(labels, row, strict=True)},
-            }
-        )
-    return found
 
 
 class Package(ModelFolder[PackageInfo]):

@@ -10,9 +10,10 @@ from typing import Any
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from tasks.kinds.labels.package import Package
 from tasks.registry.asked import model_inputs
+from tasks.registry.package_folder import load_package
 
+ON_BASE = "tasks.kinds.labels.package:Package"
 WORDS = "tasks.kinds.labels.classical_package:ClassicalPackage"
 
 
@@ -23,7 +24,7 @@ class PackagedClassifier(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
-        self.package = Package.load_any(context.artifacts["package"], WORDS)
+        self.package = load_package(context.artifacts["package"], ON_BASE, WORDS)
 
     def predict(
         self,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tasks.kinds.numbers.package import answers
-from tasks.registry.model_folder import render_bare
+from tasks.ingestion.prepare import render_bare
+from tasks.kinds.numbers.answers import answers
 from tasks.registry.words_folder import WordsFolder, WordsInfo
 
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
+from tasks.kinds.numbers.answers import answers
 from tasks.registry.model_folder import FolderInfo, ModelFolder
 
 
@@ -16,17 +15,6 @@ class NumberInfo(FolderInfo):
     mean: float
     deviation: float
     unit: str = ""
-
-
-def answers(standard: np.ndarray, mean: float, deviation: float, unit: str) -> list[dict[str, Any]]:
-    """What is said of each text: `number`, in units, and `unit` where there is one.
-
-    Args:
-        standard: (texts,) standardised.
-        mean, deviation, unit: of the package.
-    """
-    beside = {"unit": unit} if unit else {}
-    return [{"number": float(each) * deviation + mean, **beside} for each in standard]
 
 
 class NumberPackage(ModelFolder[NumberInfo]):

@@ -10,9 +10,10 @@ from typing import Any
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from tasks.kinds.numbers.package import NumberPackage
 from tasks.registry.asked import model_inputs
+from tasks.registry.package_folder import load_package
 
+ON_BASE = "tasks.kinds.numbers.package:NumberPackage"
 WORDS = "tasks.kinds.numbers.classical_package:ClassicalNumber"
 
 
@@ -23,7 +24,7 @@ class PackagedNumber(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
-        self.package = NumberPackage.load_any(context.artifacts["package"], WORDS)
+        self.package = load_package(context.artifacts["package"], ON_BASE, WORDS)
 
     def predict(
         self,

@@ -44,6 +44,7 @@ def check_pictures(config: PicturesCase) -> None:
     for field, value in (
         ("data.split_column", config.data.split_column),
         ("data.time_column", config.data.time_column),
+        ("data.group_column", config.data.group_column),
     ):
         if value is not None:
             raise RequestError(

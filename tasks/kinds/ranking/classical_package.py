@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tasks.ingestion.prepare import clean
-from tasks.kinds.ranking.package import Rewarding
+from tasks.kinds.ranking.rewarding import Rewarding
 from tasks.registry.words_folder import WordsFolder, WordsInfo
 
 

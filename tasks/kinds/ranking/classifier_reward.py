@@ -64,7 +64,8 @@ class ClassifierReward:
         self.outputs = len(labels)
         self.max_length, self.batch_size = max_length, batch_size
         self._accepted = set(inspect.signature(model.forward).parameters)
-        if not tells_texts_apart(model.config):
+        # Of a model of Thaw's own its base model says it.
+        if not tells_texts_apart(getattr(model, "backbone", model).config):
             self._accepted.discard("token_type_ids")
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> list[float]:

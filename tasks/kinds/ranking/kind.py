@@ -24,8 +24,9 @@ from tasks.kinds.ranking.breakdown import (
 from tasks.kinds.ranking.checking import check_ranking, check_reads_pairs
 from tasks.kinds.ranking.classical_package import ClassicalReward
 from tasks.kinds.ranking.figures import pair_table
-from tasks.kinds.ranking.package import REWARD, RewardModel, RewardModelInfo
+from tasks.kinds.ranking.package import RewardModel, RewardModelInfo
 from tasks.kinds.ranking.plots import draw_pairs
+from tasks.kinds.ranking.rewarding import REWARD
 from tasks.kinds.ranking.training import RankingLearner
 from tasks.kinds.texts import TextKind, on_one_base, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Records, Rows, Start

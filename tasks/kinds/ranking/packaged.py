@@ -10,8 +10,9 @@ from typing import Any
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from tasks.kinds.ranking.package import RewardModel
+from tasks.registry.package_folder import load_package
 
+ON_BASE = "tasks.kinds.ranking.package:RewardModel"
 WORDS = "tasks.kinds.ranking.classical_package:ClassicalReward"
 
 
@@ -20,7 +21,7 @@ class PackagedRewardModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the package folder."""
-        self.package = RewardModel.load_any(context.artifacts["package"], WORDS)
+        self.package = load_package(context.artifacts["package"], ON_BASE, WORDS)
 
     def predict(
         self,

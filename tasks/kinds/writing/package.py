@@ -22,6 +22,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import DataConfig, LanguageConfig
 from tasks.errors import RequestError
+from tasks.ingestion.prepare import render_bare
 from tasks.kinds.writing.answering import decoding_of
 from tasks.language.encoding import encode_examples, format_of
 from tasks.language.pairs import PairCollator
@@ -31,7 +32,6 @@ from tasks.language.writing import write
 from tasks.models.anatomy import context_length
 from tasks.models.classifier import loading_options
 from tasks.models.one_at_a_time import one_at_a_time
-from tasks.registry.model_folder import render_bare
 from tasks.registry.taking_away import take_writer
 from tasks.storage import write_text
 

@@ -11,8 +11,8 @@ from tiny import DECODERS, FAMILIES, LABELS, sample_records
 
 from tasks.config import DataConfig
 from tasks.config.loading import load_case
+from tasks.ingestion.prepare import render_bare
 from tasks.kinds.labels.package import Package
-from tasks.registry.model_folder import render_bare
 
 MakePackage = Callable[..., Package]
 TEXTS = [row["synopsis"] for row in sample_records()[:40]]

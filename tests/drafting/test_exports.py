@@ -1,0 +1,157 @@
+"""Files as other programs export them: read rightly, or refused in a sentence."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invented import csv_file, rows, said, told
+
+from tasks.config.loading import load_case
+from tasks.drafting.case_text import written
+from tasks.drafting.form import form_of
+from tasks.drafting.telling import tell
+from tasks.drafting.told import Wishes
+from tasks.errors import RequestError
+from tasks.ingestion.ingest import ingest
+from tasks.ingestion.prepare import prepare
+from tasks.splitting.assignment import assign
+from tasks.splitting.units import text_units
+
+TEAMS = ("billing", "network", "hardware")
+QUESTION = "What went wrong? Please describe the problem in your own words, as exactly as you can."
+WHICH = "Which team should take care of it, as far as you can tell from where you are sitting?"
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THAW_STORE", str(tmp_path / "store"))
+
+
+def team(n: int) -> str:
+    return TEAMS[n % 3]
+
+
+def lines(path: Path, records: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    return path
+
+
+def test_a_form_names_its_columns_by_whole_questions(tmp_path: Path) -> None:
+    columns = {
+        "Timestamp": lambda n: f"2024/01/{1 + n % 28:02} 3:{n % 60:02}:11 PM GMT+1",
+        "Email address": lambda n: f"p{n % 15}@example.org",
+        QUESTION: said,
+        WHICH: team,
+    }
+    one = told(csv_file(tmp_path / "answers.csv", rows(**columns)))
+    assert (one.text, one.label, one.task) == ((QUESTION,), (WHICH,), "single_label")
+    # Addresses are no labels: they say who wrote, and may hold rows together.
+    assert any("--group 'Email address'" in doubt for doubt in one.unsure)
+
+
+def test_long_first_cells_without_a_header_stay_a_row(tmp_path: Path) -> None:
+    long = rows(team=team, text=lambda n: f"{said(n)} {said(n + 100)}")
+    form = form_of(csv_file(tmp_path / "plain.csv", long, header=False))
+    assert len(form.records) == len(long)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_choices_of_an_annotator_are_labels(form: str, tmp_path: Path) -> None:
+    def chosen(n: int) -> dict[str, list[str]]:
+        return {"choices": [team(n), "urgent"] if n % 4 else [team(n)]}
+
+    if form == "csv":
+        made = rows(text=said, topics=lambda n: json.dumps(chosen(n)))
+        path = csv_file(tmp_path / "export.csv", made)
+    else:
+        path = lines(tmp_path / "export.jsonl", rows(text=said, topics=chosen))
+    one = told(path)
+    assert (one.task, one.label) == ("multi_label", ("topics",))
+    case = tmp_path / "export.yaml"
+    case.write_text(written(form_of(path), one, tmp_path, None, None), encoding="utf-8")
+    data = load_case(str(case)).data
+    found = prepare(ingest(data), data).read()["labels"]
+    assert [sorted(labels) for labels in found] == [sorted(chosen(n)["choices"]) for n in range(60)]
+
+
+def test_what_a_database_writes_for_null_is_no_value(tmp_path: Path) -> None:
+    def cell(make: Any, step: int) -> Any:
+        return lambda n: r"\N" if n % step == 0 else make(n)
+
+    made = rows(id=lambda n: n, body=cell(said, 9), team=cell(team, 7))
+    form = form_of(csv_file(tmp_path / "dump.tsv", made, separator="\t"))
+    one = tell(form, Wishes())
+    assert set(one.columns["team"].counts) == set(TEAMS)
+    assert sum(record["body"] is None for record in form.records) == 7
+
+
+def test_names_of_several_levels_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "levels.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerows([["", "in", "out"], ["", "text", "label"]])
+        writer.writerows([n, said(n), team(n)] for n in range(60))
+    with pytest.raises(RequestError, match="names its columns in 2 lines, one above the other"):
+        form_of(path)
+
+
+def test_spans_are_no_labels(tmp_path: Path) -> None:
+    path = lines(tmp_path / "spans.jsonl", rows(text=said, label=lambda n: [[0, 4, "PER"]]))
+    one = told(path)
+    case = tmp_path / "spans.yaml"
+    case.write_text(written(form_of(path), one, tmp_path, None, None), encoding="utf-8")
+    with pytest.raises(RequestError, match=r"the list holds .*'PER'.*, which is no label"):
+        ingest(load_case(str(case)).data)
+
+
+def test_objects_are_named_where_nothing_says_what_is_learned(tmp_path: Path) -> None:
+    def done(n: int) -> list[dict[str, Any]]:
+        return [{"result": [{"value": {"choices": [team(n)]}}]}]
+
+    made = rows(id=lambda n: n, annotations=done, data=lambda n: {"text": said(n), "from": "web"})
+    (tmp_path / "raw.json").write_text(json.dumps(made))
+    with pytest.raises(RequestError, match="annotations, data hold objects, whose fields want"):
+        told(tmp_path / "raw.json")
+
+
+def chat(n: int) -> list[dict[str, str]]:
+    return [
+        {"role": "user", "content": said(n)},
+        {"role": "assistant", "content": f"Ask {team(n)}, case {n}."},
+    ]
+
+
+ANSWERED = {
+    "chats": {"messages": chat},
+    "prompts": {"prompt": said, "completion": lambda n: f"Ask {team(n)}, case {n}."},
+    "pairs": {"prompt": said, "chosen": lambda n: f"Ask {team(n)}.", "rejected": lambda _: "No."},
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERED)
+def test_rows_of_one_customer_stay_in_one_part(kind: str, tmp_path: Path) -> None:
+    columns = ANSWERED[kind] | {"customer": lambda n: f"c{n % 12}"}
+    path = lines(tmp_path / "asked.jsonl", rows(**columns))
+    form = form_of(path)
+    case = tmp_path / "asked.yaml"
+    text = written(form, tell(form, Wishes(group="customer")), tmp_path, None, None)
+    case.write_text(text, encoding="utf-8")
+    config = load_case(str(case))
+    raw = ingest(config.data)
+    assert "not read" not in raw.origin
+    read = prepare(raw, config.data, labels_are_texts=True).read()
+    (parts,) = assign(text_units(read, config.split, labelled=False), config.split).positions()
+    customers = {name: {f"c{n % 12}" for n in rows.tolist()} for name, rows in parts.items()}
+    assert all(customers.values())
+    assert sum(map(len, customers.values())) == 12
+
+
+def test_objects_that_give_labels_1_or_0_are_no_chat(tmp_path: Path) -> None:
+    path = lines(
+        tmp_path / "marked.jsonl",
+        rows(text=said, topics=lambda n: {name: int(name == team(n)) for name in TEAMS}),
+    )
+    one = told(path)
+    assert (one.task, one.label) == ("multi_label", ("topics",))
