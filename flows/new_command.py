@@ -55,8 +55,8 @@ def new(
     """Make a case of your own from FILE: says what it understood, and writes NAME.yaml here.
 
     FILE is CSV, TSV, JSON, JSON lines or Parquet: texts with a label (or several, or a number),
-    questions with answers, chats, or answers of which one is better; or a folder of questions
-    about pictures in the layout of VQA v2.
+    questions with answers, chats, answers of which one is better, or questions about pictures
+    (a column of their paths); or a folder of such questions in the layout of VQA v2.
 
     \b
     Examples:
@@ -88,9 +88,22 @@ def new(
         understood = draft_folder(file, case, base)
     else:
         form = form_of(file, member)
-        told = _told(form, wishes)
-        click.echo("Reading it as a run would …", err=True)
-        understood = draft(form, told, case, base)
+        pictures = None
+        if wishes == Wishes():
+            from tasks.kinds.pictures.from_table import folder_of_table, picture_column
+
+            pictures = picture_column(form)
+        if pictures is not None:
+            from tasks.kinds.pictures.drafting import draft_folder
+
+            folder = case.with_name(f"{case.stem}_pictures")
+            for line in folder_of_table(form, pictures, folder):
+                click.echo(line)
+            understood = draft_folder(folder, case, base)
+        else:
+            told = _told(form, wishes)
+            click.echo("Reading it as a run would …", err=True)
+            understood = draft(form, told, case, base)
     click.echo(f"{file} is understood as")
     for fact in understood.facts:
         click.echo(f"  {fact}")

@@ -58,9 +58,9 @@ def tell(form: Form, wishes: Wishes) -> Told:
     pictures = next((name for name, column in columns.items() if column.pictures), None)
     if pictures is not None and free:
         raise RequestError(
-            f"{form.path}: {pictures} names pictures. A case about pictures is made of a folder in "
-            "the layout of VQA v2 (`thaw new FOLDER`: questions and annotations as JSON, and the "
-            "pictures); to learn from the other columns alone, name them with --text and --label."
+            f"{form.path}: {pictures} names pictures. A case about pictures is made of the file "
+            "alone: leave out --task, --group and --pair; to learn from the other columns alone, "
+            "name them with --text and --label."
         )
     told = (_layout(form, columns, wishes) if free else None) or _table(form, columns, wishes)
     told.columns = columns

@@ -44,6 +44,6 @@ def test_a_folder_that_is_none_of_questions_is_a_sentence(tmp_path: Path) -> Non
 def test_a_column_of_pictures_is_not_taken_for_anything_else(tmp_path: Path) -> None:
     found = rows(image=lambda n: f"img/{n}.jpg", question=said, answer=lambda n: "abc"[n % 3])
     path = csv_file(tmp_path / "photos.csv", found)
-    with pytest.raises(RequestError, match=r"image names pictures.*thaw new FOLDER"):
+    with pytest.raises(RequestError, match=r"image names pictures.*leave out --task"):
         told(path)
     assert told(path, text=("question",), label=("answer",)).task == "single_label"
