@@ -91,6 +91,12 @@ def _inject(
         raise ValueError(
             "it has no linear layers, beside which it trains; use full, head or prompt_<n>"
         )
+    # A layer that gives something else than its product (Llama 4's router) takes no addition to it.
+    config.exclude_modules = [
+        name
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.Linear) and type(module).forward is not nn.Linear.forward
+    ] or None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(config, backbone)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import BLOCKS, FAMILIES, WIDTH
 from torch import Tensor, nn
-from transformers import AutoModel, ElectraConfig
+from transformers import AutoConfig, AutoModel, ElectraConfig
 from transformers.pytorch_utils import Conv1D
 
 from tasks.config.strategies import strategy
@@ -247,3 +247,26 @@ def test_a_strategy_without_an_adapter_puts_none_in_place(tiny_bert: Path, name:
     adapt(backbone, strategy(name), seed=1)
     merge(backbone)
     assert dict(backbone.named_parameters()).keys() == before.keys()
+
+
+@pytest.mark.parametrize("named", ["lora_2", "ia3"])
+def test_a_linear_layer_that_gives_more_than_its_product_is_passed_over(named: str) -> None:
+    config = AutoConfig.for_model(
+        "llama4_text",
+        vocab_size=64,
+        pad_token_id=1,
+        hidden_size=32,
+        intermediate_size=32,
+        intermediate_size_mlp=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        num_local_experts=2,
+    )
+    backbone = AutoModel.from_config(config).eval()
+    ids = torch.tensor([[5, 6, 7]])
+    wanted = backbone(input_ids=ids)[0]
+    adapt(backbone, strategy(named), seed=0)
+    torch.testing.assert_close(backbone(input_ids=ids)[0], wanted)
+    assert any(strategy(named).trains(name) for name, _ in backbone.named_parameters())
