@@ -21,6 +21,7 @@ from flows.hosted import local_part, run_hosted, start_hosted
 from flows.keeping import (
     keep_comparison,
     keep_validation,
+    parts_csv,
     provenance,
     tell_speed,
     with_reading,
@@ -175,6 +176,7 @@ def split_data(rows: Rows, start: Start, sweep: Sweep) -> Division:
         sweep.tracker.log_text(sweep.run_id, report, "split/report.json")
         for number, parts in enumerate(division.folds):
             fold = f"-fold-{number}" if config.split.folds else ""
+            sweep.tracker.log_text(sweep.run_id, parts_csv(parts), f"split/parts{fold}.csv")
             for name, table in parts.items():
                 sweep.tracker.log_table(sweep.run_id, table, name, f"{config.case}-{name}{fold}")
     for line in division.told:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
+import pandas as pd
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
@@ -15,11 +16,12 @@ from prefect.logging import get_run_logger
 
 from flows.showing import address_of, present, primary_figures, verdict_of
 from flows.sweep import Sweep
-from tasks.config import CaseConfig
+from tasks.config import PARTS, CaseConfig
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.report import SPEED_MARK, markdown
 from tasks.registry.speed import told_speed
+from tasks.storage import TableRef
 from tasks.tracking import git_commit
 from tasks.training.arms import ArmSpec
 from tasks.training.reading import Reading
@@ -77,6 +79,15 @@ def keep_validation(
     report.raise_if_blocked()
 
 
+def parts_csv(parts: Mapping[str, TableRef]) -> str:
+    """The part of each row, as CSV: its id, and its place in the source where that is known."""
+    frames: list[pd.DataFrame] = []
+    for name in PARTS:
+        columns: list[str] = [each for each in ("id", "row") if each in parts[name].columns]
+        frames.append(parts[name].read(columns).assign(part=name))
+    return str(pd.concat(frames).to_csv(index=False))
+
+
 def keep_comparison(
     comparison: Comparison,
     page: str,
@@ -119,7 +130,7 @@ def tell_speed(best: Outcome, sweep: Sweep) -> None:
         return
     tracker.log_metrics(run_id, figures)
     page = tracker.read_text(run_id, PAGE)
-    line = f'<p class="note">{escape(best.name)}, packaged, answers in {told_speed(figures)}</p>'
+    line = f'<p class="note">{escape(best.name)}, packaged: {told_speed(figures)}</p>'
     tracker.log_text(run_id, page.replace(SPEED_MARK, line), PAGE)
 
 

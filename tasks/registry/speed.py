@@ -51,8 +51,10 @@ def told_speed(figures: Mapping[str, float]) -> str:
     """The same as a sentence; nothing where nothing was measured."""
     if P50 not in figures:
         return ""
-    said = f"{figures[P50]:,.0f} ms a text (median; 95 in 100 within {figures[P95]:,.0f} ms)"
+    said = f"{figures[P50]:,.0f} ms an answer (median; 95 in 100 within {figures[P95]:,.0f} ms)"
     if figures[P50] < 10:
-        said = f"{figures[P50]:.1f} ms a text (median; 95 in 100 within {figures[P95]:.1f} ms)"
-    many = f", {figures[RATE]:,.0f} texts a second in batches of {BATCH}" if RATE in figures else ""
+        said = f"{figures[P50]:.1f} ms an answer (median; 95 in 100 within {figures[P95]:.1f} ms)"
+    many = (
+        f", {figures[RATE]:,.0f} answers a second in batches of {BATCH}" if RATE in figures else ""
+    )
     return f"{said}{many}, on the machine and under the load of this run."

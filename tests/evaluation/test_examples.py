@@ -11,8 +11,10 @@ from tasks.evaluation.comparison import compare
 from tasks.evaluation.examples import LONGEST, RIGHT, WRONG, Examples, ends, pick
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.report import html
+from tasks.evaluation.scored import put_scored
 from tasks.kinds.labels.examples import label_examples
 from tasks.kinds.numbers.report import number_examples
+from tasks.kinds.policy.report import rewarded
 from tasks.kinds.ranking.breakdown import pair_examples
 from tasks.kinds.writing.examples import writing_examples
 
@@ -93,6 +95,26 @@ def test_numbers_pairs_and_answers_are_shown_from_the_furthest_off() -> None:
     assert written is not None
     assert written.frame["written"].tolist() == ["two", "1"]
     assert writing_examples(answers.drop(columns=["edit_similarity"])) is None
+
+
+def test_answers_are_shown_from_the_least_to_the_most_rewarded(
+    make_classified: MakeOutcome,
+) -> None:
+    table = put_scored(
+        ["a", "b", "c"],
+        ["p"] * 3,
+        {"reward": np.zeros(3), "greedy_reward": np.array([1.0, -2.0, 3.0])},
+        {"prompt": ["one", "two", "three"], "generated": ["x"] * 3, "greedy": ["ok", "", "good"]},
+        "by hand",
+    )
+    arm = make_classified("full").model_copy(update={"test": table})
+    shown = rewarded(arm)
+    assert shown.frame.to_numpy().tolist() == [
+        ["two", "(nothing)", -2.0],
+        ["one", "ok", 1.0],
+        ["three", "good", 3.0],
+    ]
+    assert shown.sheet().columns == ("asked", "written", "reward")
 
 
 def test_the_page_shows_them_short_and_escaped_and_mlflow_nearly_whole(

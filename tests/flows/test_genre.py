@@ -54,6 +54,7 @@ def test_a_sweep_keeps_its_reports_on_the_parent_run(swept: Swept) -> None:
         "comparison/comparison.json",
         "comparison/labels.csv",
         "comparison/examples.json",
+        "split/parts.csv",
     } <= kept
     assert {path for path in kept if path.endswith((".png", ".svg"))} == {
         "comparison/quality_against_cost.svg",
@@ -64,6 +65,11 @@ def test_a_sweep_keeps_its_reports_on_the_parent_run(swept: Swept) -> None:
     assert config == load_case("genre", "sample", swept.overrides)
     page = store.text(run_id, "comparison/report.html")
     assert "freeze_2" in page
+    parts = json.loads(store.text(run_id, "split/report.json"))["parts"][0]
+    rows = [line.split(",") for line in store.text(run_id, "split/parts.csv").splitlines()]
+    assert rows[0] == ["id", "row", "part"]
+    assert {part: [row[-1] for row in rows].count(part) for part in parts} == parts
+    assert len({row[0] for row in rows}) == 1 + sum(parts.values())
     shown = json.loads(store.text(run_id, "comparison/examples.json"))
     assert shown["columns"][0] == "text"
     assert shown["data"][0][0][:40] in unescape(page)

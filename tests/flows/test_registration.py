@@ -48,7 +48,7 @@ def test_the_best_arm_becomes_champion_with_its_evidence(swept: Swept) -> None:
     speeds = {"latency/p50_ms", "latency/p95_ms", "latency/rows_per_second"}
     assert speeds <= set(store.client.get_run(sweep.info.run_id).data.metrics)
     page = store.text(sweep.info.run_id, "comparison/report.html")
-    assert page.count(", packaged, answers in ") == 1
+    assert page.count(", packaged: ") == 1
     assert "**Speed.** " in str(version.description)
     model = store.client.get_registered_model("genre")
     assert load_case("genre").title in model.description

@@ -45,8 +45,8 @@ def test_percentiles_of_single_rows_and_rows_a_second_of_batches(
 
 def test_the_sentence_stands_on_the_card_before_the_evidence() -> None:
     said = told_speed({P50: 12.3, P95: 40.0, RATE: 812.4})
-    assert said.startswith("12 ms a text (median; 95 in 100 within 40 ms), 812 texts a second")
-    assert "second" not in told_speed({P50: 3.0, P95: 4.0})
+    assert said.startswith("12 ms an answer (median; 95 in 100 within 40 ms), 812 answers a second")
+    assert "a second" not in told_speed({P50: 3.0, P95: 4.0})
     assert told_speed({}) == ""
     card = "# Title\n\n**Limits.** None.\n\n**Evidence.** Run."
     assert with_section(card, "Speed", "Fast.").split("\n\n")[-2:] == [

@@ -225,7 +225,7 @@ def _measured(name: str, spec: ArmSpec, run: Measuring) -> Outcome:
     blind = blind_spec(spec, name)
     whole = spec.fold is None  # the folds' curves would be one in another's way
 
-    def log(metrics: dict[str, float], step: int) -> None:
+    def log(metrics: Mapping[str, float], step: int) -> None:
         if whole:
             run.tracker.log_metrics(run.run_id, metrics, step)
 
