@@ -95,11 +95,22 @@ def _inject(
     config.exclude_modules = [
         name
         for name, module in backbone.named_modules()
-        if isinstance(module, nn.Linear) and type(module).forward is not nn.Linear.forward
+        if isinstance(module, nn.Linear) and not _gives_its_product(module)
     ] or None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(config, backbone)
+
+
+def _gives_its_product(layer: nn.Linear) -> bool:
+    """Whether a linear layer gives one tensor; most are torch's own, others are tried."""
+    if type(layer).forward is nn.Linear.forward:
+        return True
+    try:
+        with torch.no_grad():
+            return isinstance(layer(layer.weight.new_zeros(1, layer.in_features)), torch.Tensor)
+    except Exception:  # then it takes something else
+        return False
 
 
 def lacking(backbone: PreTrainedModel) -> dict[str, str]:
