@@ -372,9 +372,8 @@ def load_weights(
                 f"its config.json names the pad token {config.pad_token_id}, and has no row for it"
             )
         raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.") from error
-    why = misfit(model, loading, located.folder, whole=family is not AutoModel)
-    if why:
-        raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.")
+    if fault := misfit(model, loading, located.folder, whole=family is not AutoModel):
+        raise wrong(f"The weights of {located.origin} cannot be loaded: {fault}.")
     _unplaced[located.digest] = tuple(unplaced(model, loading, located.folder))
     return model
 
