@@ -10,6 +10,7 @@ import matplotlib.figure
 import pytest
 from genre_runs import LEARNING, Swept, home, run_genre, synopses, write_csv
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_LOGGING_TO_API_ENABLED,
@@ -58,10 +59,14 @@ def sketched_pictures() -> Iterator[None]:
     without an `__init__.py` is no package to pytest, whose fixtures would last for the session.
     """
 
-    def sketch(picture: matplotlib.figure.Figure, *arguments: Any, **_: Any) -> None:
+    def sketch(picture: matplotlib.figure.Figure, file: Any, format: str, **_: Any) -> None:
         picture.set_layout_engine("none")
         picture.set_dpi(30)
-        FigureCanvasAgg(picture).print_png(*arguments)  # savefig draws each picture twice
+        # savefig draws each picture twice
+        if format == "svg":
+            FigureCanvasSVG(picture).print_svg(file)
+        else:
+            FigureCanvasAgg(picture).print_png(file)
 
     with patch.object(matplotlib.figure.Figure, "savefig", sketch):
         yield
