@@ -38,7 +38,7 @@ def test_a_confusion_matrix_that_nobody_can_read_in_figures_draws_no_intervals(
 ) -> None:
     arm = make_classified("full", 1, classes=200, rows=300)
     with within(150 * MB):
-        assert confusion_matrix(arm, [str(n) for n in range(200)], 0.95)[:4] == b"\x89PNG"
+        assert confusion_matrix(arm, [str(n) for n in range(200)], 0.95).startswith(b"<svg")
 
 
 def test_rankings_over_many_true_labels_are_resampled_in_blocks(

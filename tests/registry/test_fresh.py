@@ -80,11 +80,14 @@ def test_a_champion_is_asked_with_the_code_that_it_was_packaged_with(
     changed: Path, editable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As an earlier release's is: another reader of the package, another answer."""
-    code = changed / "code" / "tasks" / "kinds" / "labels" / "package.py"
-    earlier = code.read_text().replace("class PackageInfo", "EARLIER = 'yes'\n\nclass PackageInfo")
-    earlier = earlier.replace('"labels": [labels', '"earlier": EARLIER, "labels": [labels')
+    labels = changed / "code" / "tasks" / "kinds" / "labels"
+    answers, code = labels / "answers.py", labels / "package.py"
+    earlier = answers.read_text().replace("def answers", "EARLIER = 'yes'\n\n\ndef answers")
+    answers.write_text(
+        earlier.replace('"labels": [labels', '"earlier": EARLIER, "labels": [labels')
+    )
     code.write_text(
-        earlier + "\n\n    def surroundings(self, names):\n"
+        code.read_text() + "\n\n    def surroundings(self, names):\n"
         "        import importlib.util, os, sys\n"
         "        def finds(name):\n"
         "            try:\n"

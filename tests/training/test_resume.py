@@ -197,7 +197,13 @@ def test_an_arm_that_was_killed_after_its_last_epoch_only_evaluates(
         with pytest.raises(KeyboardInterrupt):
             train(spec)
     logged: Logged = []
-    outcome = train(spec, logged)
+    outcome = train_arm(
+        spec,
+        "run-1",
+        LabelLearner,
+        lambda metrics, step: logged.append((step, metrics)),
+        logged_until=lambda metric: whole_log[-1][0],
+    )
     assert figures(outcome) == wanted
     assert logged == []
     assert [(p.step, p.metrics) for p in outcome.curve] == whole_log
