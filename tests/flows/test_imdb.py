@@ -52,7 +52,7 @@ def test_the_sample_runs_end_to_end(quick_imdb: tuple[str, ...]) -> None:
     for arm in arms.values():
         assert {"test/ece", "test/ece_uncalibrated", "test/f1"} <= set(arm.data.metrics)
     kept = Store().artifacts(sweep.info.run_id)
-    assert "comparison/reliability.png" in kept
+    assert "comparison/reliability.svg" in kept
     assert 0 < Store().table(sweep.info.run_id)["full accuracy"] < 1
 
 
@@ -116,7 +116,7 @@ def test_the_champion_answers_with_calibrated_confidence(
     (sweep,) = Store().sweeps()
     (arm,) = Store().children(sweep.info.run_id).values()
     assert arm.data.metrics["test/accuracy"] > 0.8
-    assert "comparison/calibration.png" in Store().artifacts(sweep.info.run_id)
+    assert "comparison/calibration.svg" in Store().artifacts(sweep.info.run_id)
     assert Store().aliases("imdb") == {"champion": 1}
     card = Store().client.get_model_version("imdb", "1").description
     assert "calibrated by a temperature of" in card
