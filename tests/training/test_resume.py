@@ -17,6 +17,7 @@ from test_run import Logged, figures, train
 from tiny import MakeSpec
 
 from tasks.errors import RequestError, ThawError
+from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.labels.training import LabelLearner
 from tasks.storage import seal
 from tasks.training import keeping
@@ -52,6 +53,17 @@ def interrupt(spec: ArmSpec, after: int) -> Logged:
     return logged
 
 
+def go_on(spec: ArmSpec, logged: Logged, before: Logged) -> Outcome:
+    """Train what was interrupted, where the tracking run has all that was logged before."""
+    return train_arm(
+        spec,
+        "run-1",
+        LabelLearner,
+        lambda metrics, step: logged.append((step, dict(metrics))),
+        logged_until=lambda metric: before[-1][0],
+    )
+
+
 KNOWN: dict[str, tuple[dict[str, float], Logged]] = {}
 
 
@@ -77,13 +89,7 @@ def test_an_interrupted_arm_ends_as_if_nothing_had_happened(
     before = interrupt(spec, after=2)
     assert last_complete_checkpoint(spec.folder) is not None
     after: Logged = []
-    outcome = train_arm(
-        spec,
-        "run-1",
-        LabelLearner,
-        lambda m, step: after.append((step, m)),
-        logged_until=lambda metric: before[-1][0],
-    )
+    outcome = go_on(spec, after, before)
     assert figures(outcome) == wanted
     # No step was logged twice, none is missing, and the curve is whole.
     assert [step for step, _ in before + after] == [step for step, _ in whole_log]
@@ -197,13 +203,7 @@ def test_an_arm_that_was_killed_after_its_last_epoch_only_evaluates(
         with pytest.raises(KeyboardInterrupt):
             train(spec)
     logged: Logged = []
-    outcome = train_arm(
-        spec,
-        "run-1",
-        LabelLearner,
-        lambda metrics, step: logged.append((step, metrics)),
-        logged_until=lambda metric: whole_log[-1][0],
-    )
+    outcome = go_on(spec, logged, whole_log)
     assert figures(outcome) == wanted
     assert logged == []
     assert [(p.step, p.metrics) for p in outcome.curve] == whole_log
