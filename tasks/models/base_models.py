@@ -374,7 +374,8 @@ def load_weights(
         raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.") from error
     if fault := misfit(model, loading, located.folder, whole=family is not AutoModel):
         raise wrong(f"The weights of {located.origin} cannot be loaded: {fault}.")
-    _unplaced[located.digest] = tuple(unplaced(model, loading, located.folder))
+    if family is AutoModel and located.digest not in _unplaced:
+        _unplaced[located.digest] = tuple(unplaced(model, loading, located.folder))
     return model
 
 

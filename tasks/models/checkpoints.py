@@ -306,7 +306,7 @@ def _merge(adapter: Path, base: Path, into: Path) -> None:
                 raise RequestError(f"The weights of {base} cannot be loaded: {why}.")
             _make_rows(model, weights)
             whole = PeftModel.from_pretrained(model, adapter)
-            fault = _misfit(whole, set_peft_model_state_dict(whole, weights))
+            fault = _adapter_misfit(whole, set_peft_model_state_dict(whole, weights))
             if fault is None:
                 break
         if fault:
@@ -347,7 +347,7 @@ def _kinds(config: Any, base: Path) -> list[Any]:
     return [AutoModel, *(each for each in own if each is not None)]
 
 
-def _misfit(whole: Any, loaded: Any) -> str | None:
+def _adapter_misfit(whole: Any, loaded: Any) -> str | None:
     """What of an adapter is missing, or has no place in its base model; None where all fits.
 
     PEFT leaves random numbers where a matrix is missing, and leaves out what does not fit.
