@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from tasks.config.base import Frozen, Task
-from tasks.config.data import DataConfig
+from tasks.config.data import GIVEN_GROUP, DataConfig
 from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
 from tasks.config.reference import ReferenceConfig
 from tasks.config.running import (
@@ -207,6 +207,16 @@ class CaseConfig(Frozen):
             )
         if self.split.after is not None and self.data.time_column is None:
             raise ValueError("split.after reads data.time_column: name the column with the times")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_in_one_way(self) -> "CaseConfig":
+        by = self.split.group_by
+        if self.data.group_column is not None and self.split.group_role != GIVEN_GROUP:
+            raise ValueError(
+                f"data.group_column and split.group_by={by} each say which rows belong together: "
+                "set split.group_by=none for the column, or data.group_column=null"
+            )
         return self
 
     @model_validator(mode="after")

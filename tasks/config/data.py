@@ -120,9 +120,8 @@ class DataConfig(Frozen):
     time_column: str | None = None
     """The column with each row's time, which `split.after` reads."""
     group_column: str | None = None
-    """The column that says which rows belong together (a customer, an author), in layouts whose
-    roles are told from the fields; `split.group_by=column` with `split.group_role=given_group`
-    keeps them in one part. In a table any role does."""
+    """The column that says which rows belong together (a customer, an author): they stay in one
+    part. It sets `split.group_by` and `split.group_role`, which group by any role of a table."""
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Role -> values: rows with another value of that role are left out and counted. An empty
     list keeps every row."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.config import CaseConfig
 from tasks.config.case_files import find_case, proper_name, read_case_file
+from tasks.config.data import GIVEN_GROUP
 from tasks.config.kinds import CASES
 from tasks.config.plain_yaml import from_yaml, require_shallow
 from tasks.errors import RequestError
@@ -74,7 +75,7 @@ def load_case(
     chosen = _with_lists(chosen, model)
     if _names_data(chosen):
         fields, above, used = _without_source(fields), _without_data(above), OWN
-    resolved = _merge(_merge(_merge(model.defaults, fields), above), chosen)
+    resolved = _with_group(_merge(_merge(_merge(model.defaults, fields), above), chosen))
     resolved.update(case=name, profile=used)
     if used not in (OWN, next(iter(profiles), OWN)):
         # What one profile registers is neither another's champion nor its start.
@@ -86,6 +87,15 @@ def load_case(
         raise RequestError(_sentence(error)) from error
     list(grid_points(config))  # refuses bad grid values now
     return config
+
+
+def _with_group(fields: dict[str, Any]) -> dict[str, Any]:
+    """A case that names `data.group_column`, split by it where nothing else says what groups."""
+    split = fields.get("split") or {}
+    named = (fields.get("data") or {}).get("group_column") is not None
+    if not named or split.get("group_by", "none") != "none":
+        return fields
+    return fields | {"split": {**split, "group_by": "column", "group_role": GIVEN_GROUP}}
 
 
 def _profile_of(case: str, profiles: Mapping[str, Any], wanted: str | None) -> Mapping[str, Any]:

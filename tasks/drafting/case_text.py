@@ -33,7 +33,6 @@ def written(form: Form, told: Told, folder: Path, base: str | None, max_length: 
         max_length: tokens that hold most texts; None where they were not measured.
     """
     recipe = RECIPES[told.task]
-    data, split = _data(form, told, folder)
     head = comment(
         [
             f"Drafted by `thaw new {form.path.name}` from {len(form.records):,} records. What is "
@@ -58,8 +57,7 @@ def written(form: Form, told: Told, folder: Path, base: str | None, max_length: 
     passes = round(STEPS * recipe.training["batch_size"] / rows)
     training = {"epochs": min(high, max(low, passes)), **recipe.training}
     parts = [
-        section("data", data),
-        section("split", split),
+        section("data", _data(form, told, folder)),
         section("language", _language(told)),
         section("model", model, notes),
         section("training", training),
@@ -68,13 +66,12 @@ def written(form: Form, told: Told, folder: Path, base: str | None, max_length: 
     return head + top + "".join(f"\n{part}" for part in parts if part)
 
 
-def _data(form: Form, told: Told, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The sections `data` (the file, its form, which column plays which role) and `split`."""
-    split = dict(told.split)
+def _data(form: Form, told: Told, folder: Path) -> dict[str, Any]:
+    """The section `data`: the file, its form, which column plays which role."""
     data: dict[str, Any] = {"path": _from(folder, form.path), **form.fields}
     if not told.text:  # a layout knows its columns
         sourced = RECIPES[told.task].writes and "source" in told.columns
-        return data | told.data | ({"optional": ["source"]} if sourced else {}), split
+        return data | told.data | ({"optional": ["source"]} if sourced else {})
     several = "label_columns" in told.data
     used = [*told.text, *(() if several else told.label)]
     names = _named_by_role(form, told)
@@ -95,21 +92,13 @@ def _data(form: Form, told: Told, folder: Path) -> tuple[dict[str, Any], dict[st
     if ids and ids[0].name not in used:
         optional.append("id")
         columns |= {"id": ids[0].name} if ids[0].name != "id" else {}
-    column = split.get("group_role")
-    if column is not None and column not in role_of:
-        role = role_names([column])[column]
-        optional.append(role)
-        columns |= {role: column} if role != column else {}
-        split["group_role"] = role
-    elif column is not None:
-        split["group_role"] = role_of[column]
     data |= {"columns": columns} if columns else {}
     data["required"] = [*texts, label]
     data |= {"optional": optional} if optional else {}
     data |= {"text_role": role_of[longest], "label_role": label}
     data["text"] = [f"{{{role}}}" for role in texts]
     data |= {"may_be_empty": texts} if len(texts) > 1 and "pair" not in told.data else {}
-    return {**data, **RECIPES[told.task].data, **told.data}, split
+    return {**data, **RECIPES[told.task].data, **told.data}
 
 
 def _named_by_role(form: Form, told: Told) -> dict[str, str]:

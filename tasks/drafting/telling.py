@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.config import PARTS
-from tasks.config.data import GIVEN_GROUP, PART_NAMES
+from tasks.config.data import PART_NAMES
 from tasks.drafting.columns import Column
 from tasks.drafting.form import Form
 from tasks.drafting.learned import OF_COLUMN, learnable, refuse_unfit
@@ -337,11 +337,7 @@ def _groups(told: Told, wishes: Wishes) -> None:
     if wishes.group in told.label:
         raise RequestError(_known_before(wishes.group, "--group"))
     if wishes.group is not None:
-        if told.text:
-            told.split |= {"group_by": "column", "group_role": wishes.group}
-        else:  # a layout knows no roles but its own
-            told.data["group_column"] = wishes.group
-            told.split |= {"group_by": "column", "group_role": GIVEN_GROUP}
+        told.data["group_column"] = wishes.group
         told.said.append(f"rows with the same {wishes.group} stay in one part")
         return
     taken |= {name for name in told.columns if _is_text_name(name)}

@@ -52,7 +52,6 @@ class Told:
         text: the columns that make the text; empty where a layout says it.
         label: the columns with what is to be learned.
         data: fields of the case's section `data`, beside columns and template.
-        split: fields of `split`.
         evaluation: fields of `evaluation`.
         said: what was taken for what, and why.
         unsure: what could be otherwise, with what to say then.
@@ -63,7 +62,6 @@ class Told:
     text: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
-    split: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)

@@ -126,3 +126,16 @@ def test_stopping_early_and_keeping_the_last_epoch_contradict_each_other(
 ) -> None:
     with pytest.raises(RequestError, match="says nothing for training"):
         load_case("spam", "sample", overrides)
+
+
+def test_a_group_column_alone_groups() -> None:
+    split = load_case("spam", "sample", ["data.path=a.csv", "data.group_column=sender"]).split
+    assert (split.group_by, split.group_role) == ("column", "given_group")
+
+
+def test_two_ways_to_group_are_refused_and_one_is_chosen() -> None:
+    overrides = ["data.path=a.csv", "data.group_column=studio"]
+    with pytest.raises(RequestError, match="set split.group_by=none for the column"):
+        load_case("genre", "sample", overrides)
+    split = load_case("genre", "sample", [*overrides, "split.group_by=none"]).split
+    assert (split.group_by, split.group_role) == ("column", "given_group")

@@ -127,6 +127,7 @@ ANSWERED = {
     "chats": {"messages": chat},
     "prompts": {"prompt": said, "completion": lambda n: f"Ask {team(n)}, case {n}."},
     "pairs": {"prompt": said, "chosen": lambda n: f"Ask {team(n)}.", "rejected": lambda _: "No."},
+    "labels": {"note": said, "label": team},
 }
 
 
@@ -141,7 +142,7 @@ def test_rows_of_one_customer_stay_in_one_part(kind: str, tmp_path: Path) -> Non
     config = load_case(str(case))
     raw = ingest(config.data)
     assert "not read" not in raw.origin
-    read = prepare(raw, config.data, labels_are_texts=True).read()
+    read = prepare(raw, config.data, labels_are_texts=kind != "labels").read()
     (parts,) = assign(text_units(read, config.split, labelled=False), config.split).positions()
     customers = {name: {f"c{n % 12}" for n in rows.tolist()} for name, rows in parts.items()}
     assert all(customers.values())
