@@ -132,9 +132,12 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(value: str, text: str) -> Any:
-    """The value as YAML; a lone punctuation mark (a separator, say) stands for itself."""
+    """The value as YAML, but for what is a comment there and part of a name here (`my model #2`);
+    a lone punctuation mark (a separator, say) stands for itself."""
     if len(value) <= 1 and not value.isalnum():
         return value
+    if re.match(r"[^\[{'\"]*(?<!\S)#", value):
+        return value.strip()
     return _with_numbers(from_yaml(value, f"The value of {cut(text)!r}"))
 
 

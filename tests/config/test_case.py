@@ -139,3 +139,8 @@ def test_two_ways_to_group_are_refused_and_one_is_chosen() -> None:
         load_case("genre", "sample", overrides)
     split = load_case("genre", "sample", [*overrides, "split.group_by=none"]).split
     assert (split.group_by, split.group_role) == ("column", "given_group")
+
+
+@pytest.mark.parametrize("name", ["runs/my model #2", "#2.csv", "a # b"])
+def test_a_number_sign_in_a_path_is_no_comment(name: str) -> None:
+    assert load_case("spam", "sample", [f"data.path={name}"]).data.path == name
