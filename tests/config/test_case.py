@@ -143,4 +143,4 @@ def test_two_ways_to_group_are_refused_and_one_is_chosen() -> None:
 
 @pytest.mark.parametrize("name", ["runs/my model #2", "#2.csv", "a # b"])
 def test_a_number_sign_in_a_path_is_no_comment(name: str) -> None:
-    assert load_case("spam", "sample", [f"data.path={name}"]).data.path == name
+    assert load_case("spam", "sample", [f"data.path={name}"]).data.path == Path(name)
