@@ -157,6 +157,16 @@ class CaseConfig(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _balances_classes(self) -> "CaseConfig":
+        asked = {self.training.balance, *self.grid.training.get("balance", ())}
+        if self.no_single_label and not asked <= {"none", False}:
+            raise ValueError(
+                "training.balance is for cases whose rows have one label each, and this one "
+                f"{self.no_single_label}: set it to none"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sets_labels_aside(self) -> "CaseConfig":
         if self.evaluation.set_aside and not self.has_several_labels:
             raise ValueError("evaluation.set_aside is for cases with any number of labels a row")

@@ -73,9 +73,10 @@ class TrainingConfig(Frozen):
     last one, where validation has too few rows to tell epochs apart."""
     class_weights: bool = False
     """Weight each label's positives by the inverse of its frequency (square root)."""
-    balance: bool = False
-    """Leave out training rows of the more frequent classes until all are equally frequent
-    (single-label cases); validation and test keep their natural share."""
+    balance: Literal["none", "undersample", "oversample"] = "none"
+    """Make all classes of the training part equally frequent: leave out rows of the more frequent
+    ones, or repeat rows of the rarer ones (cases with one label a row); validation and test keep
+    their natural share."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """`auto`: bf16 where the device has instructions for it; `fp16`: for GPUs without them."""
     padding: Literal["dynamic", "max"] = "dynamic"
@@ -109,3 +110,9 @@ class TrainingConfig(Frozen):
     def _former_name(cls, value: Any) -> Any:
         # Named for the protocol, which many servers speak, and once for the company it came from.
         return "hosted" if value == "openai" else value
+
+    @field_validator("balance", mode="before")
+    @classmethod
+    def _former_switch(cls, value: Any) -> Any:
+        # It once was on or off, and rows were left out.
+        return {True: "undersample", False: "none"}[value] if isinstance(value, bool) else value

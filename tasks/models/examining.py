@@ -111,6 +111,12 @@ def _examined(
 ) -> Examination:
     from tasks.models.adapting import lacking  # PEFT, without which packages are loaded
 
+    for weight, values in backbone.named_parameters():
+        if not values.isfinite().all():  # in the row of a word, say, that no text below has
+            raise RequestError(
+                f"The base model {name} is damaged: {weight} holds values that are no numbers. "
+                "Fetch it or save it again."
+            )
     context = min(context_length(backbone.config) or MOST_TOKENS, MOST_TOKENS)
     texts = [ids[:context] for ids in tokenizer(list(TEXTS))["input_ids"] if ids]
     try:
@@ -118,7 +124,7 @@ def _examined(
     except Exception as error:
         raise _refusal(name, family, f"a text read alone ends with {_line(error)}") from error
     if not torch.cat(alone).isfinite().all():
-        raise _refusal(name, family, "its states are no numbers, so that its weights are damaged")
+        raise _refusal(name, family, "its states are no numbers")
     anatomy = anatomy_of(backbone)
     if not (sees_ahead(backbone) or _sees_back(backbone)):
         raise _refusal(name, family, "no token's state depends on any other token")

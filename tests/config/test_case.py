@@ -54,11 +54,11 @@ def test_what_belongs_to_the_new_source_is_kept() -> None:
 
 def test_on_and_off_yes_and_no_are_words() -> None:
     overrides = ["training.trunk=on", "data.labels=[yes,no]", "training.balance=true"]
-    config = load_case("genre", "sample", overrides)
+    config = load_case("spam", "sample", overrides)
     assert config.training.trunk == "on"
     assert config.data.labels == ("yes", "no")
-    assert config.training.balance is True
-    assert load_case("genre", "sample", ["training.trunk=off"]).training.trunk == "off"
+    assert config.training.balance == "undersample"
+    assert load_case("spam", "sample", ["training.trunk=off"]).training.trunk == "off"
 
 
 def test_a_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_a_group_column_alone_groups() -> None:
 
 def test_two_ways_to_group_are_refused_and_one_is_chosen() -> None:
     overrides = ["data.path=a.csv", "data.group_column=studio"]
-    with pytest.raises(RequestError, match="set split.group_by=none for the column"):
+    with pytest.raises(RequestError, match=r"set split\.group_by=none for the column"):
         load_case("genre", "sample", overrides)
     split = load_case("genre", "sample", [*overrides, "split.group_by=none"]).split
     assert (split.group_by, split.group_role) == ("column", "given_group")
@@ -144,3 +144,13 @@ def test_two_ways_to_group_are_refused_and_one_is_chosen() -> None:
 @pytest.mark.parametrize("name", ["runs/my model #2", "#2.csv", "a # b"])
 def test_a_number_sign_in_a_path_is_no_comment(name: str) -> None:
     assert load_case("spam", "sample", [f"data.path={name}"]).data.path == Path(name)
+
+
+@pytest.mark.parametrize("case", ["genre", "urgency", "latex", "sawyer_reward", "sawyer_rl", "vqa"])
+@pytest.mark.parametrize(
+    "override", ["training.balance=oversample", "grid.training.balance=[none,undersample]"]
+)
+def test_classes_are_balanced_where_a_row_has_one(case: str, override: str) -> None:
+    with pytest.raises(RequestError, match="is for cases whose rows have one label each, and this"):
+        load_case(case, "sample", [override])
+    assert load_case("spam", "sample", [override])

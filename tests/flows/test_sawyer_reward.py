@@ -113,7 +113,7 @@ def test_bad_comparisons_are_a_sentence_and_a_run_that_says_it(
     ("override", "sentence"),
     [
         ("model.head=tokens", "model.head=tokens does not go with sawyer_reward"),
-        ("training.balance=true", "there are no classes"),
+        ("training.balance=true", "is for cases whose rows have one label each"),
         ("data.layout=table", "it learns from pairs of answers: use comparisons"),
         ("preference.margn=score", "did you mean preference.margin?"),
         ("evaluation.primary=test/accuracy", "did you mean test/pair_accuracy"),

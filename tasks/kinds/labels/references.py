@@ -42,7 +42,8 @@ def _has_it_as_an_arm(config: CaseConfig) -> bool:
     return (
         strategy("head") in config.strategies
         and training.solve_head
-        and not (training.class_weights or training.balance)
+        and not training.class_weights
+        and training.balance == "none"
         and config.model.head == "linear"
         and (config.model.pooling or locate(config.model.base).pooling) == "mean"
     )
@@ -77,7 +78,7 @@ def embedded(spec: ArmSpec, run_id: str) -> Outcome:
         spec: any arm of the sweep: it names the parts and the base model.
         run_id: the run that will hold the evidence.
     """
-    plain = {"solve_head": True, "class_weights": False, "balance": False, "extra": {}}
+    plain = {"solve_head": True, "class_weights": False, "balance": "none", "extra": {}}
     arm = spec.model_copy(
         update={
             "strategy": strategy("head"),

@@ -79,11 +79,12 @@ class LabelLearner(ClassifierLearner):
         return self._balanced(super().prepare(model, depths))
 
     def _balanced(self, trainee: Trainee) -> Trainee:
-        if not self.spec.training.balance:
+        balance = self.spec.training.balance
+        if balance == "none":
             return trainee
         train = trainee.parts["train"]
-        kept = train.take(balanced_rows(train.truth, self.spec.seed))
-        return replace(trainee, parts={**trainee.parts, "train": kept})
+        rows = balanced_rows(train.truth, self.spec.seed, rarest=balance == "undersample")
+        return replace(trainee, parts={**trainee.parts, "train": train.take(rows)})
 
     def trainer(self, arguments: TrainingArguments, callbacks: list[Any]) -> ArmTrainer:
         """See `TrainerLearner`."""
@@ -235,18 +236,24 @@ def untrained_outcome(spec: ArmSpec, run_id: str) -> Outcome:
     return LabelLearner(untouched(spec)).judge_untrained(run_id)
 
 
-def balanced_rows(truth: np.ndarray, seed: int) -> np.ndarray:
-    """Positions of a seeded sample in which every class is as frequent as the rarest.
+def balanced_rows(truth: np.ndarray, seed: int, *, rarest: bool) -> np.ndarray:
+    """Positions of a seeded sample in which all classes are equally frequent.
 
     Args:
         truth: (n, classes), one 1 a row; a class without rows is left aside.
         seed: of the sample.
+        rarest: whether each class is as frequent as the rarest, rows of the others being left
+            out, or as the most frequent: each row of a class is then there as often as any
+            other of it, or once more.
 
     Returns:
         Positions in rising order.
     """
     classes = [np.flatnonzero(column) for column in truth.T if column.any()]
-    size = min(len(rows) for rows in classes)
+    size = (min if rarest else max)(len(rows) for rows in classes)
     generator = np.random.default_rng(seed)
-    chosen = [generator.choice(rows, size, replace=False) for rows in classes]
+    chosen = []
+    for rows in classes:
+        whole, rest = divmod(size, len(rows))
+        chosen += [np.tile(rows, whole), generator.choice(rows, rest, replace=False)]
     return np.sort(np.concatenate(chosen))

@@ -14,7 +14,6 @@ JUDGES = ("mae", "rmse", "r2", "loss")
 are all far off."""
 _KEPT = {
     "training.backend": ("local", "it trains here"),
-    "training.balance": (False, "there are no classes"),
     "training.class_weights": (False, "there are no labels"),
     "training.solve_head": (True, "heads of labels alone are solved"),
     "training.start_from_head": (False, "heads of labels alone are solved"),

@@ -10,7 +10,6 @@ from tasks.models.base_models import context_of, locate
 # Field -> what has no effect here, what to set instead, and why.
 _NO_EFFECT: dict[str, tuple[object, str, str]] = {
     "training.padding": ("max", "dynamic", "questions are padded to the longest of their batch"),
-    "training.balance": (True, "false", "there are no classes"),
     "training.class_weights": (True, "false", "there are no labels"),
     "training.start_from_head": (True, "false", "there are no labels"),
     "training.backend": ("hosted", "local", "hosted models are sent texts alone"),

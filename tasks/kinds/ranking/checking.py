@@ -18,7 +18,6 @@ def check_ranking(config: RankingCase) -> None:
     training, model = config.training, config.model
     no_effect = {
         "training.backend": (training.backend != "local", "local", "it trains here"),
-        "training.balance": (training.balance, "false", "there are no classes"),
         "training.class_weights": (training.class_weights, "false", "there are no labels"),
         "training.start_from_head": (training.start_from_head, "false", "there are no labels"),
         "model.head": (model.head == "tokens", "linear", "a reward is no word"),

@@ -7,7 +7,6 @@ from tasks.kinds.refusing import refuse_without_effect, require_judge
 
 _NO_EFFECT = {
     "training.padding": ("max", "dynamic", "pairs are padded to the longest of their batch"),
-    "training.balance": (True, "false", "there are no classes"),
     "training.class_weights": (True, "false", "there are no labels"),
     "training.start_from_head": (True, "false", "there are no labels"),
 }

@@ -200,7 +200,6 @@ def test_texts_without_words_leave_the_mean(make_spec: MakeSpec) -> None:
 @pytest.mark.parametrize(
     ("override", "why"),
     [
-        ("training.balance=true", "training.balance=true does not go with urgency"),
         ("training.solve_head=false", "heads of labels alone are solved: leave it at true"),
         ("training.backend=hosted", "it trains here: leave it at local"),
         ("model.head=tokens", "model.head=tokens has no effect in urgency, since a number is no"),

@@ -18,7 +18,6 @@ from tasks.kinds.pictures.checking import check_decoder, check_pictures
     ("override", "wanted"),
     [
         ("training.padding=max", "training.padding=max has no effect in vqa"),
-        ("training.balance=true", "training.balance=true has no effect in vqa"),
         ("training.backend=hosted", "hosted models are sent texts alone"),
         ("model.backbone_dropout=0.1", r"model\.backbone_dropout has no effect"),
         ("split.rows.train=50", r"use vqa\.max_images and vqa\.max_questions"),
