@@ -31,6 +31,7 @@ from flows.showing import show_verdicts
 from flows.sweep import Sweep, open_sweep
 from flows.unattended import TRIES
 from tasks.config import CaseConfig
+from tasks.config.loading import on_each_base
 from tasks.errors import DivergedError
 from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.conclusion import strongest_reference
@@ -151,9 +152,10 @@ def validate_data(raw: Rows, start: Start, sweep: Sweep) -> Rows:
         for path, text in kind.audits(rows).items():
             sweep.tracker.log_text(sweep.run_id, text, path)
         report = validate(kind.validated(rows), config, kind.labels_are_texts, kind.answer)
-        reading = kind.reading(rows.table, config)
-        if reading is not None:
-            report = with_reading(report, reading)
+        for made in on_each_base(config).values():
+            reading = kind.reading(rows.table, made)
+            if reading is not None:
+                report = with_reading(report, reading)
         keep_validation(report, rows.table.origin, config, sweep)
     usable: Rows = kind.usable(rows, start)
     return usable
@@ -218,6 +220,7 @@ def plan(rows: Rows, division: Division, start: Start) -> list[ArmSpec]:
             number if config.split.folds else None,
             lambda made: kind.sections(made, start),
             kind.idle,
+            start.bases,
         )
     ]
 
@@ -314,13 +317,14 @@ def compare_arms(
     for path, text in extras.files.items():
         sweep.tracker.log_text(sweep.run_id, text, path)
     plots = draw_common(found, arms.outcomes, kind.curves) | extras.plots
-    reading = kind.reading(arms.specs[0].train, config)
+    made = on_each_base(config).get(arms.best.point.get("model.base", ""), config)
+    reading = kind.reading(arms.specs[0].train, made)
     page = html(
         found,
         plots,
         extras.labels,
         f"{config.case}: {config.title}",
-        provenance(config, arms.specs[0], sweep, reading),
+        provenance(start, arms.specs[0], sweep, reading),
         extras.answers,
         [*extras.sheets, data_sheet(compared, reading)],
         extras.texts,

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from prefect.artifacts import (
@@ -20,6 +21,7 @@ from tasks.config import PARTS, CaseConfig
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.report import SPEED_MARK, markdown
+from tasks.kinds.values import Start
 from tasks.registry.speed import told_speed
 from tasks.storage import TableRef
 from tasks.tracking import git_commit
@@ -35,6 +37,7 @@ LOCAL_UI = "http://127.0.0.1:5000"
 
 def with_reading(report: ValidationReport, reading: Reading) -> ValidationReport:
     """A validation report that says, too, what the base model's tokenizer makes of the texts."""
+    said = {finding.sentence for finding in report.findings}
     found = tuple(
         Finding(
             severity="block" if reading.blocks and place == 0 else "warn",
@@ -51,6 +54,7 @@ def with_reading(report: ValidationReport, reading: Reading) -> ValidationReport
             offenders=(),
         )
         for place, sentence in enumerate(reading.warnings)
+        if sentence not in said  # of another base model
     )
     passed = report.passed and not reading.blocks
     return report.model_copy(update={"findings": report.findings + found, "passed": passed})
@@ -155,9 +159,11 @@ def figures_table(comparison: Comparison) -> list[dict[str, str | float | None]]
 
 
 def provenance(
-    config: CaseConfig, spec: ArmSpec, sweep: Sweep, reading: Reading | None
+    start: Start[Any], spec: ArmSpec, sweep: Sweep, reading: Reading | None
 ) -> dict[str, str]:
     """What the report's figures rest on."""
+    config: CaseConfig = start.config
+    bases = start.bases or {config.base_model: spec.base_digest}
     read = {"Training texts in tokens": reading.sentence} if reading else {}
     return {
         "Data": f"{config.data.source}, {spec.train.origin}",
@@ -165,7 +171,7 @@ def provenance(
             f"{part.rows:,} rows ({part.digest[:12]})"
             for part in (spec.train, spec.validation, spec.test)
         ),
-        "Base model": f"{config.base_model} ({spec.base_digest[:12]})",
+        "Base model": ", ".join(f"{base} ({digest[:12]})" for base, digest in bases.items()),
         **read,
         "Git commit": git_commit() or "not a checkout",
         "MLflow run": sweep.run_id,

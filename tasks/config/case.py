@@ -107,7 +107,7 @@ class CaseConfig(Frozen):
     @property
     def base_model(self) -> str:
         """What training starts from, as a reader would name it."""
-        return self.model.base
+        return ", ".join(map(str, self.grid.model.get("base", (self.model.base,))))
 
     @property
     def packs(self) -> bool:

@@ -329,6 +329,12 @@ def grid_points(config: C) -> Iterator[tuple[dict[str, Any], C]]:
         yield point, config.model_copy(update=sections)
 
 
+def on_each_base(config: C) -> dict[str, C]:
+    """Base model -> the case with it: the case's own, or those of its grid."""
+    found = {made.model.base: made for _, made in grid_points(config)}
+    return found if "base" in config.grid.model else {config.model.base: config}
+
+
 def _sentence(error: ValidationError) -> str:
     """Pydantic's findings as one readable sentence a field."""
     findings = []

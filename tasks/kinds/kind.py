@@ -69,6 +69,8 @@ class Kind(ABC, Generic[C, S, R]):
     """Whether what a row is labelled with is to be written."""
     answer = "label"
     """What rows have, as reports call it."""
+    several_bases = False
+    """Whether arms on different base models can stand in one table."""
     beams = False
     """Whether `thaw predict --beams` means something."""
     curves: tuple[str, ...] = ("train/loss", "val/loss")
@@ -85,6 +87,11 @@ class Kind(ABC, Generic[C, S, R]):
         Raises:
             RequestError: the first thing that means nothing here.
         """
+        if "base" in config.grid.model and not self.several_bases:
+            raise RequestError(
+                f"grid.model.base does not go with {config.case}: run it once for each base model, "
+                "with model.base."
+            )
         check_metric_names(
             config, self.metrics(config), self.selecting(config), self.needs_of_metric
         )

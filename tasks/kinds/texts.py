@@ -1,10 +1,13 @@
 """What kinds share whose rows are texts, with what belongs to them, on one base model."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic
 
 import pandas as pd
 
 from tasks.config import LanguageConfig
+from tasks.config.loading import on_each_base
 from tasks.config.strategies import Strategy
 from tasks.errors import RequestError
 from tasks.ingestion.ingest import ingest
@@ -18,6 +21,7 @@ from tasks.models.base_models import (
     context_of,
     examined,
     load_tokenizer,
+    locate,
     read_config,
 )
 from tasks.splitting.parts import split_texts
@@ -64,18 +68,39 @@ class TextKind(Kind[C, S, Rows], Generic[C, S]):
         return text_units(examples, config.split, labelled=False)
 
 
-def on_one_base(config: C, located: LocatedModel, writes: bool = False) -> Start[C]:
-    """The start of a case that trains one base model.
+def on_bases(
+    config: C, writes: bool = False, check: Callable[[C, LocatedModel], object] | None = None
+) -> Start[C]:
+    """The start of a case whose arms each train a base model: one, or those of its grid.
 
     Args:
         config: the case.
-        located: its base model.
         writes: the model writes; otherwise a head stands on it, and it is examined.
+        check: what else to ask of the case with a base model; raises where it does not go.
 
     Raises:
-        RequestError: a strategy that the model cannot take, or a model that is not read here as
-            its library reads it.
+        RequestError: no such model, a strategy that it cannot take, or one that is not read here
+            as its library reads it.
     """
+    starts = {}
+    for base, made in on_each_base(config).items():
+        located = locate(base)
+        if check is not None:
+            check(made, located)
+        starts[base] = _on_base(made, located, writes)
+    first = starts.get(config.model.base) or next(iter(starts.values()))
+    if len(starts) == 1:
+        return replace(first, config=config)
+    bases = {base: start.digest for base, start in starts.items()}
+    params = {
+        f"{what}: {base}": said
+        for base, start in starts.items()
+        for what, said in start.params.items()
+    }
+    return replace(first, config=config, evidence=tuple(bases.values()), params=params, bases=bases)
+
+
+def _on_base(config: C, located: LocatedModel, writes: bool) -> Start[C]:
     blocks = block_count(located, writes)
     check_strategies(config.strategies, blocks, context_of(located), config.training.trunk)
     if config.data.pair:
@@ -100,7 +125,7 @@ def check_unexamined(
     Args:
         strategies: those of the sweep.
         located: the base model.
-        writes: as in `on_one_base`.
+        writes: as in `on_bases`.
 
     Raises:
         RequestError: the first of them, and why.

@@ -33,6 +33,7 @@ class Start(Generic[C]):
     Attributes:
         config: the case, with versions in place of aliases.
         digest: identity of the base models' weights.
+        bases: base model -> the same, where a grid names several.
         blocks: transformer blocks of the base model; 0 where strategies count none.
         evidence: digests of the other models that the sweep rests on.
         params: what the sweep's run says of the models.
@@ -43,6 +44,7 @@ class Start(Generic[C]):
     blocks: int = 0
     evidence: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def with_section(card: str, title: str, text: str) -> str:
 def model_line(config: CaseConfig, best: Outcome) -> str:
     """The base model, and what of it was trained."""
     return (
-        f"{config.model.base}, strategy `{best.name}`, seed {best.seed}: "
+        f"{best.point.get('model.base', config.model.base)}, strategy `{best.name}`, seed "
+        f"{best.seed}: "
         f"{best.metrics['cost/trainable_parameters']:,.0f} of "
         f"{best.metrics['cost/total_parameters']:,.0f} parameters trained."
     )

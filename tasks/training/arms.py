@@ -256,6 +256,7 @@ def plan_arms(
     fold: int | None = None,
     sections: Callable[[CaseConfig], Mapping[str, Any]] = lambda made: {},
     idle: Idle = lambda made, strategy: frozenset(),
+    bases: Mapping[str, str] | None = None,
 ) -> list[ArmSpec]:
     """All arms of a sweep: strategies x grid x seeds, in that order.
 
@@ -269,6 +270,7 @@ def plan_arms(
         fold: the number of the fold, where the parts are those of one.
         sections: the case at a point of its grid -> what arms of its kind alone have.
         idle: the same, and a strategy -> training fields that do not touch such arms of its kind.
+        bases: base model -> identity of its weights, where a grid names several.
 
     Raises:
         RequestError: `data.positive` is not one of two labels, or the labels of an ordered case
@@ -285,7 +287,7 @@ def plan_arms(
             point=point,
             model=made.model,
             training=made.training,
-            base_digest=base_digest,
+            base_digest=(bases or {}).get(made.model.base, base_digest),
             labels=tuple(labels),
             positive=positive,
             scale=scale,

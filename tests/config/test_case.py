@@ -7,6 +7,7 @@ import pytest
 from tasks.config import DataConfig
 from tasks.config.loading import grid_points, load_case
 from tasks.errors import RequestError
+from tasks.kinds.kind import kind_of
 
 
 @pytest.mark.parametrize(
@@ -154,3 +155,10 @@ def test_classes_are_balanced_where_a_row_has_one(case: str, override: str) -> N
     with pytest.raises(RequestError, match="is for cases whose rows have one label each, and this"):
         load_case(case, "sample", [override])
     assert load_case("spam", "sample", [override])
+
+
+@pytest.mark.parametrize("case", ["latex", "sawyer_rl", "vqa"])
+def test_several_base_models_are_refused_where_their_figures_do_not_compare(case: str) -> None:
+    config = load_case(case, "sample", ["grid.model.base=[minilm,smollm2]"])
+    with pytest.raises(RequestError, match=r"grid\.model\.base does not go with"):
+        kind_of(config.task).check(config)

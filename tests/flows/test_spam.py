@@ -1,10 +1,14 @@
 """The spam case through the command line: a decoder, two classes, quotes as text."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from genre_runs import Answer, Store, options, thaw
+from safetensors.torch import load_file, save_file
+
+from tasks.models.base_models import locate
 
 READ_AS_UCI = ("data.format=tsv", "data.header=[label,text]", "data.quotes_are_text=true")
 
@@ -106,3 +110,37 @@ def test_the_champion_answers(quick_spam: tuple[str, ...], monkeypatch: pytest.M
         assert len(record["labels"]) == 1
         assert set(record["probabilities"]) == {"ham", "spam"}
         assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_base_models_stand_in_one_table(
+    quick_spam: tuple[str, ...], tiny_gpt2: Path, tiny_bert: Path
+) -> None:
+    answer = run_spam(
+        *quick_spam, f"grid.model.base=[{tiny_gpt2},{tiny_bert}]", "strategies=[head]"
+    )
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    arms = store.children(sweep.info.run_id).values()
+    assert {arm.data.params["model.base"] for arm in arms} == {str(tiny_gpt2), str(tiny_bert)}
+    assert {arm.data.params["base_digest"] for arm in arms} == {
+        locate(str(base)).digest[:16] for base in (tiny_gpt2, tiny_bert)
+    }
+    assert len({arm.data.metrics["test/loss"] for arm in arms}) == 2  # no trunk is shared
+    page = store.text(sweep.info.run_id, "comparison/report.html")
+    assert f"{tiny_bert} ({locate(str(tiny_bert)).digest[:12]})" in page
+
+
+def test_each_base_model_of_a_grid_is_looked_at_before_any_trains(
+    quick_spam: tuple[str, ...], tiny_gpt2: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(tiny_gpt2, damaged)
+    weights = load_file(damaged / "model.safetensors")
+    next(iter(weights.values()))[:] = float("nan")
+    save_file(weights, damaged / "model.safetensors", {"format": "pt"})
+    answer = run_spam(*quick_spam, f"grid.model.base=[{tiny_gpt2},{damaged}]", "strategies=[head]")
+    assert answer.code == 2
+    assert "is damaged" in answer.sentence
+    (sweep,) = Store().sweeps()
+    assert not Store().children(sweep.info.run_id)

@@ -17,7 +17,7 @@ from transformers import (
 
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
-from tasks.kinds.texts import on_one_base
+from tasks.kinds.texts import on_bases
 from tasks.models.base_models import context_of, load_backbone, load_tokenizer, locate
 
 IDS = torch.tensor([[10, 11, 12, 13]])
@@ -130,7 +130,7 @@ def test_what_stands_behind_a_pooling_is_left_out_and_said(tiny_bert: Path, tmp_
     located = locate(str(sentences(tmp_path / "st", tiny_bert, pooling, kinds)))
     assert located.left_out == ("Dense",)
     case = load_case("genre", "sample", [f"model.base={located.name}"])
-    assert on_one_base(case, located).params["left out of the base model"] == "Dense"
+    assert on_bases(case).params["left out of the base model"] == "Dense"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.ingestion.prepare import prepare
 from tasks.kinds.labels.training import LabelLearner
-from tasks.kinds.texts import on_one_base
+from tasks.kinds.texts import on_bases
 from tasks.models.base_models import load_tokenizer, locate
 from tasks.registry.asked import model_inputs
 from tasks.storage import put_table
@@ -102,4 +102,4 @@ def test_what_reads_no_pairs_is_refused(tiny_gpt2: Path) -> None:
     config = load_case("spam", overrides=[f"model.base={tiny_gpt2}", "strategies=[full]"])
     pairs = config.model_copy(update={"data": DATA})
     with pytest.raises(RequestError, match="reads no pairs, since its tokenizer"):
-        on_one_base(pairs, locate(str(tiny_gpt2)))
+        on_bases(pairs)

@@ -34,7 +34,7 @@ from tasks.kinds.labels.references import (
     words_package,
 )
 from tasks.kinds.labels.training import LINEAR, OF_STEPS, LabelLearner, is_head_alone
-from tasks.kinds.texts import TextKind, on_one_base, usable_of
+from tasks.kinds.texts import TextKind, on_bases, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.words import why_it_stands, words_candidate
 from tasks.models.base_models import locate
@@ -59,6 +59,7 @@ _LIMITS = (
 class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     """What both have in common."""
 
+    several_bases = True
     packaging = Packaging("kinds/labels/packaged.py", any_rows=True)
 
     def check(self, config: LabelsCase) -> LabelsCase:
@@ -73,8 +74,8 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         return metric_names(config.task, positive is not None, evaluation.ordered)
 
     def start(self, config: LabelsCase, tracker: Tracker) -> Start[LabelsCase]:
-        """One base model."""
-        return on_one_base(config, locate(config.model.base))
+        """One base model, or those of a grid."""
+        return on_bases(config)
 
     def reading(self, table: TableRef, config: LabelsCase) -> Reading:
         """Every text is read as it stands."""
@@ -150,7 +151,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     ) -> Candidate:
         config, spec = compared.start.config, compared.arms.specs[0]
         told = {
-            "Model": f"{reference.name}: {config.model.base} as it is, the mean of its last states "
+            "Model": f"{reference.name}: {spec.model.base} as it is, the mean of its last states "
             f"and {reference.metrics['cost/trainable_parameters']:,.0f} numbers on top. Texts "
             f"longer than {spec.model.max_length} tokens are cut.",
             "Labels": self._labels(compared),

@@ -33,7 +33,7 @@ from tasks.kinds.numbers.report import (
     truth_against_prediction,
 )
 from tasks.kinds.numbers.training import NumberLearner
-from tasks.kinds.texts import TextKind, on_one_base, usable_of
+from tasks.kinds.texts import TextKind, on_bases, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.words import words_candidate
 from tasks.models.base_models import load_tokenizer, locate
@@ -52,6 +52,7 @@ NO_NUMBER, NOT_READ = "no number", "a number that cannot be read"
 
 
 class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
+    several_bases = True
     packaging = Packaging("kinds/numbers/packaged.py", any_rows=True)
     answer = "number"
 
@@ -66,8 +67,8 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         return METRICS[config.task]
 
     def start(self, config: NumbersCase, tracker: Tracker) -> Start[NumbersCase]:
-        """One base model."""
-        return on_one_base(config, locate(config.model.base))
+        """One base model, or those of a grid."""
+        return on_bases(config)
 
     def prepared(self, raw: Rows, config: NumbersCase) -> Rows:
         """Texts in the case's template; `labels` holds the number as Python writes it, or nothing,

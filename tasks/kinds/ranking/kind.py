@@ -28,7 +28,7 @@ from tasks.kinds.ranking.package import RewardModel, RewardModelInfo
 from tasks.kinds.ranking.plots import draw_pairs
 from tasks.kinds.ranking.rewarding import REWARD
 from tasks.kinds.ranking.training import RankingLearner
-from tasks.kinds.texts import TextKind, on_one_base, usable_of
+from tasks.kinds.texts import TextKind, on_bases, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Records, Rows, Start
 from tasks.kinds.words import words_candidate, words_key
 from tasks.models.base_models import load_tokenizer, locate
@@ -55,6 +55,7 @@ def reward_examples(test: TableRef) -> list[Any]:
 
 
 class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
+    several_bases = True
     packaging = Packaging(
         "kinds/ranking/packaged.py",
         ("datasets",),
@@ -73,10 +74,8 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
         return METRICS["preference"]
 
     def start(self, config: RankingCase, tracker: Tracker) -> Start[RankingCase]:
-        """One base model that reads two texts together."""
-        located = locate(config.model.base)
-        check_reads_pairs(config, located)
-        return on_one_base(config, located)
+        """One base model that reads two texts together, or those of a grid."""
+        return on_bases(config, check=check_reads_pairs)
 
     def outputs(self, rows: Rows) -> tuple[str, ...]:
         """One number."""

@@ -20,7 +20,7 @@ from tasks.evaluation.exchanges import exchanges, exchanges_markdown
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.plots import drawn
 from tasks.kinds.kind import folder_of
-from tasks.kinds.texts import on_one_base, usable_of
+from tasks.kinds.texts import on_bases, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.writing.answering import answer_columns
 from tasks.kinds.writing.building import language_of, load_trained_writer
@@ -33,7 +33,6 @@ from tasks.kinds.writing.untouched import untouched_name, untouched_outcome
 from tasks.kinds.writing.writers import WriterKind, prompt_line, writer_of
 from tasks.language.encoding import format_of
 from tasks.language.generating import Generated
-from tasks.models.base_models import locate
 from tasks.models.generators import generator_tokenizer
 from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
@@ -61,9 +60,11 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
 
     def start(self, config: WritingCase, tracker: Tracker) -> Start[WritingCase]:
         """One base model, whose tokenizer takes the prompt's form."""
-        located = locate(config.model.base)
-        format_of(config.language, generator_tokenizer(located))  # refused now if they do not go
-        return on_one_base(config, located, writes=True)
+        return on_bases(
+            config,
+            writes=True,
+            check=lambda made, located: format_of(made.language, generator_tokenizer(located)),
+        )
 
     def sections(self, made: WritingCase, start: Start[WritingCase]) -> dict[str, Any]:
         """How pairs become text."""
