@@ -15,8 +15,9 @@ from flows.new_command import new
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict
 from flows.score_command import score
+from tasks.config import CaseConfig
 from tasks.config.case_files import proper_name, read_case_file
-from tasks.config.chains import answering_case, load_any
+from tasks.config.chains import ChainConfig, answering_case, load_any
 from tasks.errors import RequestError, ThawError
 from tasks.limits import require_flow_parameters
 
@@ -57,6 +58,18 @@ def list_cases() -> None:
         click.echo(f"{case:<14} {read_case_file(case).get('title', '')}")
 
 
+def look_at(config: CaseConfig | ChainConfig) -> None:
+    """Refuse files that cannot be read and addresses that cannot be opened."""
+    from tasks.config.running import store_address
+
+    for stage in config.stages.values() if isinstance(config, ChainConfig) else (config,):
+        store_address(stage.tracking.uri)
+        if stage.data.path is not None:
+            from tasks.ingestion.looking import look
+
+            look(stage)
+
+
 @cli.command()
 @click.argument("case")
 @PROFILE
@@ -72,9 +85,11 @@ def show(case: str, profile: str | None, overrides: tuple[str, ...]) -> None:
 
     from flows.overrides import overrides_of
 
-    config = load_any(case, profile, overrides).model_dump(mode="json")
-    overrides_of(overrides, case)  # refuses what `thaw run` would refuse
-    click.echo(yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100), nl=False)
+    config = load_any(case, profile, overrides)
+    overrides_of(overrides, case)  # refuses what `thaw run` would refuse, and so does a look
+    look_at(config)
+    shown = config.model_dump(mode="json")
+    click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100), nl=False)
 
 
 @cli.command()
@@ -99,12 +114,13 @@ def run(
       thaw run genre -o data.path=mine.csv -o data.columns.synopsis=plot
       thaw run sawyer -o sft.training.epochs=1 -o rl.rl.steps=20
     """
-    load_any(case, profile, overrides)  # refuse a wrong request before anything starts
+    config = load_any(case, profile, overrides)  # refuse a wrong request before anything starts
     from tasks.paths import runs_dir, store_dir
     from tasks.storage import require_writable
 
     for folder in (runs_dir(), store_dir()):
         require_writable(folder)
+    look_at(config)
     from flows.server import begin
 
     begin()  # it starts while the libraries below are imported
@@ -236,8 +252,9 @@ def ui(case: str | None, host: str, port: int) -> None:
     import subprocess
 
     from flows.showing import address_of
+    from tasks.config.running import store_address
     from tasks.paths import runs_dir
-    from tasks.tracking import Tracker, store_address
+    from tasks.tracking import Tracker
 
     store = store_address(answering_case(case).tracking.uri if case else None)
     if store.reveal().startswith("http"):

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import subprocess
 import time
 import warnings
@@ -31,6 +30,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
 from tasks import limits
 from tasks.address import Address
+from tasks.config.running import store_address
 from tasks.errors import RequestError, ThawError
 from tasks.locks import locked, locked_in_database
 from tasks.network.reaching import check_somebody_answers
@@ -42,28 +42,6 @@ MODEL_CARD = "model_card.md"  # the whole of a card that is longer than a descri
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 CURVE_SECONDS = 1.0
 """Between two requests with the figures of steps."""
-
-
-def default_uri() -> str:
-    """SQLite in `mlruns/`, which needs no server.
-
-    Raises:
-        RequestError: the folder's name cannot stand in a database's address.
-    """
-    folder = runs_dir().resolve()
-    # The address would end at the first, and the second be read as another character.
-    if found := re.search(r"\?|%[0-9A-Fa-f]{2}", str(folder)):
-        raise RequestError(
-            f"The folder of the runs is {folder}, and {found[0]!r} in it would be read as a part "
-            "of the database's address: set THAW_RUNS to a folder without it."
-        )
-    return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def store_address(uri: Address | str | None = None) -> Address:
-    """Where runs are kept: what the case says, else MLFLOW_TRACKING_URI, else the default."""
-    given = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
-    return given if isinstance(given, Address) else Address(given)
 
 
 class Tracker:

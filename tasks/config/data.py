@@ -1,6 +1,7 @@
 """Where a case's examples come from."""
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tasks.address import Address
 from tasks.config.base import Frozen, Part
+from tasks.errors import RequestError
 
 GIVEN_PART, GIVEN_TIME, GIVEN_GROUP = "given_part", "given_time", "given_group"
 """The roles of `data.split_column`, `data.time_column` and `data.group_column`."""
@@ -195,3 +197,19 @@ class DataConfig(Frozen):
         """The roles that are columns of the source: not the labels, where each has its own."""
         made = self.label_role if self.label_columns else None
         return tuple(role for role in self.roles if role != made)
+
+
+def positive_index(labels: Sequence[str], positive: str | None) -> int | None:
+    """The column of the label that `data.positive` names; None where it names none.
+
+    Raises:
+        RequestError: there is no such label, or there are not two.
+    """
+    if positive is None:
+        return None
+    if positive not in labels or len(labels) != 2:
+        raise RequestError(
+            f"data.positive is {positive}, and the labels of the data are {', '.join(labels)}: "
+            "it has to be one of exactly two."
+        )
+    return list(labels).index(positive)

@@ -1,11 +1,15 @@
 """Where and when a case runs, what it tries, and what becomes of the result."""
 
+import os
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from tasks.address import Address
 from tasks.config.base import Frozen
+from tasks.errors import RequestError
+from tasks.paths import runs_dir
 
 
 class RegistryConfig(Frozen):
@@ -64,3 +68,25 @@ class GridConfig(Frozen):
     """Training field -> values."""
     model: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Model field -> values."""
+
+
+def default_uri() -> str:
+    """SQLite in `mlruns/`, which needs no server.
+
+    Raises:
+        RequestError: the folder's name cannot stand in a database's address.
+    """
+    folder = runs_dir().resolve()
+    # The address would end at the first, and the second be read as another character.
+    if found := re.search(r"\?|%[0-9A-Fa-f]{2}", str(folder)):
+        raise RequestError(
+            f"The folder of the runs is {folder}, and {found[0]!r} in it would be read as a part "
+            "of the database's address: set THAW_RUNS to a folder without it."
+        )
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def store_address(uri: Address | str | None = None) -> Address:
+    """Where runs are kept: what the case says, else MLFLOW_TRACKING_URI, else the default."""
+    given = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+    return given if isinstance(given, Address) else Address(given)

@@ -10,6 +10,7 @@ from statistics import fmean
 import numpy as np
 
 from tasks.config import CaseConfig, ReferenceRow
+from tasks.config.data import positive_index
 from tasks.config.strategies import WHOLE
 from tasks.errors import ThawError
 from tasks.evaluation.bootstrap import differences, intervals, resample
@@ -24,7 +25,6 @@ from tasks.evaluation.findings import (
     ReferenceLine,
     Spread,
 )
-from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import scale_of
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.wording import lower_is_better, short_name

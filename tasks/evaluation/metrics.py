@@ -17,7 +17,6 @@ from datasets import Features, Value
 from datasets import Sequence as SequenceFeature
 
 from tasks.config.base import Task
-from tasks.errors import RequestError
 from tasks.evaluation.ordinal import Scale, ordinal_metrics
 from tasks.evaluation.single_label import single_label_metrics
 from tasks.evaluation.weighted_decisions import LabelDecisions
@@ -105,22 +104,6 @@ def compute(
         return metric.compute(**table, thresholds=thresholds)
     metric = SingleLabelMetrics(keep_in_memory=True)
     return metric.compute(**table, positive=positive, scale=scale)
-
-
-def positive_index(labels: Sequence[str], positive: str | None) -> int | None:
-    """The column of the label that `data.positive` names; None where it names none.
-
-    Raises:
-        RequestError: there is no such label, or there are not two.
-    """
-    if positive is None:
-        return None
-    if positive not in labels or len(labels) != 2:
-        raise RequestError(
-            f"data.positive is {positive}, and the labels of the data are {', '.join(labels)}: "
-            "it has to be one of exactly two."
-        )
-    return list(labels).index(positive)
 
 
 def decide(

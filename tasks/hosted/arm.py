@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config import PARTS, HostedConfig, LabelsCase
-from tasks.evaluation.metrics import positive_index
+from tasks.config.data import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
 from tasks.hosted.prices import price_list, today
 from tasks.paths import store_dir

@@ -21,10 +21,10 @@ from tasks.config import (
     TrainingConfig,
     VqaConfig,
 )
+from tasks.config.data import positive_index
 from tasks.config.loading import grid_points
 from tasks.config.strategies import Depth, Strategy
 from tasks.errors import RequestError
-from tasks.evaluation.metrics import positive_index
 from tasks.evaluation.ordinal import Scale, scale_of
 from tasks.models.examining import Examination
 from tasks.paths import store_dir

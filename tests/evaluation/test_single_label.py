@@ -14,8 +14,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from tasks.config.data import positive_index
 from tasks.errors import RequestError
-from tasks.evaluation.metrics import compute, decide, positive_index
+from tasks.evaluation.metrics import compute, decide
 from tasks.evaluation.single_label import single_label_metrics
 from tasks.evaluation.weighted import WeightedMetrics, metric_names
 

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from genre_runs import Store, run_genre, synopses, write_csv
 
+from flows.catalogue import flow_of
+from flows.overrides import overrides_of
 from flows.sweep import open_sweep
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
+from tasks.errors import RequestError
 from tasks.tracking import Tracker
 
 
@@ -20,7 +23,10 @@ def test_a_failed_ingest_leaves_a_run_that_says_why_and_the_same_command_goes_on
     file = tmp_path / "later.csv"
     command = (*quick, "strategies=[head]", f"data.path={file}")
     assert run_genre(*command).code == 2
-    assert run_genre(*command).code == 2
+    assert not Store().sweeps()  # a terminal is told before anything starts, a schedule by its run
+    for _ in range(2):
+        with pytest.raises(RequestError, match="There is no file"):
+            flow_of("genre")(overrides=overrides_of(command, "genre"))
     (failed,) = Store().sweeps()  # one run, however often it failed
     assert failed.info.status == "FAILED"
     assert "There is no file" in failed.data.tags["thaw.error"]

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tasks.config import LabelsCase
+from tasks.config.data import positive_index
 from tasks.config.strategies import Strategy
 from tasks.evaluation.calibration_plot import calibration
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.label_table import per_label
-from tasks.evaluation.metrics import compute, positive_index
+from tasks.evaluation.metrics import compute
 from tasks.evaluation.ordinal import OF_SCALE
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.plots import drawn
