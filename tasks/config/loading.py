@@ -7,12 +7,18 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.config import CaseConfig
-from tasks.config.case_files import find_case, proper_name, read_case_file
+from tasks.config.case_files import (
+    find_case,
+    proper_name,
+    read_case_file,
+    with_placed_models,
+)
 from tasks.config.data import GIVEN_GROUP
 from tasks.config.kinds import CASES
 from tasks.config.plain_yaml import from_yaml, require_shallow
@@ -72,7 +78,7 @@ def load_case(
             raise RequestError(f"{field} is no field to override: say `thaw run CASE --profile P`.")
     above = _profile_of(name, profiles, profile)
     used = profile or next(iter(profiles), OWN)
-    chosen = _with_lists(chosen, model)
+    chosen = with_placed_models(_with_lists(chosen, model), Path.cwd())
     if _names_data(chosen):
         fields, above, used = _without_source(fields), _without_data(above), OWN
     resolved = _with_group(_merge(_merge(_merge(model.defaults, fields), above), chosen))
@@ -318,6 +324,7 @@ def grid_points(config: C) -> Iterator[tuple[dict[str, Any], C]]:
         for name, value in point.items():
             part, _, field = name.partition(".")
             changes.setdefault(part, {})[field] = value
+        changes = with_placed_models(changes, Path.cwd())
         try:
             sections = {
                 part: type(section).model_validate({**section.model_dump(), **changes[part]})
@@ -330,9 +337,10 @@ def grid_points(config: C) -> Iterator[tuple[dict[str, Any], C]]:
 
 
 def on_each_base(config: C) -> dict[str, C]:
-    """Base model -> the case with it: the case's own, or those of its grid."""
-    found = {made.model.base: made for _, made in grid_points(config)}
-    return found if "base" in config.grid.model else {config.model.base: config}
+    """Base model, as it was given -> the case with it: the case's own, or those of its grid."""
+    if "base" not in config.grid.model:
+        return {config.model.base: config}
+    return {str(point["model.base"]): made for point, made in grid_points(config)}
 
 
 def _sentence(error: ValidationError) -> str:

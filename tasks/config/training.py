@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from tasks.config.base import Fraction, Frozen
+from tasks.config.extra import check_extra_names
 
 
 class ModelConfig(Frozen):
@@ -110,6 +111,12 @@ class TrainingConfig(Frozen):
     def _former_name(cls, value: Any) -> Any:
         # Named for the protocol, which many servers speak, and once for the company it came from.
         return "hosted" if value == "openai" else value
+
+    @field_validator("extra")
+    @classmethod
+    def _works(cls, value: dict[str, Any]) -> dict[str, Any]:
+        check_extra_names(value)
+        return value
 
     @field_validator("balance", mode="before")
     @classmethod

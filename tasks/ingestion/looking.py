@@ -4,6 +4,7 @@ what cannot be read is refused within seconds.
 
 from tasks.config import CaseConfig, LanguageConfig
 from tasks.config.data import positive_index
+from tasks.errors import RequestError
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.sources import require_file
@@ -20,7 +21,8 @@ def look(config: CaseConfig) -> None:
     The run reads it again and says what it found.
 
     Raises:
-        RequestError: as ingestion raises it, or the positive label is none of the file's.
+        RequestError: as ingestion raises it, has one class alone, or
+            not the positive one.
         ThawError: the store cannot be written.
     """
     data = config.data
@@ -32,4 +34,10 @@ def look(config: CaseConfig) -> None:
     raw = ingest(data, config.split.seed, (language.source_name, language.target_name))
     if config.task in _OF_CLASSES:
         _, usable = usable_examples(prepare(raw, data), data)
-        positive_index(list(usable.labels), data.positive)
+        labels = list(usable.labels)
+        if config.task == "single_label" and len(labels) == 1:
+            raise RequestError(
+                f"All usable rows of {data.path} have the label {labels[0]}, and at least two labels "
+                "are needed to tell apart: check data.label_role, data.labels and data.keep."
+            )
+        positive_index(labels, data.positive)

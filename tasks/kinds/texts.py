@@ -84,14 +84,14 @@ def on_bases(
     """
     starts = {}
     for base, made in on_each_base(config).items():
-        located = locate(base)
+        located = locate(made.model.base)
         if check is not None:
             check(made, located)
         starts[base] = _on_base(made, located, writes)
     first = starts.get(config.model.base) or next(iter(starts.values()))
     if len(starts) == 1:
         return replace(first, config=config)
-    bases = {base: start.digest for base, start in starts.items()}
+    bases = {start.config.model.base: start.digest for start in starts.values()}
     params = {
         f"{what}: {base}": said
         for base, start in starts.items()

@@ -5,6 +5,7 @@ After `locate`, everything is read from a local folder, so that loading works wi
 
 import shutil
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -223,6 +224,17 @@ def writes_text(located: LocatedModel) -> bool:
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and decodes and not both
 
 
+def _pointers(folder: Path) -> Iterator[str]:
+    """Files of weights that Git has not fetched."""
+    for path in sorted(each for each in folder.iterdir() if each.is_file()):
+        with path.open("rb") as file:
+            if file.read(len(_POINTER)) == _POINTER:
+                yield path.name
+
+
+_POINTER = b"version https://git-lfs"
+
+
 ANY_TEXT = "A kettle, 7 °C, ça va? กาน้ำ 😀"
 """Of several scripts, so that some of it is unknown to most vocabularies."""
 
@@ -371,6 +383,13 @@ def load_weights(
             why = (
                 f"its config.json names the pad token {config.pad_token_id}, and has no row for it"
             )
+        elif pointer := next(_pointers(located.folder), None):
+            why = (
+                f"{pointer} is a pointer of Git LFS and not the file itself: fetch it, as with "
+                "`git lfs pull`"
+            )
+        elif getattr(config, "quantization_config", None):
+            why += "; it is quantised: name the model that was not"
         raise wrong(f"The weights of {located.origin} cannot be loaded: {why}.") from error
     if fault := misfit(model, loading, located.folder, whole=family is not AutoModel):
         raise wrong(f"The weights of {located.origin} cannot be loaded: {fault}.")

@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 from transformers import TrainerState, TrainingArguments
 
+from tasks.config.extra import WITH_HEAD
 from tasks.config.strategies import strategy
 from tasks.errors import DivergedError
 from tasks.evaluation.outcomes import Outcome
@@ -34,7 +35,7 @@ from tasks.training.keeping import full_disk_explained, last_complete_checkpoint
 from tasks.training.layers import Thawing, decay_by_layer, layers_of
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.run import Course, Learner, M, outcome_of
-from tasks.training.trainer import SMOOTHING, WITH_HEAD, ArmTrainer, training_arguments
+from tasks.training.trainer import SMOOTHING, ArmTrainer, training_arguments
 from tasks.training.trunk import TrunkCollator, use_trunk, with_places
 from tasks.training.trunk_pass import Depth
 

@@ -1,6 +1,5 @@
 """transformers' Trainer, set up for an arm: arguments, optimiser groups, lean checkpoints."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -15,72 +14,13 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from tasks.config import TrainingConfig
+from tasks.config.extra import WITH_HEAD
 from tasks.config.strategies import Strategy
 from tasks.errors import RequestError
 from tasks.evaluation.wording import lower_is_better
 from tasks.models.adapting import is_head
 from tasks.training.device import uses_gpu, wants_bf16
-from tasks.wording import nearest
 
-# Fields of TrainingArguments that Thaw's own configuration or its guarantees decide.
-RESERVED = {
-    "output_dir",
-    "seed",
-    "data_seed",
-    "report_to",
-    "metric_for_best_model",
-    "save_strategy",
-    "eval_strategy",
-    "remove_unused_columns",
-    "push_to_hub",
-    "optim",
-}
-# Fields of TrainingArguments that have a name of their own in Thaw's configuration.
-NAMED = {
-    "num_train_epochs": "epochs",
-    "per_device_train_batch_size": "batch_size",
-    "per_device_eval_batch_size": "eval_batch_size",
-    "gradient_accumulation_steps": "gradient_accumulation",
-    "learning_rate": "learning_rate",
-    "weight_decay": "weight_decay",
-    "warmup_steps": "warmup",
-    "lr_scheduler_type": "schedule",
-    "max_grad_norm": "max_grad_norm",
-    "greater_is_better": "select_by",
-    "load_best_model_at_end": "keep",
-    "bf16": "precision",
-    "fp16": "precision",
-    "bf16_full_eval": "precision",
-    "fp16_full_eval": "precision",
-    "train_sampling_strategy": "shuffle",
-}
-# Fields of TrainingArguments that work with every arm; each is tried by a test. Not the loader's
-# workers: rows are encoded before training, so that they gain nothing, and a process that is forked
-# off a flow's threads does not always end well.
-WORKING = {
-    "adam_beta1",
-    "adam_beta2",
-    "adam_epsilon",
-    "dataloader_pin_memory",
-    "eval_accumulation_steps",
-    "log_level",
-    "logging_first_step",
-    "logging_nan_inf_filter",
-    "logging_steps",
-    "logging_strategy",
-    "lr_scheduler_kwargs",
-    "max_steps",
-    "torch_empty_cache_steps",
-}
-# Those that work where a head stands on a base model: they reach into either.
-WITH_HEAD = {
-    "activation_checkpointing",
-    "activation_checkpointing_kwargs",
-    "gradient_checkpointing",
-    "gradient_checkpointing_kwargs",
-    "label_smoothing_factor",
-    "neftune_noise_alpha",
-}
 SMOOTHING = "label_smoothing_factor"
 """The head's own loss does it, for labels of both sorts and with class weights; Trainer's way knows
 neither, and smooths the validation loss too."""
@@ -139,7 +79,7 @@ class MeasuredTrainer(ArmTrainer):
 def check_extra(
     extra: Mapping[str, Any], task: str, with_head: Collection[str] = WITH_HEAD
 ) -> None:
-    """Refuse what `training.extra` may not set.
+    """Refuse what `training.extra` sets and does not work with arms of a kind.
 
     Args:
         extra: the fields.
@@ -147,27 +87,9 @@ def check_extra(
         with_head: those of `WITH_HEAD` that work with its arms.
 
     Raises:
-        RequestError: a field that TrainingArguments lacks, that Thaw decides or has a name for, or
-            that does not work here.
+        RequestError: the first such field, or smoothing that is none.
     """
-    known = {field.name for field in dataclasses.fields(TrainingArguments)}
     for name in extra:
-        if name in RESERVED:
-            raise RequestError(f"training.extra.{name} is decided by Thaw and cannot be set.")
-        if name in NAMED:
-            raise RequestError(
-                f"training.extra.{name} is what training.{NAMED[name]} sets: use it."
-            )
-        if name not in known:
-            raise RequestError(
-                f"Unknown field training.extra.{name}{nearest(name, sorted(known))}: it is no "
-                "field of transformers' TrainingArguments."
-            )
-        if name not in WORKING | WITH_HEAD:
-            raise RequestError(
-                f"training.extra.{name} does nothing here or does not work with Thaw's arms: leave "
-                f"it out. What works is {', '.join(sorted(WORKING | WITH_HEAD))}."
-            )
         if name in WITH_HEAD and name not in with_head:
             raise RequestError(f"training.extra.{name} does not go with task {task}: leave it out.")
     smoothing = extra.get(SMOOTHING, 0.0)

@@ -276,6 +276,13 @@ def test_weights_that_are_no_numbers_are_named(weight: str, copy: Path) -> None:
         load_backbone(locate(str(copy)))
 
 
+def test_weights_that_git_has_not_fetched_are_named(copy: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n"
+    (copy / "model.safetensors").write_text(pointer)
+    with pytest.raises(RequestError, match=r"model\.safetensors is a pointer of Git LFS"):
+        load_backbone(locate(str(copy)))
+
+
 # --- what is loaded ---------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from tiny import MakeSpec
 from torch import tensor
 from transformers import TrainingArguments
 
+from tasks.config.extra import NAMED, RESERVED, WITH_HEAD, WORKING, check_extra_names
 from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.labels.training import LabelLearner
@@ -15,7 +16,7 @@ from tasks.kinds.ranking.training import RankingLearner
 from tasks.kinds.writing.training import WritingLearner
 from tasks.models.classifier import Head, HeadConfig
 from tasks.training.run import train_arm
-from tasks.training.trainer import NAMED, RESERVED, WITH_HEAD, WORKING, check_extra
+from tasks.training.trainer import check_extra
 
 FAST = {"epochs": 1, "precision": "fp32"}
 CHANGES: dict[str, Any] = {
@@ -181,8 +182,9 @@ def test_every_field_of_trainings_arguments_is_accepted_or_refused_by_name() -> 
     assert set.union(*sorts) == known, "fields that nobody has looked at, or that are gone"
     assert sum(map(len, sorts)) == len(known), "a field of two sorts"
     for name in known - WORKING - WITH_HEAD:
-        with pytest.raises(RequestError, match=rf"training\.extra\.{name}\b"):
-            check_extra({name: 1}, "multi_label")
+        with pytest.raises(ValueError, match=rf"^{name} is "):
+            check_extra_names([name])
+    check_extra_names(WORKING | WITH_HEAD)
 
 
 def test_what_reaches_into_the_model_goes_with_a_head_alone() -> None:

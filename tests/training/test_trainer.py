@@ -12,6 +12,8 @@ from tiny import WIDTH
 from torch import nn
 
 from tasks.config import TrainingConfig
+from tasks.config.extra import NAMED, RESERVED
+from tasks.config.loading import load_case
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.adapting import adapt, is_head
@@ -20,8 +22,6 @@ from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
 from tasks.training.freezing import freeze
 from tasks.training.trainer import (
-    NAMED,
-    RESERVED,
     ArmTrainer,
     higher_is_better,
     optimizer,
@@ -90,26 +90,26 @@ def test_any_other_field_is_reached_under_extra(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
-def test_what_thaw_decides_cannot_be_set(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RequestError, match=rf"training\.extra\.{name} is decided by Thaw"):
-        arguments(tmp_path, extra={name: "x"})
+def test_what_thaw_decides_cannot_be_set(name: str) -> None:
+    with pytest.raises(RequestError, match=rf"training\.extra: {name} is decided by Thaw"):
+        load_case("genre", "sample", [f"training.extra.{name}=x"])
 
 
 @pytest.mark.parametrize("name", sorted(NAMED))
-def test_what_has_a_name_of_its_own_is_refused_with_it(tmp_path: Path, name: str) -> None:
+def test_what_has_a_name_of_its_own_is_refused_with_it(name: str) -> None:
     assert NAMED[name] in TrainingConfig.model_fields
     with pytest.raises(RequestError, match=rf"is what training\.{NAMED[name]} sets"):
-        arguments(tmp_path, extra={name: 1})
+        load_case("genre", "sample", [f"training.extra.{name}=1"])
 
 
-def test_an_unknown_extra_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"extra\.adam_betta1 \(did you mean adam_beta1\?\)"):
-        arguments(tmp_path, extra={"adam_betta1": 0.8})
+def test_an_unknown_extra_is_refused_with_the_nearest() -> None:
+    with pytest.raises(RequestError, match=r"adam_betta1 is no .* \(did you mean adam_beta1\?\)"):
+        load_case("genre", "sample", ["training.extra.adam_betta1=0.8"])
 
 
-def test_a_field_that_newer_versions_dropped_is_unknown(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"Unknown field training\.extra\.group_by_length"):
-        arguments(tmp_path, extra={"group_by_length": True})
+def test_a_field_that_newer_versions_dropped_is_unknown() -> None:
+    with pytest.raises(RequestError, match=r"group_by_length is no field of TrainingArguments"):
+        load_case("genre", "sample", ["grid.training.extra=[{group_by_length: true}]"])
 
 
 def test_a_value_that_transformers_refuses_is_a_sentence(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from transformers import TrainingArguments
 
 from tasks.config import PARTS
+from tasks.config.extra import WITH_HEAD
 from tasks.config.strategies import Strategy, strategy
 from tasks.evaluation.calibration import calibration_error, fit_temperature
 from tasks.evaluation.metrics import compute, tune_thresholds
@@ -25,7 +26,7 @@ from tasks.training.on_trainer import ClassifierLearner, Trainee, untouched
 from tasks.training.predicting import device_of
 from tasks.training.run import JUDGED, Course, Evaluation
 from tasks.training.solving import Solved, solve, vectors_of
-from tasks.training.trainer import WITH_HEAD, ArmTrainer, build_trainer
+from tasks.training.trainer import ArmTrainer, build_trainer
 from tasks.training.trunk_pass import Depth
 
 OF_STEPS = (
