@@ -147,6 +147,16 @@ class CaseConfig(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _starts_prompts(self) -> "CaseConfig":
+        given = self.model.prompt_text or any(self.grid.model.get("prompt_text", ()))
+        if given and not any(each.prompt_tokens for each in self.strategies):
+            raise ValueError(
+                "model.prompt_text is what soft prompts start as, and no strategy here is one: add "
+                "prompt_<n>, or leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _evaluates_classes(self) -> "CaseConfig":
         for field in ("calibrate", "ordered"):
             if self.no_single_label and getattr(self.evaluation, field):

@@ -28,6 +28,9 @@ class ModelConfig(Frozen):
     """Tokens per text; what is longer is cut and counted."""
     prompt_end: str = ""
     """Stands after every text and is never cut off: a decoder answers behind it."""
+    prompt_text: str = ""
+    """Words that a soft prompt (`prompt_<n>`) starts as, repeated or cut to its length; by default
+    it starts as words that the seed draws."""
 
 
 class TrainingConfig(Frozen):

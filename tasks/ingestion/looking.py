@@ -21,8 +21,7 @@ def look(config: CaseConfig) -> None:
     The run reads it again and says what it found.
 
     Raises:
-        RequestError: as ingestion raises it, has one class alone, or
-            not the positive one.
+        RequestError: as ingestion raises it; or it has one class alone, or not the positive one.
         ThawError: the store cannot be written.
     """
     data = config.data
@@ -37,7 +36,7 @@ def look(config: CaseConfig) -> None:
         labels = list(usable.labels)
         if config.task == "single_label" and len(labels) == 1:
             raise RequestError(
-                f"All usable rows of {data.path} have the label {labels[0]}, and at least two labels "
-                "are needed to tell apart: check data.label_role, data.labels and data.keep."
+                f"All usable rows of {data.path} have the label {labels[0]}, and at least two "
+                "labels are needed to tell apart: check data.label_role, data.labels and data.keep."
             )
         positive_index(labels, data.positive)

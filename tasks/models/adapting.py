@@ -29,13 +29,21 @@ def is_head(parameter: str) -> bool:
 
 
 def soft_prompt(
-    backbone: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: int, seed: int
+    backbone: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    tokens: int,
+    seed: int,
+    text: str = "",
 ) -> nn.Embedding:
     """A soft prompt that starts as real words: (tokens, width), one row a virtual token.
 
-    The words are drawn from the vocabulary by `seed` alone. PEFT's own initialisation draws from
-    the process's random numbers, and special tokens too: a prompt that starts with [SEP] or [PAD]
-    starts by saying something.
+    Those of `text`, as often as they fit (Lester et al. 2021, section 3.2, start from the words of
+    the labels); else words that are drawn from the vocabulary by `seed` alone. PEFT's own
+    initialisation draws from the process's random numbers, and special tokens too: a prompt that
+    starts with [SEP] or [PAD] starts by saying something.
+
+    Raises:
+        RequestError: `text` has no word that the tokenizer knows.
     """
     words = backbone.get_input_embeddings()
     special = set(tokenizer.all_special_ids)
@@ -52,6 +60,14 @@ def soft_prompt(
         torch.manual_seed(seed)
         prompt: nn.Embedding = PromptEmbedding(config, words).embedding
         chosen = ordinary[torch.randint(len(ordinary), (tokens,))]
+    if text:
+        said = torch.tensor(tokenizer(text, add_special_tokens=False)["input_ids"])
+        said = said[torch.isin(said, ordinary)]
+        if not len(said):
+            raise RequestError(
+                f"model.prompt_text={text!r} has no word that the base model's tokenizer knows."
+            )
+        chosen = said.repeat(-(-tokens // len(said)))[:tokens]
     with torch.no_grad():
         prompt.weight.copy_(words(chosen))  # some families scale what they look up
     return prompt

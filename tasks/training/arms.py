@@ -310,18 +310,20 @@ def _points(
     seen = set()
     for point, made in grid_points(config):
         without = {*_other_rates(strategy, made.training), *idle(made, strategy)}
-        touching = {
-            name: value
-            for name, value in point.items()
-            if not (name.startswith("training.") and name.partition(".")[2] in without)
-        }
+        idle_fields = {f"training.{name}" for name in without}
+        if not strategy.prompt_tokens:
+            idle_fields.add("model.prompt_text")
+        touching = {name: value for name, value in point.items() if name not in idle_fields}
         told = json.dumps(touching, sort_keys=True, default=str)
         if told in seen:
             continue
         seen.add(told)
         plain = {name: getattr(config.training, name) for name in without}
         training = made.training.model_copy(update=plain if touching != point else {})
-        yield touching, made.model_copy(update={"training": training})
+        model = made.model
+        if not strategy.prompt_tokens:  # the same arm, whatever prompts start as
+            model = model.model_copy(update={"prompt_text": ""})
+        yield touching, made.model_copy(update={"training": training, "model": model})
 
 
 def _other_rates(strategy: Strategy, training: TrainingConfig) -> frozenset[str]:

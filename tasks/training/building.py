@@ -59,7 +59,8 @@ def build_model(
     model.head.smoothing = float(spec.training.extra.get("label_smoothing_factor", 0.0))
     check_family(examined(located), (spec.strategy,), spec.training.layer_decay)
     if tokens := spec.strategy.prompt_tokens:
-        model.prompt = soft_prompt(backbone, load_tokenizer(located), tokens, spec.seed)
+        tokenizer, text = load_tokenizer(located), spec.model.prompt_text
+        model.prompt = soft_prompt(backbone, tokenizer, tokens, spec.seed, text)
     adapt(backbone, spec.strategy, spec.seed, spec.model.backbone_dropout)
     return model
 

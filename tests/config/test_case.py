@@ -162,3 +162,10 @@ def test_several_base_models_are_refused_where_their_figures_do_not_compare(case
     config = load_case(case, "sample", ["grid.model.base=[minilm,smollm2]"])
     with pytest.raises(RequestError, match=r"grid\.model\.base does not go with"):
         kind_of(config.task).check(config)
+
+
+def test_words_for_a_prompt_need_a_prompt() -> None:
+    words = "model.prompt_text=Is it spam?"
+    assert load_case("spam", "sample", [words, "strategies=[prompt_4,head]"]).model.prompt_text
+    with pytest.raises(RequestError, match="no strategy here is one"):
+        load_case("spam", "sample", [words, "strategies=[head]"])

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PromptEmbedding, PromptTuningConfig
 from tiny import BLOCKS, FAMILIES, WIDTH
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, ElectraConfig
 from transformers.pytorch_utils import Conv1D
 
 from tasks.config.strategies import strategy
+from tasks.errors import RequestError
 from tasks.models.adapting import adapt, merge, soft_prompt
 from tasks.models.anatomy import context_length
 from tasks.models.base_models import load_backbone, load_tokenizer, locate
@@ -151,6 +153,36 @@ def test_a_prompt_depends_on_its_seed_and_draws_nothing_from_the_run(tiny_bert: 
     torch.testing.assert_close(torch.rand(3), drawn, rtol=0, atol=0)
     torch.testing.assert_close(start(7), first, rtol=0, atol=0)
     assert not torch.equal(start(8), first)
+
+
+@pytest.mark.parametrize("tokens", [2, 5, 13])
+def test_a_prompt_starts_as_chosen_words_as_pefts_does(tiny_gpt2: Path, tokens: int) -> None:
+    located = locate(str(tiny_gpt2))
+    backbone, tokenizer = load_backbone(located), load_tokenizer(located)
+    text = "is the coach a ghost"
+    ours = soft_prompt(backbone, tokenizer, tokens, seed=1, text=text)
+    config = PromptTuningConfig(
+        task_type="FEATURE_EXTRACTION",
+        num_virtual_tokens=tokens,
+        token_dim=WIDTH,
+        num_transformer_submodules=1,
+        prompt_tuning_init="TEXT",
+        prompt_tuning_init_text=text,
+        tokenizer_name_or_path=str(tiny_gpt2),
+    )
+    theirs = PromptEmbedding(config, backbone.get_input_embeddings()).embedding
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=0, atol=0)
+
+
+def test_special_tokens_are_no_start_of_a_prompt(tiny_bert: Path) -> None:
+    located = locate(str(tiny_bert))
+    backbone, tokenizer = load_backbone(located), load_tokenizer(located)
+    words = backbone.get_input_embeddings().weight
+    made = soft_prompt(backbone, tokenizer, 3, seed=1, text="[SEP] ghost [PAD]").weight
+    ghost = tokenizer.convert_tokens_to_ids("ghost")
+    torch.testing.assert_close(made, words[[ghost] * 3], rtol=0, atol=0)
+    with pytest.raises(RequestError, match="has no word that the base model's tokenizer knows"):
+        soft_prompt(backbone, tokenizer, 3, seed=1, text="🫠")
 
 
 # --- adapters -------------------------------------------------------------------------------------

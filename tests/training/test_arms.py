@@ -159,6 +159,10 @@ def test_arms_that_train_the_top_alone_get_more_seeds(parts: dict[str, TableRef]
             ["full", "lora_8", "head solve_head=False", "head solve_head=True"],
         ),
         (
+            "grid.model.prompt_text=[a,b]",
+            ["full", "prompt_3 prompt_text=a", "prompt_3 prompt_text=b", "head"],
+        ),
+        (
             "grid.model.dropout=[0.0,0.1]",
             [f"{name} dropout={p}" for name in ("full", "lora_8", "head") for p in (0.0, 0.1)],
         ),
@@ -167,12 +171,14 @@ def test_arms_that_train_the_top_alone_get_more_seeds(parts: dict[str, TableRef]
 def test_points_of_a_grid_that_do_not_touch_an_arm_are_one_arm(
     grid: str, named: list[str], parts: dict[str, TableRef]
 ) -> None:
-    config = load_case("genre", "sample", ["strategies=[full,lora_8,head]", "top_seeds=1", grid])
+    middle = "prompt_3" if "prompt_text" in grid else "lora_8"
+    strategies = f"strategies=[full,{middle},head]"
+    config = load_case("genre", "sample", [strategies, "top_seeds=1", grid])
     idle = kind_of(config.task).idle
     planned = plan_arms(config, "digest", ["Comedy"], parts, idle=idle)
     assert [spec.name for spec in planned] == named
     assert len({spec.key for spec in planned}) == len(named)
-    plain = load_case("genre", "sample", ["strategies=[full,lora_8,head]", "top_seeds=1"])
+    plain = load_case("genre", "sample", [strategies, "top_seeds=1"])
     alone = {spec.name: spec.key for spec in plan_arms(plain, "digest", ["Comedy"], parts)}
     for spec in planned:  # what it is without the grid, and so it is not trained again
         assert spec.point or spec.key == alone[spec.name]
