@@ -4,6 +4,7 @@ Everything is told from what stands in the file, never from its name alone.
 """
 
 import codecs
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -12,9 +13,9 @@ from typing import Any
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
-from tasks.ingestion.delimited import SEPARATOR_NAMES, delimited_records
+from tasks.ingestion.delimited import SEPARATOR_NAMES, delimited_records, shown_columns
 from tasks.ingestion.encoding import refuse_wide_encodings
-from tasks.ingestion.numbered import BadRecordError, Record, records_of
+from tasks.ingestion.numbered import BadRecordError, Record, named, records_of
 from tasks.ingestion.plain import plain_file
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX
 from tasks.ingestion.sources import require_file
@@ -24,6 +25,7 @@ LOOKED_AT = 2000
 """Records of a delimited file by which its separator is told."""
 MOST_ABOVE = 5
 """Lines above a header that are looked at."""
+_RULE = re.compile(":?-{2,}:?")
 LONGEST_NAME = 60
 """Characters of a column's name: a first cell of more is a value, or the question of a form."""
 
@@ -71,7 +73,14 @@ def form_of(path: Path, member: str | None = None) -> Form:
     if told in ("csv", "tsv"):
         fields |= _delimited(path)
     config = DataConfig.model_validate({"path": path, "format": told, **fields})
-    read = [record for _, record in records_of(path, told, config)]
+    alike: list[str] = []
+
+    def choose(names: Sequence[str]) -> list[str]:
+        alike[:] = sorted({name for name in names if name and names.count(name) > 1})
+        others = [name for name in named(names) if name not in alike]
+        return others if len(others) > 1 else named(names)  # too few: refused by their name
+
+    read = [record for _, record in records_of(path, told, config, choose)]
     records = [record for record in read if not isinstance(record, BadRecordError)]
     if not records:
         why = f": {read[0]}" if read else ""
@@ -90,6 +99,8 @@ def form_of(path: Path, member: str | None = None) -> Form:
         said += f", separated by {SEPARATOR_NAMES[fields['separator']]}"
     said += ", without a header" if "header" in fields else ""
     said += ", with quote characters that are text" if fields.get("quotes_are_text") else ""
+    if alike:
+        said += f", without the columns of one name: {shown_columns(alike)}"
     said += f", read as {encoding} (data.encoding says another)" if encoding else ""
     return Form(given, fields, said, records)
 
@@ -176,6 +187,11 @@ def _delimited(path: Path) -> dict[str, Any]:
     if rows[0][0].strip() and not any(map(str.strip, rows[0][1:])):
         _refuse_title(path, separator)
     _refuse_stacked(path, rows)
+    rule = [cell.strip() for cell in rows[1] if cell.strip()] if len(rows) > 1 else []
+    if rule and all(map(_RULE.fullmatch, rule)):
+        raise RequestError(
+            f"{path} is a table of Markdown, whose second line is a rule and no row: remove it."
+        )
     own = "\t" if path.suffix.lower() in (".tsv", ".tab") else ","
     fields: dict[str, Any] = {} if separator == own else {"separator": separator}
     if quotes_are_text:

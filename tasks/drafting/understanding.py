@@ -112,7 +112,7 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
         if rare and len(report.labels) - len(rare) > 1:
             told.data["min_label_count"] = FEWEST
             told.said.append(
-                f"{len(rare)} labels with fewer than {FEWEST} rows are left out "
+                f"{_are(len(rare), 'label')} left out, with fewer than {FEWEST} rows "
                 f"({', '.join(rare[:3])} …): data.min_label_count"
             )
             facts.append(told.said[-1])
@@ -120,7 +120,7 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
             _, report = usable_examples(table, load_case(str(case)).data)
         facts.append(_labels(report.labels, len(rows)))
         facts.append(f"{report.kept:,} of {report.rows:,} rows can be learned from")
-        unsure += [f"{count:,} rows are left out: {why}" for why, count in report.dropped.items()]
+        unsure += [f"{_are(count, 'row')} left out: {why}" for why, count in report.dropped.items()]
         if len(report.labels) < 2:
             raise RequestError(
                 f"{form.path}: {', '.join(told.label)} has {len(report.labels)} label with at "
@@ -242,3 +242,7 @@ def _length(
             f"at most {reading.context or 'any number'}"
         )
     return min(room, most)
+
+
+def _are(count: int, what: str) -> str:
+    return f"{count:,} {what} is" if count == 1 else f"{count:,} {what}s are"

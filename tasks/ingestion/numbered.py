@@ -12,6 +12,7 @@ import pyarrow as pa
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.columnar import parquet_records
+from tasks.ingestion.delimited import Choose
 from tasks.ingestion.encoding import UTF8, not_utf8, refuse_wide_encodings
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX, read_file
 from tasks.ingestion.records import json_list
@@ -158,10 +159,21 @@ def _told_format(source: Path | pa.Table) -> str | None:
     return FORMAT_OF_SUFFIX.get(source.suffix.lower()) if isinstance(source, Path) else None
 
 
+def named(names: Sequence[str]) -> list[str]:
+    """All columns; those without a name only where there is one, since no one could say which."""
+    return [name for name in names if name or names.count("") == 1]
+
+
 def records_of(
-    source: Path | pa.Table, kind: str | None, form: DataConfig | None
+    source: Path | pa.Table,
+    kind: str | None,
+    form: DataConfig | None,
+    choose: Choose = named,
 ) -> Iterator[tuple[int, Record | BadRecordError]]:
-    """Each record with its line (JSON lines) or number, counted from 1."""
+    """Each record with its line (JSON lines) or number, counted from 1.
+
+    `choose` says which columns of a delimited file are read.
+    """
     if isinstance(source, pa.Table):
         yield from enumerate(source.to_pylist(), 1)
         return
@@ -175,12 +187,7 @@ def records_of(
             yield from enumerate(parquet_records(path), 1)
         case _:  # CSV, and the sentences for a file that is not there or of no known format
             form = form or DataConfig(path=path)
-            yield from enumerate(read_file(path, form, _named).to_pylist(), 1)
-
-
-def _named(names: Sequence[str]) -> list[str]:
-    """All columns; those without a name only where there is one, since no one could say which."""
-    return [name for name in names if name or names.count("") == 1]
+            yield from enumerate(read_file(path, form, choose).to_pylist(), 1)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Record | BadRecordError]]:

@@ -123,6 +123,25 @@ def chat(n: int) -> list[dict[str, str]]:
     ]
 
 
+def test_columns_of_one_name_are_left_aside_and_named(tmp_path: Path) -> None:
+    """As Jira writes them: a column `Labels` for each label of the issue that has most."""
+    path = tmp_path / "issues.csv"
+    head = "Summary,Issue key,Labels,Labels,Team\n"
+    path.write_text(head + "".join(f'"{said(n)}",K-{n},x,,{team(n)}\n' for n in range(60)))
+    form = form_of(path)
+    assert "without the columns of one name: Labels" in form.said
+    one = tell(form, Wishes())
+    assert (one.text, one.label) == (("Summary",), ("Team",))
+
+
+@pytest.mark.parametrize("rule", ["|---|---|", "| :--- | ---: |"])
+def test_the_rule_of_a_markdown_table_is_no_row(rule: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.md"
+    path.write_text(f"| note | team |\n{rule}\n" + "| it broke | a |\n" * 40)
+    with pytest.raises(RequestError, match="whose second line is a rule and no row: remove it"):
+        form_of(path)
+
+
 ANSWERED = {
     "chats": {"messages": chat},
     "prompts": {"prompt": said, "completion": lambda n: f"Ask {team(n)}, case {n}."},
