@@ -97,7 +97,7 @@ def new(
             from tasks.kinds.pictures.drafting import draft_folder
 
             folder = case.with_name(f"{case.stem}_pictures")
-            for line in folder_of_table(form, pictures, folder):
+            for line in folder_of_table(form, pictures, folder, force):
                 click.echo(line)
             understood = draft_folder(folder, case, base)
         else:

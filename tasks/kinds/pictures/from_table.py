@@ -29,13 +29,14 @@ def picture_column(form: Form) -> str | None:
     return next((column.name for column in columns if column.pictures), None)
 
 
-def folder_of_table(form: Form, pictures: str, folder: Path) -> list[str]:
+def folder_of_table(form: Form, pictures: str, folder: Path, anew: bool = False) -> list[str]:
     """Write the table's questions, answers and pictures as a folder.
 
     Args:
         form: the table; paths in it are read from its own folder.
         pictures: the column of paths.
         folder: to be made, whole or not at all.
+        anew: it may take the place of one that was made so.
 
     Returns:
         What was taken for what, and what was left out, a line each.
@@ -45,10 +46,10 @@ def folder_of_table(form: Form, pictures: str, folder: Path) -> list[str]:
             a picture in reach.
         ThawError: a picture cannot be copied.
     """
-    if folder.exists():
+    if folder.exists() and not (anew and named_part(folder, PART).questions.is_file()):
         raise RequestError(f"{folder} is there already: remove it, or give another --name.")
     asks, answers = _roles(form, pictures)
-    partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
+    partial, former = (folder.with_name(f".{folder.name}.{uuid4().hex[:8]}") for _ in range(2))
     try:
         counts = _write(form, (pictures, asks, answers), partial)
         if not counts["used"]:
@@ -56,11 +57,19 @@ def folder_of_table(form: Form, pictures: str, folder: Path) -> list[str]:
                 f"{form.path}: no row has a picture in reach ({_left_out(counts, pictures)}); "
                 "paths are read from the folder of the file, and none may lead out of it."
             )
-        partial.rename(folder)
+        if folder.exists():
+            folder.rename(former)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if former.exists():
+                former.rename(folder)
+            raise
     except OSError as error:
         raise ThawError(f"Cannot copy the pictures into {folder}: {error}.") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for each in (partial, former):
+            shutil.rmtree(each, ignore_errors=True)
     said = [
         f"{pictures} names pictures, {asks} asks about them, {answers} is the answer",
         f"{counts['pictures']:,} pictures of {counts['used']:,} questions, copied to {folder}",

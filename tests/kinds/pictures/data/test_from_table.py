@@ -49,6 +49,18 @@ def test_a_column_of_pictures_with_questions_becomes_a_case(shop: Path) -> None:
     assert table["answer"][1].as_py() == "1"
 
 
+def test_force_makes_the_pictures_anew_and_takes_no_other_folder_away(shop: Path) -> None:
+    for command in ([str(shop)], [str(shop), "--force"]):
+        CliRunner().invoke(new, command, catch_exceptions=False)
+        assert len(list(Path("shop_pictures/all").iterdir())) == 8
+        Path("shop_pictures/all/stray.png").touch()
+    assert [path.name for path in Path.cwd().glob(".shop*")] == []
+    (Path("shop_pictures") / find_parts(Path("shop_pictures"))[0].questions.name).unlink()
+    with pytest.raises(RequestError, match="shop_pictures is there already"):
+        CliRunner().invoke(new, [str(shop), "--force"], catch_exceptions=False)
+    assert Path("shop_pictures/all/stray.png").exists()
+
+
 def test_a_table_without_a_picture_in_reach_leaves_nothing(tmp_path: Path) -> None:
     made = rows(30, photo=lambda n: f"no/{n}.jpg", question=said, answer=lambda n: str(n % 4))
     form = form_of(csv_file(tmp_path / "lost.csv", made))
