@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-browser test-cluster test-full lint format pythons ui bench clean
+.PHONY: help install demo test test-browser test-cluster test-full lint format docs pythons ui bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -50,11 +50,15 @@ format: install ## Let ruff format the code
 	$(BIN)/ruff format .
 
 # Wheels alone, and no such interpreter is needed.
+docs: install ## Build the pages as a site, in site/
+	$(BIN)/pip install --quiet --constraint conf/constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs site
+
 pythons: install ## See that the pinned set resolves for every Python that may be used
 	@for version in $(PYTHONS); do \
 	  $(BIN)/python -m uv pip compile --quiet --no-header --output-file /dev/null --only-binary :all: \
 	    --python-version $$version --constraint conf/constraints.txt \
-	    --extra postgres --extra onnx --extra dask --extra ray pyproject.toml || exit 1; \
+	    --extra postgres --extra onnx --extra dask --extra ray --extra docs pyproject.toml || exit 1; \
 	  echo "Python $$version: every package has a wheel"; \
 	done
 

@@ -12,7 +12,7 @@ from flows.cli import cli
 from tasks.config.chains import load_any
 
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted(p for p in (ROOT / "docs").glob("*.md") if p.stem != "index")]
 BLOCK = re.compile(r"^```(?:bash|console|sh|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
