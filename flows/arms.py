@@ -9,7 +9,8 @@ from prefect.logging import get_run_logger
 
 from flows.endings import ending
 from flows.fanning import alone_in_process, collect, or_divergence, stop_pool, task_runner
-from flows.progress import Progress
+from flows.keeping import artifact_key
+from flows.progress import Progress, bar
 from flows.quiet import install
 from flows.recording import record_outcome
 from flows.sharing import Common, shared_with_workers
@@ -162,7 +163,9 @@ def run_arms(
     depths = tuple(depth for depth in found if depth is not None)
     where = (sweep.tracker.address, sweep.experiment_id, sweep.run_id)
     if execution.runner == "sequential":
-        progress = Progress([work_of(spec, blocks) for spec in specs], get_run_logger().info)
+        work = [work_of(spec, blocks) for spec in specs]
+        shown = bar(artifact_key(specs[0].case, "progress"))
+        progress = Progress(work, get_run_logger().info, shown)
         return [
             progress.done(or_divergence(tagged(spec), spec, *where, force, depths))
             for spec in specs

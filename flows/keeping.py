@@ -73,7 +73,7 @@ def keep_validation(
     log(sweep.run_id, page, "validation/report.html")
     log(sweep.run_id, report.model_dump_json(indent=2), "validation/report.json")
     create_markdown_artifact(
-        key=artifact_key(config, "validation"),
+        key=artifact_key(config.case, "validation"),
         markdown=render_markdown(report),
         description=report.source,
     )
@@ -115,9 +115,11 @@ def keep_comparison(
     tracker.set_tags(run_id, {"thaw.best": best.name, "thaw.headline": comparison.headline})
     tracker.describe_run(run_id, markdown(comparison), "comparison/table.md")
     present(tracker, sweep.experiment_id, config)
-    create_markdown_artifact(key=artifact_key(config, "comparison"), markdown=markdown(comparison))
+    create_markdown_artifact(
+        key=artifact_key(config.case, "comparison"), markdown=markdown(comparison)
+    )
     create_table_artifact(
-        key=artifact_key(config, "figures"),
+        key=artifact_key(config.case, "figures"),
         table=figures_table(comparison),
         description=comparison.headline,
     )
@@ -179,9 +181,9 @@ def provenance(
     }
 
 
-def artifact_key(config: CaseConfig, what: str) -> str:
+def artifact_key(case: str, what: str) -> str:
     """Prefect takes lower-case letters, numbers and dashes alone."""
-    return re.sub("[^a-z0-9-]", "-", f"{config.case}-{what}".lower())
+    return re.sub("[^a-z0-9-]", "-", f"{case}-{what}".lower())
 
 
 def _link_run(config: CaseConfig, sweep: Sweep) -> None:
@@ -189,7 +191,7 @@ def _link_run(config: CaseConfig, sweep: Sweep) -> None:
     if not sweep.tracker.uri.startswith("http"):
         server, how = LOCAL_UI, "The sweep in MLflow, while `thaw ui` runs."
     create_link_artifact(
-        key=artifact_key(config, "run"),
+        key=artifact_key(config.case, "run"),
         link=address_of(server, sweep.experiment_id, sweep.run_id),
         link_text="MLflow run",
         description=how,

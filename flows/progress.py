@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from uuid import UUID
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 T = TypeVar("T")
 LEAST = 3.0
@@ -15,11 +18,18 @@ class Progress:
     Args:
         work: of each arm, in the order in which they train, in a unit of your choice.
         tell: takes a line.
+        show: takes the share of the work that is done, and what it comes to.
     """
 
-    def __init__(self, work: Sequence[float], tell: Callable[[str], None]) -> None:
-        self.work, self.tell = tuple(work), tell
+    def __init__(
+        self,
+        work: Sequence[float],
+        tell: Callable[[str], None],
+        show: Callable[[float, str], None] = lambda share, line: None,
+    ) -> None:
+        self.work, self.tell, self.show = tuple(work), tell, show
         self.count, self.begun = 0, time.monotonic()
+        self.show(0.0, f"0 of {len(self.work)} arms done")
 
     def done(self, arm: T) -> T:
         """Count an arm, say how far the sweep is, and hand the arm on."""
@@ -27,8 +37,28 @@ class Progress:
         passed = time.monotonic() - self.begun
         left = passed * sum(self.work[self.count :]) / sum(self.work[: self.count])
         rest = f", about {lasting(left)} left" if left >= LEAST else ""
-        self.tell(f"{self.count} of {len(self.work)} arms done after {lasting(passed)}{rest}")
+        line = f"{self.count} of {len(self.work)} arms done after {lasting(passed)}{rest}"
+        self.tell(line)
+        self.show(sum(self.work[: self.count]) / sum(self.work), line)
         return arm
+
+
+def bar(key: str) -> Callable[[float, str], None]:
+    """A bar among the artifacts of a flow run in the Prefect UI, and the line beside it.
+
+    Args:
+        key: of lower-case letters, digits and dashes.
+    """
+    made: list[UUID] = []
+
+    def show(share: float, line: str) -> None:
+        percent = 100.0 * share
+        if made:
+            update_progress_artifact(made[0], percent, line)
+        else:
+            made.append(create_progress_artifact(percent, key, line))
+
+    return show
 
 
 def lasting(seconds: float) -> str:

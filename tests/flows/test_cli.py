@@ -166,13 +166,16 @@ def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 180.0, 182.0, 3900.0])
     monkeypatch.setattr("flows.progress.time.monotonic", lambda: next(clock))
     told: list[str] = []
-    progress = Progress([6.0, 0.1, 1.0], told.append)
+    shown: list[tuple[float, str]] = []
+    progress = Progress([6.0, 0.1, 1.0], told.append, lambda *at: shown.append(at))
     assert [progress.done(arm) for arm in ("full", "head", "last_1")] == ["full", "head", "last_1"]
     assert told == [
         "1 of 3 arms done after 3 min 0 s, about 33 s left",
         "2 of 3 arms done after 3 min 2 s, about 30 s left",
         "3 of 3 arms done after 1 h 5 min",
     ]
+    assert [line for _, line in shown] == ["0 of 3 arms done", *told]
+    assert [share for share, _ in shown] == pytest.approx([0, 6 / 7.1, 6.1 / 7.1, 1])
 
 
 def test_compare_as_a_page(swept: Swept, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from genre_runs import Answer, Store, options, thaw
+from prefect.client.orchestration import get_client
 from safetensors.torch import load_file, save_file
 
 from tasks.models.base_models import locate
@@ -47,6 +48,11 @@ def test_the_sample_runs_end_to_end(quick_spam: tuple[str, ...]) -> None:
     kept = store.artifacts(sweep.info.run_id)
     assert "comparison/confusion_matrix.svg" in kept
     assert "F1 of spam" in " ".join(answer.out.split())
+    with get_client(sync_client=True) as client:
+        bar = {each.key: each for each in client.read_latest_artifacts()}["spam-progress"]
+    assert bar.type == "progress"
+    assert float(str(bar.data)) == 100
+    assert str(bar.description).startswith("2 of 2 arms done after")
 
 
 def test_a_file_with_one_class_is_refused(quick_spam: tuple[str, ...], tmp_path: Path) -> None:
