@@ -34,6 +34,7 @@ ROOM = 76
 @click.option(
     "--member", metavar="NAME", help="The file that is meant in a zip archive of several."
 )
+@click.option("--encoding", help="Of a text file that is not UTF-8 (cp1252, utf-16, gb18030 …).")
 @click.option("--base", help="The base model: a name, a folder or a hub id.")
 @click.option("--force", is_flag=True, help="Write over a case of that name.")
 @click.option("--run", "run_it", is_flag=True, help="Run the case at once.")
@@ -48,6 +49,7 @@ def new(
     group: str | None,
     pair: bool,
     member: str | None,
+    encoding: str | None,
     base: str | None,
     force: bool,
     run_it: bool,
@@ -87,7 +89,7 @@ def new(
 
         understood = draft_folder(file, case, base)
     else:
-        form = form_of(file, member)
+        form = form_of(file, member, encoding)
         pictures = None
         if wishes == Wishes():
             from tasks.kinds.pictures.from_table import folder_of_table, picture_column

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.config import DataConfig
+from tasks.drafting.encodings import encoding_of
 from tasks.errors import RequestError
 from tasks.ingestion.delimited import SEPARATOR_NAMES, delimited_records, shown_columns
 from tasks.ingestion.encoding import refuse_wide_encodings
@@ -52,20 +53,31 @@ class Form:
         return list(dict.fromkeys(name for record in self.records for name in record))
 
 
-def form_of(path: Path, member: str | None = None) -> Form:
+def form_of(path: Path, member: str | None = None, encoding: str | None = None) -> Form:
     """Read a file, telling how it is written.
 
     Args:
         path: the file.
         member: the one that is meant in an archive.
+        encoding: of its text; None tells it from the letters.
 
     Raises:
         RequestError: not there, empty, no records, or nothing that Thaw reads.
     """
-    given, path = path, plain_file(require_file(path), member)
-    encoding = _encoding_of(path)
+    plain = plain_file(require_file(path), member)
+    told = encoding is None
+    encoding = encoding or encoding_of(plain)
     if encoding is not None:
-        path = plain_file(path, encoding=encoding)
+        plain = plain_file(plain, encoding=encoding)
+    try:
+        return _form_of(path, plain, member, encoding, told)
+    except RequestError as error:  # of a copy in the cache, which the user does not know
+        raise RequestError(str(error).replace(str(plain), str(path))) from error
+
+
+def _form_of(
+    given: Path, path: Path, member: str | None, encoding: str | None, encoding_told: bool
+) -> Form:
     told = _format_of(path)
     fields: dict[str, Any] = {} if _suffix_says(path, told) else {"format": told}
     fields |= {} if encoding is None else {"encoding": encoding}
@@ -101,7 +113,10 @@ def form_of(path: Path, member: str | None = None) -> Form:
     said += ", with quote characters that are text" if fields.get("quotes_are_text") else ""
     if alike:
         said += f", without the columns of one name: {shown_columns(alike)}"
-    said += f", read as {encoding} (data.encoding says another)" if encoding else ""
+    if encoding and encoding_told:
+        said += f", read as {encoding}, by its letters (--encoding says another)"
+    elif encoding:
+        said += f", read as {encoding}"
     return Form(given, fields, said, records)
 
 
@@ -114,33 +129,6 @@ def _is_nested(value: Any) -> bool:
 
 def _suffix_says(path: Path, told: str) -> bool:
     return FORMAT_OF_SUFFIX.get(path.suffix.lower()) == told
-
-
-def _encoding_of(path: Path) -> str | None:
-    """What text that is not UTF-8 seems to be; None where it is, or is no text."""
-    with path.open("rb") as stream:
-        start = stream.read(4096)
-        head = start[:4]
-        if head == b"PAR1":
-            return None
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        stream.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            while chunk := stream.read(2**20):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            if b"\0" in head:
-                return None
-            if b"\0" in start:
-                raise RequestError(
-                    f"{path} is neither text nor Parquet: its bytes are those of a picture, a "
-                    "document or a program, or packed (.gz, .zip … say so)."
-                ) from None
-            return "cp1252"
-    return None
 
 
 def _format_of(path: Path) -> str:
@@ -178,6 +166,12 @@ def _delimited(path: Path) -> dict[str, Any]:
     if not fitting:
         for separator in SEPARATOR_NAMES:
             _refuse_title(path, separator)
+        with path.open("rb") as stream:
+            if b'\\"' in stream.read(2**20):
+                raise RequestError(
+                    f'{path} writes a quote inside a cell as \\", and CSV doubles it (""): save it '
+                    "so (pandas: without escapechar)."
+                )
         raise RequestError(
             f"{path} has no two columns that a comma, tab, semicolon or bar keeps apart in every "
             "row: a case needs what is read and what is to be learned. Save it as CSV with quotes "

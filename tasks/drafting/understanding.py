@@ -16,6 +16,7 @@ from tasks.drafting.told import Told
 from tasks.errors import RequestError, ThawError
 from tasks.ingestion.cleaning import holds_markup
 from tasks.ingestion.ingest import ingest
+from tasks.ingestion.labels import NO_VALUE
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
 from tasks.storage import TableRef, write_text
@@ -104,6 +105,13 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     raw = ingest(config.data, config.split.seed)
     table = prepare(raw, config.data, labels_are_texts=not RECIPES[told.task].counts_labels)
     unsure += _notes(raw.origin, table.origin, config.data.source)
+    for name in told.text:
+        cells = told.columns[name].cells
+        if no_text := sum(cell.strip().lower() in NO_VALUE for cell in cells):
+            unsure.append(
+                f"{no_text:,} rows of {name} hold a word for no value (NA, null …), which is read "
+                "as a text: empty these cells if it stands for none"
+            )
     rows = table.read()
     answers = [_answer(row) for row in rows.to_dict("records")]
     if RECIPES[told.task].counts_labels:

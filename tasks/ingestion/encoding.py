@@ -27,7 +27,7 @@ def refuse_wide_encodings(path: Path) -> None:
     if marked or b"\0" in head:
         raise RequestError(
             f"{path} is {marked or 'UTF-16 or not text at all'}, not UTF-8: save it as UTF-8, "
-            "or say what it is (data.encoding=utf-16)."
+            "or say what it is (data.encoding=utf-16, thaw new --encoding utf-16)."
         )
 
 

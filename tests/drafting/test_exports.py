@@ -13,6 +13,7 @@ from tasks.drafting.case_text import written
 from tasks.drafting.form import form_of
 from tasks.drafting.telling import tell
 from tasks.drafting.told import Wishes
+from tasks.drafting.understanding import draft
 from tasks.errors import RequestError
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
@@ -175,3 +176,66 @@ def test_objects_that_give_labels_1_or_0_are_no_chat(tmp_path: Path) -> None:
     )
     one = told(path)
     assert (one.task, one.label) == ("multi_label", ("topics",))
+
+
+RUSSIAN = ("Экран телефона треснул", "Посылка пришла вовремя", "Кнопка звука не работает")
+POLISH = ("Wyświetlacz pękł od razu", "Paczka przyszła, dziękuję", "Dźwięk źle działa, już trzeci")
+FRENCH = ("L'écran s'est cassé hier", "Le colis est arrivé à l'heure", "Ça ne marche pas, déjà vu")
+JAPANESE = ("画面が割れました", "荷物は時間通りに届きました", "音が出ません、三回目です")
+TURKISH = (
+    "Ekran ikinci gün kırıldı",
+    "Paket geldi, teşekkürler",
+    "Şarj olmuyor, üçüncü kez oluyor",
+)
+
+
+HUNGARIAN = ("A kijelző megrepedt", "A csomag időben érkezett", "Nincs hang, őrület, kérem")
+CZECH = ("Displej praskl hned druhý den", "Balík přišel včas, děkuji", "Zvuk nefunguje už potřetí")
+ICELANDIC = (
+    "Skjárinn brotnaði á öðrum degi",
+    "Pakkinn kom á réttum tíma",
+    "Hljóð, í þriðja skiptið",
+)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "texts"),
+    [
+        *(("cp1250", HUNGARIAN), ("cp1250", CZECH), ("cp1252", ICELANDIC)),
+        *(("cp1251", RUSSIAN), ("koi8_r", RUSSIAN), ("cp1250", POLISH), ("cp1252", FRENCH)),
+        *(("mac_roman", FRENCH), ("cp932", JAPANESE), ("cp1254", TURKISH), ("utf-16", FRENCH)),
+    ],
+)
+def test_the_encoding_is_told_by_the_letters(
+    encoding: str, texts: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "said.csv"
+    lines_of = "".join(f'"{texts[n % 3]}, {n}",{team(n)}\n' for n in range(40))
+    path.write_bytes(f"text,team\n{lines_of}".encode(encoding))
+    form = form_of(path)
+    assert f"read as {encoding}, by its letters" in form.said
+    assert form.records[4]["text"] == f"{texts[1]}, 4"
+    assert form.fields["encoding"] == encoding
+
+
+def test_quotes_behind_backslashes_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "escaped.csv"
+    path.write_text("text,team\n" + '"it said \\"no, never\\", twice",a\n' * 30)
+    with pytest.raises(RequestError, match=r"writes a quote inside a cell as .*, and CSV doubles"):
+        form_of(path)
+
+
+def test_an_encoding_that_is_given_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "hebrew.csv"
+    path.write_bytes(("text,team\n" + "המסך נשבר,a\n" * 20).encode("cp1255"))
+    form = form_of(path, encoding="cp1255")
+    assert form.records[0]["text"] == "המסך נשבר"
+    assert form.said.endswith("read as cp1255")
+
+
+def test_words_for_no_value_among_the_texts_are_a_doubt(tmp_path: Path, tiny_bert: Path) -> None:
+    found = rows(60, note=lambda n: "NA" if n % 20 == 0 else said(n), label=team)
+    path = csv_file(tmp_path / "r.csv", found)
+    one = told(path, label=("label",))
+    unsure = draft(form_of(path), one, tmp_path / "r.yaml", str(tiny_bert)).unsure
+    assert any("3 rows of note hold a word for no value" in doubt for doubt in unsure)
