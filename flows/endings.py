@@ -1,5 +1,6 @@
 """How an MLflow run ends: in a state that says what became of it."""
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from tasks.secrets import redacted
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 
 REASON = "thaw.error"
+_log = logging.getLogger("prefect.flow_runs")
 
 
 @contextmanager
@@ -26,7 +28,10 @@ def ending(tracker: Tracker, run_id: str, finished: bool = False) -> Iterator[No
     try:
         yield
     except BaseException as error:
-        close(tracker, run_id, error)
+        try:
+            close(tracker, run_id, error)
+        except Exception as other:  # the store is out of reach: what ended the run is told
+            _log.warning("MLflow cannot be told how run %s ended: %s", run_id, other)
         raise
     if not finished:
         close(tracker, run_id)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mlflow
 import pyarrow as pa
@@ -36,6 +36,7 @@ from tasks.locks import locked, locked_in_database
 from tasks.network.reaching import check_somebody_answers
 from tasks.paths import project_root, runs_dir, store_dir
 from tasks.secrets import without_secrets
+from tasks.signals import Undisturbed
 from tasks.storage import TableRef, require_writable
 
 MODEL_CARD = "model_card.md"  # the whole of a card that is longer than a description may be
@@ -67,7 +68,10 @@ class Tracker:
                 mlflow.set_registry_uri(self.uri)
             # The first to open a database makes its tables, which MLflow lets two do at once.
             with nullcontext() if self.uri.startswith("http") else self.alone_with("tables"):
-                self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+                # A server keeps its transactions whole itself, and may take minutes to answer.
+                whole = client if self.uri.startswith("http") else Undisturbed(client)
+                self.client = cast(MlflowClient, whole)
                 self.client.search_experiments(max_results=1)
         except ThawError:
             raise

@@ -73,7 +73,9 @@ def sizes(spec: ArmSpec) -> str:
 def _selection(config: CaseConfig, best: Outcome) -> str:
     metric = config.training.select_by
     tuned = "; thresholds tuned on validation" if best.thresholds else ""
+    kept, epochs = (best.metrics.get(f"cost/{name}") for name in ("kept_epoch", "epochs"))
+    epoch = f" with the weights of epoch {kept:g} of {epochs:g}" if kept and epochs else ""
     return (
-        f"Best of its sweep by `{metric}` = {best.metrics[metric]:.4f}{tuned}. "
+        f"Best of its sweep by `{metric}` = {best.metrics[metric]:.4f}{epoch}{tuned}. "
         "The test part was read once, after that."
     )

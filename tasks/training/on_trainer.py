@@ -141,6 +141,7 @@ class TrainerLearner(Learner[M], Generic[M]):
             costs={
                 "cost/tokens_per_second": tokens / max(seconds, 1e-9),
                 "cost/epochs": epochs,
+                "cost/kept_epoch": kept_epoch(trainer),
                 **self.own_costs(epochs, seconds),
                 **trainee.trunk_costs,
             },
@@ -216,6 +217,15 @@ class ClassifierLearner(TrainerLearner[TextClassifier]):
         return outcome_of(self.spec, run_id, self.evaluate(model)).model_copy(
             update={"name": UNTRAINED, "kind": "baseline", "folder": None, "strategy": None}
         )
+
+
+def kept_epoch(trainer: ArmTrainer) -> float:
+    """The epoch whose weights the arm ends with."""
+    state = trainer.state
+    last = float(state.epoch or 0.0)
+    if not (trainer.args.load_best_model_at_end and state.best_global_step):
+        return last
+    return round(last * state.best_global_step / max(state.global_step, 1), 2)
 
 
 def seen_rows(train: int, validation: int, seed: int) -> np.ndarray:

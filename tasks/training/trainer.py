@@ -46,6 +46,21 @@ class ArmTrainer(Trainer):
             sampler.lengths = [*sampler.lengths]
         return sampler
 
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """As Trainer's, which keeps the first of equals; here the one with the lowest loss counts.
+
+        A small validation part is soon ranked without a fault, and probabilities get better after.
+        """
+        if super()._determine_best_metric(metrics, trial):
+            return True
+        value = metrics[f"eval_{self.args.metric_for_best_model}"]
+        at_best = (each for each in self.state.log_history if "eval_loss" in each)
+        losses = [e["eval_loss"] for e in at_best if e["step"] == self.state.best_global_step]
+        if value != self.state.best_metric or not losses or not metrics["eval_loss"] < losses[-1]:
+            return False
+        self.state.best_global_step = self.state.global_step
+        return True
+
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         state = {name: v for name, v in self.model.state_dict().items() if name in self._kept}
         super()._save(output_dir, state)

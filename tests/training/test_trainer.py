@@ -10,6 +10,7 @@ import torch
 from datasets import Dataset
 from tiny import WIDTH
 from torch import nn
+from transformers import TrainerState
 
 from tasks.config import TrainingConfig
 from tasks.config.extra import NAMED, RESERVED
@@ -124,6 +125,29 @@ def test_a_value_that_transformers_refuses_is_a_sentence(tmp_path: Path) -> None
 )  # fmt: skip
 def test_which_way_is_better(metric: str, higher: bool) -> None:
     assert higher_is_better(metric) is higher
+
+
+@pytest.mark.parametrize(
+    ("values", "losses", "kept"),
+    [
+        ([1.0, 1.0, 1.0], [0.6, 0.2, 0.4], 2),
+        ([0.7, 1.0, 1.0], [0.1, 0.6, 0.6], 2),
+        ([1.0, 0.9, 1.0], [0.6, 0.1, 0.5], 3),
+        ([0.8, 0.9, 0.7], [0.3, 0.5, 0.1], 2),
+    ],
+)
+def test_of_epochs_that_rank_alike_the_one_with_the_lowest_loss_is_kept(
+    values: list[float], losses: list[float], kept: int, tmp_path: Path
+) -> None:
+    trainer = ArmTrainer.__new__(ArmTrainer)
+    trainer.args = arguments(tmp_path, select_by="val/roc_auc")
+    trainer.state = TrainerState()
+    for step, (value, loss) in enumerate(zip(values, losses, strict=True), 1):
+        trainer.state.global_step = step
+        metrics = {"eval_roc_auc": value, "eval_loss": loss}
+        trainer.state.log_history.append({"step": step, **metrics})
+        trainer._determine_best_metric(metrics, None)
+    assert trainer.state.best_global_step == kept
 
 
 # --- optimiser --------------------------------------------------------------------------------
