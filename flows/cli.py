@@ -59,11 +59,15 @@ def list_cases() -> None:
 
 
 def look_at(config: CaseConfig | ChainConfig) -> None:
-    """Refuse files that cannot be read and addresses that cannot be opened."""
+    """Refuse files that cannot be read, and servers that cannot be asked."""
     from tasks.config.running import store_address
 
     for stage in config.stages.values() if isinstance(config, ChainConfig) else (config,):
         store_address(stage.tracking.uri)
+        if stage.training.backend == "hosted":
+            from tasks.hosted.checking import check_hosted
+
+            check_hosted(stage)
         if stage.data.path is not None:
             from tasks.ingestion.looking import look
 
@@ -161,12 +165,18 @@ def run(
 
 @cli.command()
 @click.argument("case")
+@PROFILE
 @click.option("--sweep", metavar="RUN_ID", help="A sweep's MLflow run (default: the latest).")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the full page.")
 def compare(
-    case: str, sweep: str | None, as_markdown: bool, as_json: bool, html_file: Path | None
+    case: str,
+    profile: str | None,
+    sweep: str | None,
+    as_markdown: bool,
+    as_json: bool,
+    html_file: Path | None,
 ) -> None:
     """The comparison table of the latest (or a given) finished sweep of CASE.
 
@@ -187,7 +197,7 @@ def compare(
         require_writable(html_file.parent)
     tracker = Tracker(uri)
     if sweep is None:
-        sweep = tracker.latest_sweep(case)
+        sweep = tracker.latest_sweep(case, profile)
     elif tracker.status(sweep) is None:
         raise RequestError(f"There is no run {sweep} in the MLflow store at {tracker.address}.")
     stored = tracker.read_text(sweep, "comparison/comparison.json")

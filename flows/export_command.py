@@ -65,7 +65,8 @@ def export(
         return
     if onnx:
         raise RequestError("--onnx goes with --to FOLDER, into which the model is written.")
-    from tasks.hosted.export import export_case, single_label
+    from tasks.hosted.checking import single_label
+    from tasks.hosted.export import export_case
 
     config = single_label(load_case(case, profile, overrides))
     if form:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -56,7 +56,7 @@ def bar(key: str) -> Callable[[float, str], None]:
         if made:
             update_progress_artifact(made[0], percent, line)
         else:
-            made.append(create_progress_artifact(percent, key, line))
+            made.append(cast(UUID, create_progress_artifact(percent, key, line)))
 
     return show
 

@@ -306,16 +306,20 @@ class Tracker:
             )
         )
 
-    def latest_sweep(self, case: str) -> str:
-        """The id of the case's latest finished sweep.
+    def latest_sweep(self, case: str, profile: str | None = None) -> str:
+        """The id of the case's latest finished sweep, of one profile where it is given.
 
         Raises:
             RequestError: there is none yet; says what makes one.
         """
         for run in self.find_runs(case, {"thaw.kind": "sweep"}):
-            if run.info.status == FINISHED:
+            wanted = profile in (None, run.data.tags.get("thaw.profile"))
+            if wanted and run.info.status == FINISHED:
                 return str(run.info.run_id)
-        raise RequestError(f"No sweep of {case} is finished yet: `thaw run {case}` makes one.")
+        with_it = f" --profile {profile}" if profile else ""
+        raise RequestError(
+            f"No sweep of {case}{with_it} is finished yet: `thaw run {case}{with_it}` makes one."
+        )
 
     def params(self, run_id: str) -> dict[str, str]:
         """A run's parameters; none where the run is gone."""

@@ -1,11 +1,14 @@
 """Fine-tuning at a server that speaks OpenAI's API."""
 
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from tasks.address import Address
 from tasks.config.base import Frozen
+from tasks.errors import RequestError
+from tasks.secrets import meet
 
 
 class HostedConfig(Frozen):
@@ -62,3 +65,19 @@ class HostedConfig(Frozen):
         if "@" in str(address):
             raise ValueError("holds a name or a key before @: keys belong in hosted.key_variable")
         return address
+
+
+def key_of(hosted: HostedConfig) -> str:
+    """The key from the environment.
+
+    Raises:
+        RequestError: the variable is not set.
+    """
+    key = os.environ.get(hosted.key_variable, "").strip()
+    if not key:
+        raise RequestError(
+            f"There is no API key: set the environment variable {hosted.key_variable} "
+            f"(hosted.key_variable) to one for {hosted.base_url}, or training.backend=local."
+        )
+    meet(key)
+    return key

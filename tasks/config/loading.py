@@ -3,6 +3,7 @@
 load_case("genre", "sample", ["training.epochs=1", "strategies=[full,head]"])
 """
 
+import hashlib
 import itertools
 import math
 import re
@@ -79,7 +80,10 @@ def load_case(
     above = _profile_of(name, profiles, profile)
     used = profile or next(iter(profiles), OWN)
     chosen = with_placed_models(_with_lists(chosen, model), Path.cwd())
-    if _names_data(chosen):
+    if _is_the_profiles_own(chosen, above):
+        told = {k: v for k, v in above["data"].items() if k not in (*DATA_SOURCES, "sha256")}
+        above = {**above, "data": told}
+    elif _names_data(chosen):
         fields, above, used = _without_source(fields), _without_data(above), OWN
     resolved = _with_group(_merge(_merge(_merge(model.defaults, fields), above), chosen))
     resolved.update(case=name, profile=used)
@@ -202,6 +206,20 @@ def _names_data(chosen: Mapping[str, Any]) -> bool:
     """Whether overrides name a source of their own."""
     over = chosen.get("data") or {}
     return any(over.get(source) is not None for source in DATA_SOURCES)
+
+
+def _is_the_profiles_own(chosen: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
+    """Whether overrides name a copy of the very file that the profile would download: what it says
+    of its data then holds."""
+    over, data = chosen.get("data") or {}, above.get("data") or {}
+    path, wanted = over.get("path"), data.get("sha256")
+    if not (isinstance(path, str) and data.get("url") and wanted):
+        return False
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == wanted
+    except OSError:
+        return False  # refused by what reads it
 
 
 def _without_source(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import CaseConfig, LabelsCase, SingleLabelCase
+from tasks.config import CaseConfig, LabelsCase
 from tasks.errors import RequestError
+from tasks.hosted.checking import single_label
 from tasks.hosted.jsonl import FileReport, one_file, write_jsonl
 from tasks.hosted.prices import PriceList, price_list, today
 from tasks.hosted.vocabulary import Vocabulary, check_labels
@@ -105,20 +106,6 @@ def write_parts(
                     f"{config.case}: {name}",
                 )
     return reports
-
-
-def single_label(config: CaseConfig) -> SingleLabelCase:
-    """The case, if each of its rows has one label: one token cannot answer several.
-
-    Raises:
-        RequestError: with what such a case can do instead.
-    """
-    if not isinstance(config, SingleLabelCase):
-        raise RequestError(
-            f"{config.case} {config.no_single_label}, and OpenAI's format has one label a row: "
-            "use a case with one label (spam, say), and training.backend=local for this one."
-        )
-    return config
 
 
 def _require_writable(folder: Path) -> None:

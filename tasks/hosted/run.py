@@ -5,19 +5,19 @@ import shutil
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config import LabelsCase
-from tasks.errors import RequestError, ThawError
+from tasks.errors import ThawError
 from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.hosted.answers import Answer, ask_all, journal_of, read_answers
 from tasks.hosted.arm import HostedArm
-from tasks.hosted.export import EXPORTED, single_label, write_parts
+from tasks.hosted.export import EXPORTED, write_parts
 from tasks.hosted.job import JobRecord, Note, read_record, start_job, watch_job
 from tasks.hosted.jsonl import Example
 from tasks.hosted.lines import messages, prompt
 from tasks.hosted.prices import price_list, today
 from tasks.hosted.scoring import probabilities
 from tasks.hosted.vocabulary import Vocabulary, check_labels
-from tasks.network.hosted import HostedApi, key_of
+from tasks.network.hosted import HostedApi
 from tasks.network.replies import Reply
 from tasks.storage import TableRef
 from tasks.training.encoding import multi_hot
@@ -32,35 +32,6 @@ class Finished(BaseModel):
 
     record: JobRecord
     answers: dict[str, dict[str, Answer]]
-
-
-def check_hosted(config: LabelsCase) -> None:
-    """Refuse, before anything is fetched or trained, what no hosted arm can be made of.
-
-    Raises:
-        RequestError: several labels a row, folds, a grid over backends, no server, no model or one
-            past its end, or no API key.
-    """
-    if config.training.backend != "hosted":
-        return
-    single_label(config)
-    if config.split.folds is not None:
-        raise RequestError(
-            "training.backend=hosted adds an arm of one split, and split.folds makes several: set "
-            "one of them to its default."
-        )
-    if "backend" in config.grid.training:
-        raise RequestError(
-            "grid.training.backend names no arms: training.backend=hosted adds one hosted arm to "
-            "the local ones."
-        )
-    price_list().model_for(config.hosted, today())
-    if config.hosted.base_url is None:
-        raise RequestError(
-            "hosted.base_url is not set: give the address of a server that speaks OpenAI's API for "
-            "fine-tuning, or leave training.backend=local (`thaw export` writes the files alone)."
-        )
-    key_of(config.hosted)
 
 
 def submit(arm: HostedArm, config: LabelsCase, force: bool, note: Note) -> None:

@@ -85,9 +85,14 @@ def on_bases(
     starts = {}
     for base, made in on_each_base(config).items():
         located = locate(made.model.base)
-        if check is not None:
-            check(made, located)
-        starts[base] = _on_base(made, located, writes)
+        try:
+            if check is not None:
+                check(made, located)
+            starts[base] = _on_base(made, located, writes)
+        except RequestError as error:
+            if "base" not in config.grid.model:
+                raise
+            raise RequestError(f"grid.model.base, {base}: {error}") from error
     first = starts.get(config.model.base) or next(iter(starts.values()))
     if len(starts) == 1:
         return replace(first, config=config)

@@ -7,7 +7,6 @@ and jitter, and waits as long as `Retry-After` asks.
 """
 
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -18,11 +17,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config import HostedConfig
+from tasks.config.hosted import key_of
 from tasks.errors import RequestError, ThawError
 from tasks.network.cache import refuse_offline
 from tasks.network.hosted_errors import sentence_of
 from tasks.network.replies import Reply, read_chat, read_completion
-from tasks.secrets import meet
 
 Result = TypeVar("Result")
 Message = Mapping[str, str]
@@ -56,22 +55,6 @@ class Job(BaseModel):
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.status in {"succeeded", "failed", "cancelled"}
-
-
-def key_of(hosted: HostedConfig) -> str:
-    """The key from the environment.
-
-    Raises:
-        RequestError: the variable is not set.
-    """
-    key = os.environ.get(hosted.key_variable, "").strip()
-    if not key:
-        raise RequestError(
-            f"There is no API key: set the environment variable {hosted.key_variable} "
-            f"(hosted.key_variable) to one for {hosted.base_url}, or training.backend=local."
-        )
-    meet(key)
-    return key
 
 
 class HostedApi:

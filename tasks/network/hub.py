@@ -17,7 +17,7 @@ from tasks.storage import atomic_path
 PROBE_TIMEOUT = httpx.Timeout(10.0)
 SWITCHES = ("THAW_OFFLINE", "HF_HUB_OFFLINE")
 USE_A_FILE = "give a local file instead (data.path=FILE)"
-USE_A_FOLDER = "give a local folder instead (model.base=FOLDER)"
+USE_A_FOLDER = "give a local folder in its place"
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 

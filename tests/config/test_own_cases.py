@@ -1,5 +1,6 @@
 """What a user's own case names by path is found from wherever it is run."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,27 @@ def test_a_model_beside_a_case_is_found_from_any_folder(
     house = str(here / "house/bert")
     assert bases == {"minilm": "minilm", "./house/bert": house, "owner/name": "owner/name"}
     assert load_case("vqa", "sample", ["model.base=small"]).model.base == "small"
+
+
+def test_a_copy_of_the_file_that_a_profile_downloads_is_its_own(tmp_path: Path) -> None:
+    copy, other = tmp_path / "anime.csv", tmp_path / "other.csv"
+    for path in (copy, other):
+        path.write_text(f"Name,Genres\n{path.stem},Drama\n")
+    told = {"columns": {"text": "Name"}, "rename_labels": {"Drama": "drama"}, "member": "a.csv"}
+    digest = hashlib.sha256(copy.read_bytes()).hexdigest()
+    source = {"url": "https://a.test/anime.csv", "sha256": digest}
+    content = yaml.safe_load(CASE) | {"model": {"base": "minilm"}}
+    del content["data"]["path"]
+    content["profiles"] = {
+        "sample": {"data": {"path": "tickets.csv"}},
+        "book": {"data": {**source, **told}},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    case = str(tmp_path / "mine.yaml")
+    made = load_case(case, "book", [f"data.path={copy}"])
+    assert (made.profile, made.data.path, made.data.url) == ("book", copy, None)
+    assert made.registry.name == "mine-book"
+    assert made.data.columns == {"text": "Name"}
+    assert (made.data.member, made.data.sha256) == ("a.csv", None)
+    made = load_case(case, "book", [f"data.path={other}"])
+    assert (made.profile, made.registry.name, dict(made.data.columns)) == ("own", None, {})

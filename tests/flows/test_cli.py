@@ -107,6 +107,11 @@ def test_compare_shows_the_latest_sweep(swept: Swept) -> None:
     assert answer.out.strip() in swept.answer.out
     (sweep,) = Store().sweeps()
     assert thaw("compare", "genre", "--sweep", sweep.info.run_id).out == answer.out
+    profile = sweep.data.tags["thaw.profile"]
+    assert thaw("compare", "genre", "--profile", profile).out == answer.out
+    other = thaw("compare", "genre", "--profile", "book")
+    assert other.code == 2
+    assert "`thaw run genre --profile book` makes one" in other.sentence
 
 
 def test_compare_as_markdown(swept: Swept) -> None:

@@ -18,8 +18,9 @@ from tasks.errors import RequestError, ThawError
 from tasks.evaluation.outcomes import read_predictions
 from tasks.hosted.answers import journal_of, read_answers
 from tasks.hosted.arm import HostedArm, hosted_dir, plan_hosted
+from tasks.hosted.checking import check_hosted
 from tasks.hosted.job import cancel_jobs, read_record
-from tasks.hosted.run import Finished, check_hosted, finish, outcome_of, submit
+from tasks.hosted.run import Finished, finish, outcome_of, submit
 
 Settings = Callable[..., HostedConfig]
 MakeArm = Callable[..., tuple[HostedArm, CaseConfig]]

@@ -18,7 +18,7 @@ from tasks.evaluation.ordinal import OF_SCALE
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.plots import drawn
 from tasks.evaluation.weighted import OF_POSITIVE, metric_names
-from tasks.hosted.run import check_hosted
+from tasks.hosted.checking import check_hosted
 from tasks.kinds.kind import folder_of
 from tasks.kinds.labels.aside import aside_sheet
 from tasks.kinds.labels.examples import label_examples
