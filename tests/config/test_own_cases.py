@@ -25,7 +25,7 @@ def test_a_model_beside_a_case_is_found_from_any_folder(
     here = tmp_path / "work"
     case = here / "mine.yaml"
     content = yaml.safe_load(CASE) | {"model": {"base": "house/bert"}}
-    case.write_text(yaml.safe_dump(content))
+    case.write_text(yaml.safe_dump(content, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     assert load_case(str(case)).model.base == str(here / "house/bert")
     monkeypatch.chdir(here)
@@ -52,7 +52,7 @@ def test_a_copy_of_the_file_that_a_profile_downloads_is_its_own(tmp_path: Path) 
         "sample": {"data": {"path": "tickets.csv"}},
         "book": {"data": {**source, **told}},
     }
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     case = str(tmp_path / "mine.yaml")
     made = load_case(case, "book", [f"data.path={copy}"])
     assert (made.profile, made.data.path, made.data.url) == ("book", copy, None)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from genre_runs import ROOT, Answer, Store, Swept, options, synopses, thaw
+from genre_runs import ROOT, Answer, Store, Swept, options, synopses, thaw, write_csv
 
 from flows.cli import cli
 from flows.progress import Progress
@@ -37,13 +37,14 @@ def test_list_names_each_case_with_its_title() -> None:
     assert lines["genre"] == load_case("genre").title
 
 
-def test_show_prints_the_configuration_that_would_run() -> None:
-    given = ("-o", "training.epochs=2.5", "-o", "strategies=[head]", "-o", "data.path=my file.csv")
+def test_show_prints_the_configuration_that_would_run(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "my file.csv", synopses())
+    given = ("-o", "training.epochs=2.5", "-o", "strategies=[head]", "-o", f"data.path={file}")
     answer = thaw("show", "genre", *given)
-    assert answer.code == 0
+    assert answer.code == 0, answer.err
     shown = yaml.safe_load(answer.out)
     assert shown["training"]["epochs"] == 2.5
-    assert shown["data"]["path"] == "my file.csv"
+    assert shown["data"]["path"] == str(file)
     assert shown["data"]["sample"] is None  # one source, not two
     assert shown == load_case("genre", "sample", given[1::2]).model_dump(mode="json")
 
