@@ -24,8 +24,14 @@ _PICTURE = re.compile(r"\S.*\.(?:jpe?g|png|gif|webp|bmp|tiff?)", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://\S+|[^@\s]+@[^@\s]+\.\w+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]\d{1,2}:\d{2}.*)?")
 _AMOUNT = re.compile(
-    r"(?:[^\w\s+-]{1,3}|[A-Z]{2,3})?\s?[-+]?\d[\d.,'\s]*(?:[^\w\s]{1,3}|[A-Za-z]{1,4})?"
+    r"\d{1,3}(?::\d{2}){1,2}|(?:[^\w\s+-]{1,3}|[A-Z]{2,3})?\s?[-+]?\d[\d.,'\s]*(?:[^\w\s]{1,3}|[A-Za-z]{1,4})?"
 )
+_DASHES = ("-", "--", "\u2013", "\u2014", "?", ".")
+_GRADE = re.compile(
+    r"\d+(?:[.,]\d)?\s*(?:/|out of|of|von|sur|de|di)\s*\d+.*|\d+(?:[.,]\d)?\s*stars?|[★☆⭐✩✭✯½]+",
+    re.IGNORECASE,
+)
+_HASHTAGS = re.compile(r"#\S+(?: #\S+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 
 
@@ -168,7 +174,8 @@ class Column:
     @cached_property
     def separator(self) -> str | None:
         """What stands between several labels of a cell; None where cells hold one."""
-        for separator in SEPARATORS:
+        hashtags = all(map(_HASHTAGS.fullmatch, self.counts))
+        for separator in (" ",) if hashtags else SEPARATORS:
             if separator == "," and all(map(DECIMAL_COMMA.fullmatch, self.counts)):
                 continue
             joint = [cell for cell in self.counts if separator in cell]
@@ -220,8 +227,17 @@ class Column:
 
     @property
     def missing_by_name(self) -> list[str]:
-        """Values that programs write where there is none."""
-        return [cell for cell in self.counts if cell.lower() in NO_VALUE]
+        """Values that programs, and people, write where there is none."""
+        return [cell for cell in self.counts if cell.lower() in NO_VALUE or cell in _DASHES]
+
+    @cached_property
+    def graded(self) -> bool:
+        """Whether its values are steps of a scale that are no whole numbers: `4 out of 5`, ★★★,
+        3.5."""
+        if self.scale or not 3 <= len(self.counts) <= 2 * MOST_STEPS:
+            return False
+        halves = self.numbers is not None and all(2 * n == int(2 * n) for n in self.numbers)
+        return halves or all(map(_GRADE.fullmatch, self.counts))
 
     def _all(self, holds: Any) -> bool:
         return bool(self.filled) and all(holds(value) for value in self.filled)

@@ -46,6 +46,8 @@ class Form:
     fields: Mapping[str, Any]
     said: str
     records: Sequence[Record]
+    alike: tuple[str, ...] = ()
+    """Columns that are not there because several have the name."""
 
     @property
     def names(self) -> list[str]:
@@ -117,7 +119,7 @@ def _form_of(
         said += f", read as {encoding}, by its letters (--encoding says another)"
     elif encoding:
         said += f", read as {encoding}"
-    return Form(given, fields, said, records)
+    return Form(given, fields, said, records, tuple(alike))
 
 
 def _is_nested(value: Any) -> bool:

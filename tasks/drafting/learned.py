@@ -43,6 +43,11 @@ def _one(told: Told, column: Column) -> None:
         told.evaluation |= {"ordered": True, "primary": "test/f1_macro"}
         told.said.append("the labels are steps of a scale, so mistakes count by how far off")
         told.unsure.append("if they are mere codes, set evaluation.ordered to false")
+    elif column.graded:
+        told.unsure.append(
+            f"{column.cells[0]!r} is a label like any other: if these are steps of a scale, make "
+            "them whole numbers with data.rename_labels and set evaluation.ordered"
+        )
     elif column.amounts:
         told.unsure.append(
             f"{column.cells[0]!r} is a label like any other: to be a number it needs digits and a "
@@ -84,9 +89,19 @@ def refuse_unfit(column: Column, wishes: Wishes) -> None:
             "be learned from that. Say which column is meant with --label."
         )
     if column.amounts and wishes.task is None:
-        odd = (column.missing_by_name or column.cells)[0]
+        odd = next(filter(_is_no_number, column.missing_by_name or column.cells))
         raise RequestError(
             f"{column.name} holds quantities, and {odd!r} cannot be read as a number: write them "
             "with digits and a decimal point alone (1052.32) and leave the cell empty where there "
-            "is none, or say --task completion to have them written as they stand."
+            "is none; or write the case by hand, where numbers.unit, numbers.decimal and "
+            "numbers.thousands say how they are written (docs/numbers.md); or say --task "
+            "completion to have them written as they stand."
         )
+
+
+def _is_no_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False

@@ -46,6 +46,8 @@ def tell(form: Form, wishes: Wishes) -> Told:
         name: Column(name, [record.get(name) for record in form.records]) for name in form.names
     }
     for name in (*wishes.text, *wishes.label, *filter(None, [wishes.group])):
+        if name in form.alike:
+            raise RequestError(f"{form.path} has several columns named {name}: rename one.")
         if name not in columns:
             raise RequestError(
                 f"{form.path} has no column {name}{nearest(name, list(columns))}; its columns are "
@@ -66,7 +68,25 @@ def tell(form: Form, wishes: Wishes) -> Told:
     told.columns = columns
     _parts(told)
     _groups(told, wishes)
+    if told.text:
+        _idle(told)
     return told
+
+
+def _idle(told: Told) -> None:
+    """Name what is neither read nor learned, nor says how rows are parted."""
+    used = {
+        *told.text,
+        *told.label,
+        *(str(told.data.get(f"{way}_column")) for way in ("split", "group")),
+    }
+    idle = [
+        name
+        for name, column in told.columns.items()
+        if name not in used and name and column.cells and not column.identifies
+    ]
+    if idle:
+        told.said.append(f"not used: {shown_columns(idle)}")
 
 
 def _known_before(name: str, option: str) -> str:

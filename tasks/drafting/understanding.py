@@ -1,11 +1,14 @@
 """A drafted case read as its run will read it: rows, labels, examples, lengths in tokens."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
@@ -30,6 +33,10 @@ FEW = 500
 """Usable rows up to which a draft says what they are worth, and deals them to see."""
 MARKUP = 0.05
 """Share of texts with tags from which on they are HTML."""
+LOOKED_AT = 2_000
+"""Rows in whose texts labels are looked for."""
+GIVEN_AWAY = 0.5
+"""Share of the texts that hold their own label from which on it is said."""
 MANY = 5000
 """Rows from which on a first look takes a sample."""
 MOST_LABELS = 12
@@ -129,6 +136,13 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
         facts.append(_labels(report.labels, len(rows)))
         facts.append(f"{report.kept:,} of {report.rows:,} rows can be learned from")
         unsure += [f"{_are(count, 'row')} left out: {why}" for why, count in report.dropped.items()]
+        unsure += _doubts_of_labels(rows)
+        if len(report.labels) > 1 and set(report.labels.values()) == {report.kept}:
+            raise RequestError(
+                f"{form.path}: every row has all of the labels {', '.join(report.labels)} in "
+                f"{', '.join(told.label)}: nothing can be told apart. Say which column is meant "
+                "with --label."
+            )
         if len(report.labels) < 2:
             raise RequestError(
                 f"{form.path}: {', '.join(told.label)} has {len(report.labels)} label with at "
@@ -153,6 +167,39 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     few = f" -o data.limit={MANY}" if len(rows) > MANY else ""
     first = [f"{run}{few} -o 'strategies=[{','.join(quick)}]'   (a first look)"] if quick else []
     return Understood(case, tuple(facts), tuple(unsure), tuple(examples[:EXAMPLES]), (*first, run))
+
+
+def _doubts_of_labels(rows: pd.DataFrame) -> list[str]:
+    """Texts that give their label away, and equal texts with different labels."""
+    known = [
+        (" ".join(text.lower().split()), tuple(labels))
+        for text, labels in zip(rows["text"], rows["labels"], strict=True)
+        if isinstance(text, str) and len(labels)
+    ]
+    doubts = []
+    looked = known[:LOOKED_AT]
+    own = sum(_holds(text, labels) for text, labels in looked)
+    # By chance: labels of the rows in the opposite order, where they are others.
+    backwards = zip(looked, reversed(looked), strict=True)
+    other = sum(_holds(text, far) for (text, near), (_, far) in backwards if near != far)
+    if own > GIVEN_AWAY * len(looked) and own > 2 * other:
+        doubts.append(
+            f"{own / len(looked):.0%} of the texts hold the name of their own label: where texts "
+            "to come do not, a model that has learned to read it off is lost; take it out of them"
+        )
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for text, labels in known:
+        found.setdefault(text, set()).add(labels)
+    torn = sum(len(found[text]) > 1 for text, _ in known)
+    if torn:
+        doubts.append(f"{_are(torn, 'row')} equal in text to another row with another label")
+    return doubts
+
+
+def _holds(text: str, labels: tuple[str, ...]) -> bool:
+    """Whether a label's name stands in a text, as a word."""
+    names = (re.escape(label.lower()) for label in labels if len(label) > 2)
+    return any(re.search(rf"(?<!\w){name}(?!\w)", text) for name in names)
 
 
 def _is_markup(form: Form, told: Told) -> bool:

@@ -18,7 +18,7 @@ from tasks.wording import shown
 
 NO_VALUE = frozenset({"nan", "none", "null", "n/a", "na", "<na>", "nat"})
 """What programs write for a missing value."""
-SEPARATORS = ("|", ";", ",", "\t")
+SEPARATORS = ("|", ";", ",", "\t", "\n")
 MOST_NAMED = 5
 YES = frozenset({"1", "1.0", "true", "yes", "y", "x", "✓", "✔"})
 NO = frozenset({"", "0", "0.0", "false", "no", "n", "-"})

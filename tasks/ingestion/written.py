@@ -1,16 +1,20 @@
 """Values as a file writes them: numbers of JSON, and lists and objects that stand in a text.
 
 A data frame that is saved as CSV writes its lists as Python does (`['a', 'b']`), one of numpy
-arrays without commas (`['a' 'b']`), other tools as JSON does.
+arrays without commas (`['a' 'b']`), PostgreSQL in braces (`{a,b}`), Stack Overflow each in angle
+brackets (`<a><b>`), other tools as JSON does.
 """
 
 import ast
+import csv
 import io
 import json
 import re
 import tokenize
 from typing import Any
 
+_ARRAY = re.compile(r"\{[^{}:]*\}")
+_TAGS = re.compile(r"(?:<[^<>\s/]+>)+")
 _BROKEN = re.compile("[\ud800-\udfff]")
 BROKEN_TEXT = "half a surrogate pair is no Unicode text"
 
@@ -45,12 +49,17 @@ def as_json(value: Any) -> str:
 def listed(text: str) -> list[Any] | dict[Any, Any] | None:
     """The list or object that a text writes, in JSON's or Python's way; None for any other text."""
     text = text.strip()
+    if _TAGS.fullmatch(text):
+        return re.findall(r"<([^<>]+)>", text)
     if text[:1] + text[-1:] not in ("[]", "{}", "()"):
         return None
     try:
         found = DECODER.decode(text)
     except (ValueError, RecursionError):
         found = _python(text)
+        if found is None and _ARRAY.fullmatch(text):
+            inside = next(csv.reader([text[1:-1]], skipinitialspace=True), [])
+            return [each for each in inside if each]
     found = unwrapped(found)
     if isinstance(found, set | tuple):
         found = sorted(found, key=str) if isinstance(found, set) else list(found)
@@ -58,9 +67,18 @@ def listed(text: str) -> list[Any] | dict[Any, Any] | None:
 
 
 def unwrapped(value: Any) -> Any:
-    """The list that is all an object holds (`{"choices": ["a", "b"]}`); anything else as it is."""
+    """The list that is all an object holds (`{"choices": ["a", "b"]}`), and of a list of objects
+    that have names (`[{"id": 5, "name": "a"}]`, as GitHub writes labels) these; anything else as it
+    is."""
     inside = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
-    return inside if isinstance(inside, list) else value
+    found = inside if isinstance(inside, list) else value
+    if isinstance(found, list) and found and all(map(_has_a_name, found)):
+        return [each["name"] for each in found]
+    return found
+
+
+def _has_a_name(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("name"), str)
 
 
 def _python(text: str) -> Any:

@@ -239,3 +239,102 @@ def test_words_for_no_value_among_the_texts_are_a_doubt(tmp_path: Path, tiny_ber
     one = told(path, label=("label",))
     unsure = draft(form_of(path), one, tmp_path / "r.yaml", str(tiny_bert)).unsure
     assert any("3 rows of note hold a word for no value" in doubt for doubt in unsure)
+
+
+SEVERAL = (("billing", "urgent"), ("network",), ("billing",), ("network", "urgent"))
+
+
+@pytest.mark.parametrize(
+    ("write", "separator"),
+    [
+        (lambda labels: "".join(f"<{each}>" for each in labels), None),  # Stack Overflow
+        (lambda labels: "{" + ",".join(labels) + "}", None),  # PostgreSQL
+        (lambda labels: " ".join(f"#{each}" for each in labels), " "),
+        (lambda labels: "\n".join(labels), "\n"),
+        (
+            lambda labels: [{"id": 7, "name": each, "color": "fff"} for each in labels],
+            None,
+        ),  # GitHub
+    ],
+)
+def test_several_labels_are_told_from_one(
+    write: Any, separator: str | None, tmp_path: Path
+) -> None:
+    found = rows(80, body=said, labels=lambda n: write(SEVERAL[n % 4]))
+    one = tell(form_of(lines(tmp_path / "issues.jsonl", found)), Wishes())
+    assert one.task == "multi_label"
+    assert one.label == ("labels",)
+    assert one.data.get("label_separator") == separator
+
+
+def drafted_doubts(tmp_path: Path, base: Path, **columns: Any) -> list[str]:
+    path = csv_file(tmp_path / "made.csv", rows(80, **columns))
+    form = form_of(path)
+    return list(draft(form, tell(form, Wishes()), tmp_path / "made.yaml", str(base)).unsure)
+
+
+def test_texts_that_hold_their_label_are_a_doubt(tmp_path: Path, tiny_bert: Path) -> None:
+    given = drafted_doubts(
+        tmp_path, tiny_bert, note=lambda n: f"[{team(n).upper()}] {said(n)}", team=team
+    )
+    assert any("100% of the texts hold the name of their own label" in doubt for doubt in given)
+    plain = drafted_doubts(tmp_path, tiny_bert, note=said, team=team)
+    assert not any("name of their own label" in doubt for doubt in plain)
+
+
+def test_equal_texts_with_other_labels_are_a_doubt(tmp_path: Path, tiny_bert: Path) -> None:
+    doubts = drafted_doubts(
+        tmp_path, tiny_bert, note=lambda n: said(n // 2), team=lambda n: team(n)
+    )
+    assert any("equal in text to another row with another label" in doubt for doubt in doubts)
+
+
+def test_labels_that_every_row_has_are_refused(tmp_path: Path, tiny_bert: Path) -> None:
+    found = rows(60, instruction=said, models=lambda _: ["a", "b"])
+    form = form_of(lines(tmp_path / "models.jsonl", found))
+    with pytest.raises(RequestError, match="every row has all of the labels a, b in models"):
+        draft(form, tell(form, Wishes()), tmp_path / "models.yaml", str(tiny_bert))
+    assert not (tmp_path / "models.yaml").exists()
+
+
+def test_columns_without_a_part_are_named(tmp_path: Path) -> None:
+    found = rows(60, text=said, tag1=team, tag2=lambda n: "urgent" if n % 3 == 0 else "")
+    one = tell(form_of(csv_file(tmp_path / "wide.csv", found)), Wishes())
+    assert "not used: tag2" in one.said
+
+
+@pytest.mark.parametrize(
+    "write",
+    [lambda n: f"{n % 5 + 1} out of 5", lambda n: "★" * (n % 5 + 1), lambda n: n % 7 / 2 + 1],
+)
+def test_grades_that_are_no_whole_numbers_are_a_doubt(write: Any, tmp_path: Path) -> None:
+    found = rows(80, text=said, rating=write)
+    one = tell(form_of(csv_file(tmp_path / "rated.csv", found)), Wishes())
+    assert one.task == "single_label"
+    assert any("if these are steps of a scale" in doubt for doubt in one.unsure)
+
+
+def test_a_dash_for_no_label_is_a_doubt(tmp_path: Path) -> None:
+    found = rows(80, text=said, label=lambda n: "-" if n % 8 == 0 else team(n))
+    one = tell(form_of(csv_file(tmp_path / "nli.csv", found)), Wishes())
+    assert any(doubt.startswith("'-' is read as a label") for doubt in one.unsure)
+
+
+@pytest.mark.parametrize(
+    ("cells", "odd"),
+    [
+        (lambda n: "1,234.56" if n == 9 else f"{n * 37 % 900}.5{n % 10}", "'1,234.56'"),
+        (lambda n: f"{n * 7 % 24}:{n * 13 % 60:02}", "'0:00'"),
+    ],
+)
+def test_what_is_no_number_is_named(cells: Any, odd: str, tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "priced.csv", rows(80, text=said, price=cells))
+    with pytest.raises(RequestError, match=f"price holds quantities, and {odd} cannot be read"):
+        told(path)
+
+
+def test_a_column_whose_name_occurs_twice_is_asked_for_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "issues.csv"
+    path.write_text("Summary,Labels,Labels,Team\n" + f'"{said(1)}",x,,a\n' * 40)
+    with pytest.raises(RequestError, match="several columns named Labels: rename one"):
+        told(path, label=("Labels",))

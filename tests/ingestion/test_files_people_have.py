@@ -362,8 +362,13 @@ FORMS: dict[str, Any] = {
     "object with gaps": lambda labels: marked(labels, 1, None),
     "JSON object": lambda labels: json.dumps(marked(labels, 1, 0)),
     "Python object": lambda labels: str(marked(labels, True, False)),
+    "PostgreSQL array": lambda labels: "{" + ",".join(labels) + "}",
+    "angle brackets": lambda labels: "".join(f"<{label}>" for label in labels),
+    "line breaks": "\n".join,
+    "objects with names": lambda labels: [{"id": 5, "name": label} for label in labels],
+    "JSON of objects with names": lambda labels: json.dumps([{"name": each} for each in labels]),
 }
-SEPARATOR_OF = {"bar": "|", "semicolon": ";"}
+SEPARATOR_OF = {"bar": "|", "semicolon": ";", "line breaks": "\n"}
 FILE_FORMS = ("csv", "tsv", "jsonl", "json", "parquet")
 
 
@@ -414,7 +419,7 @@ REFUSED: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         "the labels of rows 1, 3 are written as lists, those of rows 2, 4 are not",
     ),
     "a list of lists": (["['a', ['b']]"], {}, "row 1, labels: the list holds ['b'], which is no"),
-    "a list of objects": (['[{"name": "a"}]'], {}, "row 1, labels: the list holds"),
+    "a list of objects": (['[{"genre": "a"}]'], {}, "row 1, labels: the list holds"),
     "an object of shares": (['{"a": 1, "b": 0.5}'], {}, "the object gives 'b' '0.5'"),
     "several where one is wanted": (
         ["['a']", "['a', 'b']"],
