@@ -1,7 +1,7 @@
 """Prediction with the champion, from the command line or from Python."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,9 @@ def read_texts(path: Path) -> list[str]:
     return list(_lines(path).values())
 
 
-def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[str]]:
+def read_rows(
+    path: Path, data: DataConfig, told: Mapping[str, Any] | None = None
+) -> tuple[list[dict[str, str]], list[str]]:
     """The rows of a table as they are shown, and the whole text of each as the case reads it.
 
     A row is shown by its `id`, where it has one, and its `text`: that of the text role where there
@@ -106,6 +108,7 @@ def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[
         path: a CSV, TSV, JSON, JSONL or Parquet file with the case's columns.
         data: the case's; a column called `text` stands for its text role, and other columns of its
             template may be absent.
+        told: how this file is written, where it is not as the case's own (`separator` …).
 
     Raises:
         RequestError: the file cannot be read, lacks a column, or a row has no text.
@@ -113,13 +116,11 @@ def read_rows(path: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[
     lines = parse_template(data)
     wanted = {role for line in lines for _, role in line if role}
     form = FORMAT_OF_SUFFIX[path.suffix.lower()]
-    reading = DataConfig(
-        path=path,
-        format=form,
-        separator=data.separator if form == "csv" else None,
-        quotes_are_text=data.quotes_are_text,
-        label_role=None,
-    )
+    written = {
+        "separator": data.separator if form == "csv" else None,
+        "quotes_are_text": data.quotes_are_text,
+    }
+    reading = DataConfig(path=path, format=form, label_role=None, **(written | dict(told or {})))
 
     def chosen(names: Sequence[str]) -> dict[str, str]:
         return columns_asked(names, data, str(path))

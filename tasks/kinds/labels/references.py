@@ -40,7 +40,8 @@ def _has_it_as_an_arm(config: CaseConfig) -> bool:
     """Whether an arm `head` of the case is embeddings with logistic regression itself."""
     training = config.training
     return (
-        strategy("head") in config.strategies
+        "base" not in config.grid.model  # the reference is of one base model
+        and strategy("head") in config.strategies
         and training.solve_head
         and not training.class_weights
         and training.balance == "none"
