@@ -8,7 +8,8 @@ said too, and where two columns could be meant alike, `AmbiguousError` asks whic
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tasks.config import PARTS
 from tasks.config.data import PART_NAMES
@@ -31,6 +32,8 @@ TEXT_NAMES = (
     *("sentence", "question", "title", "subject", "headline", "summary"),
 )
 """Names that people give to what is read: a short column of that name belongs to the text."""
+QUESTION_NAMES = ("question", "query", "input", "user", "user_input", "problem", "request", "title")
+"""Names that people give to what is asked, beside two answers."""
 LONG_TEXT = 8.0
 """Words on average from which on a second column is part of the text whatever its name."""
 
@@ -104,8 +107,10 @@ def _layout(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told | No
         recipe = RECIPES[task]
         if recipe.layout_of is None or wishes.task not in (None, task):
             continue
+        asked = _asked_under_another_name(first)
+        named = {**first, "prompt": first[asked]} if asked else first
         try:
-            layout = recipe.layout_of(str(form.path), first)
+            layout = recipe.layout_of(str(form.path), named)
         except RequestError:
             continue
         if layout == "messages" and not chats:  # a column of that name with plain texts
@@ -115,8 +120,19 @@ def _layout(form: Form, columns: dict[str, Column], wishes: Wishes) -> Told | No
         if wishes.task is None:
             _refuse_judged(form, columns, recipe, task)
         data = {"layout": recipe.layout, **recipe.data}
+        if asked:
+            data["columns"] = {"prompt": asked}
         return Told(task, data=data, said=[f"its fields are those of {recipe.layout} ({layout})"])
     return None
+
+
+def _asked_under_another_name(first: Mapping[str, Any]) -> str | None:
+    """The field that holds what is asked, beside chosen and rejected answers, where no usual one
+    does."""
+    if not {"chosen", "rejected"} <= first.keys() or first.keys() & {"prompt", "instruction"}:
+        return None
+    found = [name for name in first if name.strip().lower() in QUESTION_NAMES]
+    return found[0] if len(found) == 1 else None
 
 
 def _refuse_judged(form: Form, columns: dict[str, Column], recipe: Recipe, task: str) -> None:

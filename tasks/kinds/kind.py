@@ -335,10 +335,14 @@ class Kind(ABC, Generic[C, S, R]):
             bare = [render_bare(text, config.data) for text in texts]
             rows = [*({"text": text} for text in texts), *shown]
             return rows, [*bare, *rendered], {"rendered": True}
-        given = list(texts) + (read_texts(file) if file else [])
+        read = read_texts(file) if file else {}
+        given = [*texts, *read.values()]
         if not given:
             raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
-        return [{"text": text} for text in given], given, {}
+        lines = [{"id": f"line-{n}", "text": text} for n, text in read.items()]
+        if list(read) == [*range(1, len(read) + 1)]:  # none is empty, so that nobody has to count
+            lines = [{"text": text} for text in read.values()]
+        return [*({"text": text} for text in texts), *lines], given, {}
 
     def refuse_images(self, config: C, images: Sequence[Path]) -> None:
         """For kinds that read texts alone.

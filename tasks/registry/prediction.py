@@ -82,8 +82,8 @@ def predict(
     return answers
 
 
-def read_texts(path: Path) -> list[str]:
-    """Texts from a file, one a line.
+def read_texts(path: Path) -> dict[int, str]:
+    """Texts from a file, one a line, by the numbers of their lines; empty lines are none.
 
     Raises:
         RequestError: the file is missing, not UTF-8, empty, or of a format that is not read.
@@ -93,7 +93,7 @@ def read_texts(path: Path) -> list[str]:
             f"{path} is neither a text file ({', '.join(filter(None, PLAIN))}: a text a line) "
             f"nor a table ({', '.join(FORMAT_OF_SUFFIX)})."
         )
-    return list(_lines(path).values())
+    return _lines(path)
 
 
 def read_rows(

@@ -104,6 +104,8 @@ class Reading:
 
 
 def _percent(share: float) -> str:
+    if 0.995 <= share < 1:
+        return "over 99 %"
     return f"{share:.0%}".replace("%", " %") if share >= 0.01 or not share else "under 1 %"
 
 

@@ -338,3 +338,14 @@ def test_a_column_whose_name_occurs_twice_is_asked_for_by_name(tmp_path: Path) -
     path.write_text("Summary,Labels,Labels,Team\n" + f'"{said(1)}",x,,a\n' * 40)
     with pytest.raises(RequestError, match="several columns named Labels: rename one"):
         told(path, label=("Labels",))
+
+
+@pytest.mark.parametrize("name", ["question", "Query", "user_input"])
+def test_what_is_asked_may_have_another_name(name: str, tmp_path: Path) -> None:
+    columns = {name: said, "chosen": lambda n: f"Ask {team(n)}.", "rejected": lambda _: "No."}
+    form = form_of(lines(tmp_path / "pairs.jsonl", rows(60, **columns)))
+    one = tell(form, Wishes())
+    assert one.task == "preference"
+    (tmp_path / "pairs.yaml").write_text(written(form, one, tmp_path, None, None))
+    config = load_case(str(tmp_path / "pairs.yaml"))
+    assert ingest(config.data).read(["query"])["query"][3] == said(3)

@@ -60,3 +60,16 @@ def test_the_file_that_was_given_is_named(case: CaseConfig, tmp_path: Path) -> N
         asked(case, file)
     assert str(refused.value).startswith(str(file))
     assert "cache" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "ids"), [("one\n\ntwo\n", ["line-1", "line-3"]), ("one\ntwo\n", [None, None])]
+)
+def test_an_empty_line_is_no_text_and_moves_no_answer(
+    content: str, ids: list[str | None], case: CaseConfig, tmp_path: Path
+) -> None:
+    file = tmp_path / "new.txt"
+    file.write_text(content)
+    rows, given, _ = kind_of(case.task).asked(case, (), file, ())
+    assert given == ["one", "two"]
+    assert [row.get("id") for row in rows] == ids

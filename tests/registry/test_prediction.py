@@ -38,7 +38,7 @@ def test_an_empty_text_is_named_by_its_number(empty: str) -> None:
 def test_a_text_file_has_a_text_a_line(tmp_path: Path) -> None:
     file = tmp_path / "texts.txt"
     file.write_bytes("\ufeffone\r\n\r\n two three \nünï\n".encode())
-    assert read_texts(file) == ["one", " two three ", "ünï"]
+    assert list(read_texts(file).values()) == ["one", " two three ", "ünï"]
 
 
 def texts_of(path: Path, data: DataConfig | None = None) -> list[str]:
