@@ -46,6 +46,12 @@ class CaseConfig(Frozen):
     """Whether such cases can be cross-validated."""
     has_several_labels: ClassVar[bool] = False
     """Whether a row can have several labels."""
+    has_classes: ClassVar[bool] = False
+    """Whether rows have labels out of a set."""
+    reads_file: ClassVar[bool] = True
+    """Whether `data.path` is a file of records, and no folder."""
+    layouts: ClassVar[tuple[str, ...]] = ()
+    """The layouts of its file, where it learns from some alone."""
     reads_pairs: ClassVar[bool] = False
     """Whether such a case can read two texts as a pair."""
     defaults: ClassVar[Mapping[str, Any]] = {}
@@ -227,6 +233,15 @@ class CaseConfig(Frozen):
             )
         if self.split.after is not None and self.data.time_column is None:
             raise ValueError("split.after reads data.time_column: name the column with the times")
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_layout(self) -> "CaseConfig":
+        if self.layouts and self.data.layout not in self.layouts:
+            raise ValueError(
+                f"data.layout={self.data.layout} does not go with task: {self.task}: use "
+                f"{' or '.join(self.layouts)}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from tasks.config.vqa import VqaConfig
 class LabelsCase(CaseConfig):
     """A case whose rows have labels."""
 
+    has_classes: ClassVar[bool] = True
     reads_pairs: ClassVar[bool] = True
     of_its_own: ClassVar[tuple[str, ...]] = (
         *("data.min_label_count", "data.label_separator", "data.rename_labels"),
@@ -79,6 +80,7 @@ class NumbersGrid(GridConfig):
 class NumbersCase(CaseConfig):
     """A case whose rows have a number."""
 
+    layouts: ClassVar[tuple[str, ...]] = ("table",)
     reads_pairs: ClassVar[bool] = True
     of_its_own: ClassVar[tuple[str, ...]] = ("numbers.unit", "numbers.decimal", "numbers.loss")
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -141,6 +143,7 @@ class RankingGrid(GridConfig):
 class RankingCase(CaseConfig):
     """A case that learns which of two answers is better."""
 
+    layouts: ClassVar[tuple[str, ...]] = ("comparisons",)
     of_its_own: ClassVar[tuple[str, ...]] = ("preference.margin", "preference.margin_scale")
     defaults: ClassVar[Mapping[str, Any]] = {
         "data": {
@@ -206,6 +209,7 @@ class PicturesGrid(GridConfig):
 class PicturesCase(CaseConfig):
     """A case that learns to answer questions about pictures."""
 
+    reads_file: ClassVar[bool] = False
     commonest: ClassVar[tuple[str, ...]] = (
         *("training.epochs", "training.batch_size", "training.learning_rate"),
         *("model.base", "vqa.text_encoder", "vqa.image_encoder", "vqa.max_images", "data.path"),

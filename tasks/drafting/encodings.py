@@ -8,7 +8,7 @@ What was told is said, and `thaw new --encoding` overrules it.
 import codecs
 import unicodedata
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from charset_normalizer import from_bytes
@@ -57,8 +57,8 @@ def encoding_of(path: Path) -> str | None:
                 "or a program, or packed (.gz, .zip … say so)."
             )
         stream.seek(0)
-        telling = [line for line in stream if not line.isascii()][:_MOST_LINES]
-    return told_by(b"".join(telling))
+        telling = islice((line for line in stream if not line.isascii()), _MOST_LINES)
+        return told_by(b"".join(telling))
 
 
 def _is_utf8(path: Path) -> bool:

@@ -290,7 +290,8 @@ class Kind(ABC, Generic[C, S, R]):
             RequestError: models of this kind, or this one, cannot be taken away so.
         """
         raise RequestError(
-            "Models of this kind are no plain transformers models: use the registered package "
+            "A model of this kind gives more than a plain transformers model does, and no command "
+            "takes it away yet: use the registered package "
             "(`mlflow models serve -m models:/NAME@champion`)."
         )
 

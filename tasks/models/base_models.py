@@ -136,7 +136,12 @@ def locate(name: str, field: str = "model.base") -> LocatedModel:
         folder, digest = _from_wheel(name, spec)
         origin = spec.wheel
     elif spec.hub:
-        folder = hub_snapshot(spec.hub, spec.revision)
+        try:
+            folder = hub_snapshot(spec.hub, spec.revision)
+        except ThawError as error:
+            if shipped:
+                raise
+            raise type(error)(f"{error} And there is no folder {name} here.") from error
         digest = spec.revision or folder.name
         origin = f"{spec.hub}@{digest}"
         if not shipped and any((folder / told).is_file() for told in (ADAPTER, MODULES)):

@@ -234,7 +234,7 @@ def test_predict_gives_labels_by_falling_probability(swept: Swept) -> None:
 
 def test_predict_reads_files(swept: Swept, tmp_path: Path) -> None:
     plain, records = tmp_path / "texts.txt", tmp_path / "texts.jsonl"
-    plain.write_text(f"{GHOSTS}\n\nThe coach of the team\n", encoding="utf-8")
+    plain.write_text(f"{GHOSTS}\nThe coach of the team\n", encoding="utf-8")
     rows = [{"text": GHOSTS, "more": 1}, {"text": "The coach of the team"}]
     records.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     answers = {

@@ -93,7 +93,7 @@ def test_margins_are_a_point_of_the_grid(tiny_reward: tuple[str, ...], own_home:
         ),
     ],
 )
-def test_bad_comparisons_are_a_sentence_and_a_run_that_says_it(
+def test_bad_comparisons_are_a_sentence_before_anything_starts(
     record: dict[str, Any],
     sentence: str,
     tiny_reward: tuple[str, ...],
@@ -104,9 +104,7 @@ def test_bad_comparisons_are_a_sentence_and_a_run_that_says_it(
     answer = run_reward(*tiny_reward, f"data.path={path}")
     assert answer.code == 2
     assert sentence in answer.sentence
-    (failed,) = Store().sweeps()
-    assert failed.info.status == "FAILED"
-    assert sentence in failed.data.tags["thaw.error"]
+    assert not Store().sweeps()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +112,7 @@ def test_bad_comparisons_are_a_sentence_and_a_run_that_says_it(
     [
         ("model.head=tokens", "model.head=tokens does not go with sawyer_reward"),
         ("training.balance=true", "is for cases whose rows have one label each"),
-        ("data.layout=table", "it learns from pairs of answers: use comparisons"),
+        ("data.layout=table", "does not go with task: preference: use comparisons"),
         ("preference.margn=score", "did you mean preference.margin?"),
         ("evaluation.primary=test/accuracy", "did you mean test/pair_accuracy"),
     ],

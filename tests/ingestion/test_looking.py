@@ -32,6 +32,10 @@ def looked(file: Path, *overrides: str, case: str = "spam") -> None:
         ("data.columns.text=body", "has no column body; its columns are text, label"),
         ("data.positive=junk", "data.positive is junk, and the labels of the data are ham, spam"),
         ("data.format=parquet", "parquet"),
+        (
+            "data.labels=[ham,phish]",
+            r"row 2: the label 'spam' is none of data\.labels .*so are 19 more",
+        ),
     ],
 )
 def test_what_is_not_in_it_is_refused(file: Path, override: str, wanted: str) -> None:

@@ -22,7 +22,6 @@ _KEPT = {
     "data.numeric_labels": (False, "every number is read as one"),
     "data.positive": (None, "there are no classes"),
     "data.min_label_count": (1, "numbers need not occur twice"),
-    "data.layout": ("table", "it reads a text and a number a row"),
 }
 """Field -> the value that it has to keep, and why."""
 

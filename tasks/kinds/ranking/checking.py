@@ -22,11 +22,6 @@ def check_ranking(config: RankingCase) -> None:
         "training.start_from_head": (training.start_from_head, "false", "there are no labels"),
         "model.head": (model.head == "tokens", "linear", "a reward is no word"),
         "model.prompt_end": (bool(model.prompt_end), '""', "the answer comes last"),
-        "data.layout": (
-            config.data.layout != "comparisons",
-            "comparisons",
-            "it learns from pairs of answers",
-        ),
     }
     for field, (given, instead, reason) in no_effect.items():
         if given:
