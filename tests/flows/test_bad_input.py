@@ -79,7 +79,7 @@ BAD_FILES = {
         table(lambda row: row | {"genres": "Horror"}), ("blocking expectation", "label")
     ),
     "a label set of one": BadFile(
-        table(dict), ("blocking expectation", "label"), ("data.labels=[Horror]",)
+        table(dict), ("is none of data.labels (Horror)", "row 2"), ("data.labels=[Horror]",)
     ),
     "empty texts": BadFile(
         table(lambda row: row | {"synopsis": ""}),
