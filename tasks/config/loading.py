@@ -14,14 +14,10 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from tasks.config import CaseConfig
-from tasks.config.case_files import (
-    find_case,
-    proper_name,
-    read_case_file,
-    with_placed_models,
-)
+from tasks.config.case_files import find_case, proper_name, read_case_file
 from tasks.config.data import GIVEN_GROUP
 from tasks.config.kinds import CASES
+from tasks.config.placing import with_placed_models
 from tasks.config.plain_yaml import from_yaml, require_shallow
 from tasks.errors import RequestError
 from tasks.secrets import hidden_addresses, shown

@@ -8,6 +8,9 @@ from tasks.config.base import Fraction, Frozen
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
+SMALL = "small"
+"""What a part is called that is built here and starts from nothing."""
+
 
 class SmallConfig(Frozen):
     """Sizes of the parts that are built here with random weights (`small`)."""
@@ -53,7 +56,7 @@ class VqaConfig(Frozen):
     text_encoder: str = "minilm"
     """Reads the question: a name of `conf/base_models.yaml`, a hub id or a folder. The decoder is
     `model.base`: the same, or `small`, a GPT-2 of the training answers' words, built here."""
-    image_encoder: str = "small"
+    image_encoder: str = SMALL
     """Reads the picture: the same, or `small`, a vision transformer built here and trained from
     nothing."""
     small: SmallConfig = SmallConfig()
@@ -103,7 +106,7 @@ class VqaConfig(Frozen):
 
     @model_validator(mode="after")
     def _has_one_size(self) -> "VqaConfig":
-        if self.image_size is not None and self.image_encoder == "small":
+        if self.image_size is not None and self.image_encoder == SMALL:
             raise ValueError(
                 "image_size is for pretrained image encoders; pictures for the small one are scaled"
                 " to vqa.small.image_size"

@@ -9,6 +9,7 @@ from transformers import PreTrainedConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import PicturesCase, SmallConfig, VqaConfig
+from tasks.config.vqa import SMALL
 from tasks.errors import RequestError, ThawError
 from tasks.kinds.pictures.model.building import Part, join_models
 from tasks.kinds.pictures.model.model import MultimodalModel
@@ -20,7 +21,6 @@ from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
 from tasks.training.building import TRAINED, read_spec, trained_state
 
-SMALL = "small"
 _SHORTEST_DECODER = 32  # positions
 
 

@@ -1,8 +1,8 @@
 """What a case about pictures cannot do is refused before anything is fetched or trained."""
 
 from tasks.config import PicturesCase
+from tasks.config.vqa import SMALL
 from tasks.errors import RequestError
-from tasks.kinds.pictures.building import SMALL
 from tasks.kinds.pictures.evaluating import KINDS
 from tasks.kinds.refusing import refuse_without_effect, require_judge
 from tasks.models.base_models import context_of, locate

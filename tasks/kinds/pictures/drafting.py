@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.config.loading import load_case
+from tasks.config.vqa import SMALL
 from tasks.drafting.understanding import EXAMPLES, Understood
 from tasks.drafting.yaml_text import comment, one_line, section
 from tasks.errors import RequestError
@@ -15,7 +16,7 @@ from tasks.storage import write_text
 
 LEAST = 20
 """Questions that the kind's suite asks for."""
-_MODELS = {"text_encoder": "minilm", "image_encoder": "small"}
+_MODELS = {"text_encoder": "minilm", "image_encoder": SMALL}
 _TRAINING = {"epochs": 10, "batch_size": 64, "learning_rate": 1e-3, "schedule": "cosine"}
 
 
@@ -85,7 +86,7 @@ def _written(
     )
     sections: dict[str, dict[str, Any]] = {
         "data": {"path": path},
-        "model": {"base": base or "small"},
+        "model": {"base": base or SMALL},
         "vqa": dict(_MODELS),
         "training": dict(_TRAINING),
     }

@@ -18,9 +18,10 @@ from torch.utils.data import Sampler, SequentialSampler
 from transformers import TrainingArguments
 from transformers.modeling_outputs import Seq2SeqLMOutput
 
+from tasks.config.vqa import SMALL
 from tasks.evaluation.scored import table_metrics
 from tasks.kinds.pictures.answer_confidence import fit_confidence
-from tasks.kinds.pictures.building import SMALL, build_answerer, vqa_of
+from tasks.kinds.pictures.building import build_answerer, vqa_of
 from tasks.kinds.pictures.evaluating import (
     answer_losses,
     answer_part,
