@@ -257,3 +257,12 @@ def _gives_labels(value: Any) -> bool:
     if isinstance(value, dict):
         return all(each is None or str(each).strip().lower() in YES | NO for each in value.values())
     return not any(isinstance(each, dict) for each in value)
+
+
+def is_number(cell: str) -> bool:
+    """Whether Python reads a cell as a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

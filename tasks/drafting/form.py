@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.config import DataConfig
+from tasks.drafting.columns import is_number
 from tasks.drafting.encodings import encoding_of
 from tasks.errors import RequestError
 from tasks.ingestion.delimited import SEPARATOR_NAMES, delimited_records, shown_columns
 from tasks.ingestion.encoding import refuse_wide_encodings
 from tasks.ingestion.numbered import BadRecordError, Record, named, records_of
-from tasks.ingestion.plain import plain_file
+from tasks.ingestion.plain import named_as_given, plain_file
 from tasks.ingestion.readers import FORMAT_OF_SUFFIX
 from tasks.ingestion.sources import require_file
 from tasks.ingestion.turns import is_chat
@@ -71,10 +72,8 @@ def form_of(path: Path, member: str | None = None, encoding: str | None = None) 
     encoding = encoding or encoding_of(plain)
     if encoding is not None:
         plain = plain_file(plain, encoding=encoding)
-    try:
+    with named_as_given(plain, path):
         return _form_of(path, plain, member, encoding, told)
-    except RequestError as error:  # of a copy in the cache, which the user does not know
-        raise RequestError(str(error).replace(str(plain), str(path))) from error
 
 
 def _form_of(
@@ -224,11 +223,7 @@ def _refuse_stacked(path: Path, rows: Sequence[Sequence[str]]) -> None:
     """Refuse names of several levels: rows without a number, above rows that are counted."""
     first = [row[0].strip() for row in rows]
     levels = next((at for at, cell in enumerate(first) if cell and at), 0)
-    if (
-        1 < levels <= MOST_ABOVE
-        and not any(first[:levels])
-        and all(map(_is_number, first[levels:]))
-    ):
+    if 1 < levels <= MOST_ABOVE and not any(first[:levels]) and all(map(is_number, first[levels:])):
         raise RequestError(
             f"{path} names its columns in {levels} lines, one above the other: give each column "
             "one name (pandas: join the levels before to_csv)."
@@ -254,7 +249,7 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     A column without a name is one that programs add: empty, or the first, which counts the rows.
     """
     names = [name.strip() for name in rows[0]]
-    if any(map(_is_number, names)):
+    if any(map(is_number, names)):
         return False
     below = list(zip(*rows[1:], strict=True)) if len(rows) > 1 else [()] * len(names)
     if any(len(name) > LONGEST_NAME for name in names) and not any(
@@ -264,15 +259,7 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
         return False
     for place, (name, cells) in enumerate(zip(names, below, strict=True)):
         found = {cell.strip() for cell in cells}
-        counts = place == 0 and len(found) == len(cells) and all(map(_is_number, found))
+        counts = place == 0 and len(found) == len(cells) and all(map(is_number, found))
         if name in found if name else not (counts or found <= {""}):
             return False
     return any(names)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

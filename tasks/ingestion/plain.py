@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,6 +41,19 @@ def plain_file(path: Path, member: str | None = None, encoding: str | None = Non
     elif path.suffix.lower() in COMPRESSIONS:
         path = _decompressed(path, COMPRESSIONS[path.suffix.lower()])
     return path if _is_utf8(encoding) else _recoded(path, str(encoding))
+
+
+@contextmanager
+def named_as_given(plain: Path | None, given: Path | None) -> Iterator[None]:
+    """Let what is said of a copy in the cache name the file that the user gave.
+
+    Raises:
+        RequestError: as the block raises it.
+    """
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(str(error).replace(str(plain), str(given))) from error
 
 
 def _decompressed(path: Path, how: str) -> Path:

@@ -18,7 +18,6 @@ from typing import Any, Generic
 
 import pandas as pd
 
-from tasks.config import DataConfig
 from tasks.config.base import Task
 from tasks.config.strategies import Strategy
 from tasks.errors import RequestError, ThawError
@@ -316,8 +315,9 @@ class Kind(ABC, Generic[C, S, R]):
         Raises:
             RequestError: nothing is asked, or something that this kind does not read.
         """
-        from tasks.ingestion.plain import plain_file
+        from tasks.ingestion.plain import named_as_given, plain_file
         from tasks.ingestion.prepare import render_bare
+        from tasks.kinds.asked_file import rows_of_table
         from tasks.registry.prediction import is_table, read_texts
 
         self.refuse_images(config, images)
@@ -325,18 +325,15 @@ class Kind(ABC, Generic[C, S, R]):
             if len(texts) % 2:
                 raise RequestError(f"{config.case} reads pairs of texts: give two for each answer.")
             texts = [PAIR.join(pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
-        packed = file
-        if file is not None and file.is_file():
-            file = plain_file(file)
-        if file is not None and is_table(file):
-            try:
-                shown, rendered = _rows_of_table(file, config.data)
-            except RequestError as error:
-                raise RequestError(str(error).replace(str(file), str(packed))) from error
+        plain = plain_file(file) if file is not None and file.is_file() else file
+        if plain is not None and is_table(plain):
+            with named_as_given(plain, file):
+                shown, rendered = rows_of_table(plain, config.data)
             bare = [render_bare(text, config.data) for text in texts]
             rows = [*({"text": text} for text in texts), *shown]
             return rows, [*bare, *rendered], {"rendered": True}
-        read = read_texts(file) if file else {}
+        with named_as_given(plain, file):
+            read = read_texts(plain) if plain else {}
         given = [*texts, *read.values()]
         if not given:
             raise RequestError("There is nothing to predict: give a TEXT or --file FILE.")
@@ -371,32 +368,6 @@ def kind_of(task: str) -> Kind[Any, Any, Any]:
     module, _, name = KINDS[task].partition(":")  # type: ignore[index]
     found: Kind[Any, Any, Any] = getattr(import_module(module), name)
     return found
-
-
-def _rows_of_table(file: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[str]]:
-    """The rows of a table that is asked: written as the case's own, or as it shows itself.
-
-    Raises:
-        RequestError: as reading it the case's way raises it.
-    """
-    from tasks.registry.prediction import read_rows
-
-    try:
-        return read_rows(file, data)
-    except RequestError as error:
-        from tasks.drafting.form import form_of
-        from tasks.ingestion.plain import plain_file
-
-        try:
-            told = form_of(file).fields
-        except RequestError:
-            raise error from None
-        file = plain_file(file, encoding=told.get("encoding"))
-        written = {
-            "separator": told.get("separator"),
-            "quotes_are_text": told.get("quotes_are_text", False),
-        }
-        return read_rows(file, data, written)
 
 
 def folder_of(best: Outcome) -> Path:
