@@ -1,6 +1,6 @@
 """A column that is to be learned: what it holds, how its cells are read, what of it is odd."""
 
-from tasks.drafting.columns import Column
+from tasks.drafting.columns import Column, is_number
 from tasks.drafting.told import Told, Wishes
 from tasks.errors import RequestError
 
@@ -89,7 +89,7 @@ def refuse_unfit(column: Column, wishes: Wishes) -> None:
             "be learned from that. Say which column is meant with --label."
         )
     if column.amounts and wishes.task is None:
-        odd = next(filter(_is_no_number, column.missing_by_name or column.cells))
+        odd = next(cell for cell in column.missing_by_name or column.cells if not is_number(cell))
         raise RequestError(
             f"{column.name} holds quantities, and {odd!r} cannot be read as a number: write them "
             "with digits and a decimal point alone (1052.32) and leave the cell empty where there "
@@ -97,11 +97,3 @@ def refuse_unfit(column: Column, wishes: Wishes) -> None:
             "numbers.thousands say how they are written (docs/numbers.md); or say --task "
             "completion to have them written as they stand."
         )
-
-
-def _is_no_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return False

@@ -78,11 +78,8 @@ def tell(form: Form, wishes: Wishes) -> Told:
 
 def _idle(told: Told) -> None:
     """Name what is neither read nor learned, nor says how rows are parted."""
-    used = {
-        *told.text,
-        *told.label,
-        *(str(told.data.get(f"{way}_column")) for way in ("split", "group")),
-    }
+    parting = (told.data.get(f"{way}_column") for way in ("split", "group"))
+    used = {*told.text, *told.label, *parting}
     idle = [
         name
         for name, column in told.columns.items()

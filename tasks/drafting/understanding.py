@@ -1,25 +1,22 @@
 """A drafted case read as its run will read it: rows, labels, examples, lengths in tokens."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.drafting.case_text import written
+from tasks.drafting.doubts import doubts_of_labels, doubts_of_texts, they_are
 from tasks.drafting.form import Form
 from tasks.drafting.recipes import RECIPES
 from tasks.drafting.told import Told
 from tasks.errors import RequestError, ThawError
 from tasks.ingestion.cleaning import holds_markup
 from tasks.ingestion.ingest import ingest
-from tasks.ingestion.labels import NO_VALUE
 from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import usable_examples
 from tasks.storage import TableRef, write_text
@@ -33,10 +30,6 @@ FEW = 500
 """Usable rows up to which a draft says what they are worth, and deals them to see."""
 MARKUP = 0.05
 """Share of texts with tags from which on they are HTML."""
-LOOKED_AT = 2_000
-"""Rows in whose texts labels are looked for."""
-GIVEN_AWAY = 0.5
-"""Share of the texts that hold their own label from which on it is said."""
 MANY = 5000
 """Rows from which on a first look takes a sample."""
 MOST_LABELS = 12
@@ -112,13 +105,7 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     raw = ingest(config.data, config.split.seed)
     table = prepare(raw, config.data, labels_are_texts=not RECIPES[told.task].counts_labels)
     unsure += _notes(raw.origin, table.origin, config.data.source)
-    for name in told.text:
-        cells = told.columns[name].cells
-        if no_text := sum(cell.strip().lower() in NO_VALUE for cell in cells):
-            unsure.append(
-                f"{no_text:,} rows of {name} hold a word for no value (NA, null …), which is read "
-                "as a text: empty these cells if it stands for none"
-            )
+    unsure += doubts_of_texts(told)
     rows = table.read()
     answers = [_answer(row) for row in rows.to_dict("records")]
     if RECIPES[told.task].counts_labels:
@@ -127,7 +114,7 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
         if rare and len(report.labels) - len(rare) > 1:
             told.data["min_label_count"] = FEWEST
             told.said.append(
-                f"{_are(len(rare), 'label')} left out, with fewer than {FEWEST} rows "
+                f"{they_are(len(rare), 'label')} left out, with fewer than {FEWEST} rows "
                 f"({', '.join(rare[:3])} …): data.min_label_count"
             )
             facts.append(told.said[-1])
@@ -135,8 +122,10 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
             _, report = usable_examples(table, load_case(str(case)).data)
         facts.append(_labels(report.labels, len(rows)))
         facts.append(f"{report.kept:,} of {report.rows:,} rows can be learned from")
-        unsure += [f"{_are(count, 'row')} left out: {why}" for why, count in report.dropped.items()]
-        unsure += _doubts_of_labels(rows)
+        unsure += [
+            f"{they_are(count, 'row')} left out: {why}" for why, count in report.dropped.items()
+        ]
+        unsure += doubts_of_labels(rows)
         if len(report.labels) > 1 and set(report.labels.values()) == {report.kept}:
             raise RequestError(
                 f"{form.path}: every row has all of the labels {', '.join(report.labels)} in "
@@ -167,39 +156,6 @@ def _understood(form: Form, told: Told, case: Path, base: str | None) -> Underst
     few = f" -o data.limit={MANY}" if len(rows) > MANY else ""
     first = [f"{run}{few} -o 'strategies=[{','.join(quick)}]'   (a first look)"] if quick else []
     return Understood(case, tuple(facts), tuple(unsure), tuple(examples[:EXAMPLES]), (*first, run))
-
-
-def _doubts_of_labels(rows: pd.DataFrame) -> list[str]:
-    """Texts that give their label away, and equal texts with different labels."""
-    known = [
-        (" ".join(text.lower().split()), tuple(labels))
-        for text, labels in zip(rows["text"], rows["labels"], strict=True)
-        if isinstance(text, str) and len(labels)
-    ]
-    doubts = []
-    looked = known[:LOOKED_AT]
-    own = sum(_holds(text, labels) for text, labels in looked)
-    # By chance: labels of the rows in the opposite order, where they are others.
-    backwards = zip(looked, reversed(looked), strict=True)
-    other = sum(_holds(text, far) for (text, near), (_, far) in backwards if near != far)
-    if own > GIVEN_AWAY * len(looked) and own > 2 * other:
-        doubts.append(
-            f"{own / len(looked):.0%} of the texts hold the name of their own label: where texts "
-            "to come do not, a model that has learned to read it off is lost; take it out of them"
-        )
-    found: dict[str, set[tuple[str, ...]]] = {}
-    for text, labels in known:
-        found.setdefault(text, set()).add(labels)
-    torn = sum(len(found[text]) > 1 for text, _ in known)
-    if torn:
-        doubts.append(f"{_are(torn, 'row')} equal in text to another row with another label")
-    return doubts
-
-
-def _holds(text: str, labels: tuple[str, ...]) -> bool:
-    """Whether a label's name stands in a text, as a word."""
-    names = (re.escape(label.lower()) for label in labels if len(label) > 2)
-    return any(re.search(rf"(?<!\w){name}(?!\w)", text) for name in names)
 
 
 def _is_markup(form: Form, told: Told) -> bool:
@@ -297,7 +253,3 @@ def _length(
             f"at most {reading.context or 'any number'}"
         )
     return min(room, most)
-
-
-def _are(count: int, what: str) -> str:
-    return f"{count:,} {what} is" if count == 1 else f"{count:,} {what}s are"
