@@ -46,6 +46,7 @@ from tasks.kinds.values import Arms, Compared, Division, Measuring, Rows, Start
 from tasks.registry.card import model_card
 from tasks.registry.judging import Bar, Candidate, against
 from tasks.registry.promotion import Promotion, promote
+from tasks.splitting.shares import share_of
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec, plan_arms
 from tasks.validation.validate import validate
@@ -84,7 +85,7 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
         rows = validate_data(raw, start, sweep)
         division = split_data(rows, start, sweep)
         specs = plan(rows, division, start)
-        for spec in {spec.fold: spec for spec in specs}.values():
+        for spec in {(spec.fold, spec.train.digest): spec for spec in specs}.values():
             kind_of(config.task).check_parts(spec, start.config)
         hosted = start_hosted(start.config, list(specs[0].labels), division.folds[0], anew)
         trained = run_arms(specs, sweep, start.config.execution, anew, start.blocks)
@@ -221,6 +222,9 @@ def plan(rows: Rows, division: Division, start: Start) -> list[ArmSpec]:
             lambda made: kind.sections(made, start),
             kind.idle,
             start.bases,
+            lambda train, share: share_of(
+                train, share, kind.strata(train.read()) if share < 1 else None, config.split.seed
+            ),
         )
     ]
 
@@ -286,7 +290,7 @@ def run_reference(name: str, arms: Arms, start: Start, anew: bool, sweep: Sweep)
         run = Measuring(sweep.tracker, run_id, anew)
         return kind_of(config.task).measure(name, arms, start, run)
 
-    labels = list(arms.specs[0].labels)
+    labels = list(arms.first[0].labels)
     return in_own_run(name, "baseline", config.case, sweep, measure, labels)
 
 
@@ -308,7 +312,7 @@ def compare_arms(
         sweep: the open sweep.
     """
     kind, config = kind_of(start.config.task), start.config
-    found = compare(outcomes, config, kind.classes(arms.specs[0]), arms.left_out)
+    found = compare(outcomes, config, kind.classes(arms.first[0]), arms.left_out)
     found = kind.told(found, outcomes, arms.best)
     compared = Compared(start, rows, division, arms, tuple(outcomes), found, sweep.run_id)
     if sweep.finished:
@@ -316,15 +320,15 @@ def compare_arms(
     extras = kind.extras(compared)
     for path, text in extras.files.items():
         sweep.tracker.log_text(sweep.run_id, text, path)
-    plots = draw_common(found, arms.outcomes, kind.curves) | extras.plots
+    plots = draw_common(found, arms.outcomes, kind.curves, arms.rows) | extras.plots
     made = on_each_base(config).get(arms.best.point.get("model.base", ""), config)
-    reading = kind.reading(arms.specs[0].train, made)
+    reading = kind.reading(arms.first[0].train, made)
     page = html(
         found,
         plots,
         extras.labels,
         f"{config.case}: {config.title}",
-        provenance(start, arms.specs[0], sweep, reading),
+        provenance(start, arms.first[0], sweep, reading),
         extras.answers,
         [*extras.sheets, data_sheet(compared, reading)],
         extras.texts,
@@ -356,7 +360,7 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
     card = model_card(config, best, compared.comparison, sweep.run_id, kind.card(compared))
     arm = Candidate(best, best.key, lambda: kind.package(best, config), kind.packaging, card)
     bar = bar_of(kind, compared)
-    promotion = promote(tracker, kind, config, arm, bar, compared.arms.specs[0].test)
+    promotion = promote(tracker, kind, config, arm, bar, compared.arms.first[0].test)
     registered = f"{promotion.name} version {promotion.version}"
     said = {"thaw.registered": registered, "thaw.verdict": promotion.reason}
     if promotion.status == "unchanged":  # what it was judged by stays

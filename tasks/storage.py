@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,6 +54,15 @@ class TableRef(BaseModel):
                 f"The stored table {self.path} cannot be read ({error}); the same command writes "
                 "it anew."
             ) from error
+
+    def take(self, rows: np.ndarray, origin: str) -> "TableRef":
+        """Some of the rows, stored as a table of their own.
+
+        Args:
+            rows: their numbers, in the order in which they are to stand.
+            origin: in words.
+        """
+        return put_table(_read(self.path, self.digest).take(pa.array(rows)), origin)
 
     def is_whole(self) -> bool:
         """Whether the file is there and holds this table, undamaged."""

@@ -93,6 +93,9 @@ class TrainingConfig(Frozen):
     start_from_head: bool = False
     """Where more than a linear head trains, let the head start from that optimum instead of at
     random (LP-FT; cases of labels). As a grid of false and true, validation chooses."""
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the training part's rows that is learned from; a smaller one lies within a larger,
+    and has each label as often. As a grid (`[0.25,0.5,1]`) it shows what more data would bring."""
     shuffle: bool = True
     """Train on the rows in a new random order in each epoch (false: in their stored order)."""
     trunk: Literal["auto", "on", "off"] = "auto"

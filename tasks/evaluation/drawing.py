@@ -6,12 +6,16 @@ Figures are made without pyplot, whose global state is not safe where arms run i
 import hashlib
 import io
 import re
+from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from tasks.evaluation.wording import lower_is_better
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, less its pale yellow.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
@@ -40,6 +44,13 @@ def clean(axes: Axes) -> Axes:
     axes.grid(axis="y", color=GRID, lw=0.8)
     axes.set_axisbelow(True)
     return axes
+
+
+def colours_of(selection: Mapping[str, float], select_by: str) -> dict[str, str]:
+    """Arms, best on validation first, with a colour each; those beyond the palette are grey."""
+    sign = 1 if lower_is_better(select_by) else -1
+    order = sorted(selection, key=lambda name: np.nan_to_num(sign * selection[name], nan=np.inf))
+    return {name: PALETTE[i] if i < len(PALETTE) else OTHERS for i, name in enumerate(order)}
 
 
 def to_svg(picture: Figure, seen: str = "") -> bytes:

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from tasks.evaluation.comparison import by_name
-from tasks.evaluation.drawing import FAINT, OTHERS, PALETTE, clean, to_svg
+from tasks.evaluation.drawing import FAINT, OTHERS, clean, colours_of, to_svg
 from tasks.evaluation.findings import Comparison, Entry
 from tasks.evaluation.labelling import label_points, label_right
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.over_rows import quality_against_rows
 from tasks.evaluation.wording import amount, figure, lower_is_better, metric_title, short_name
 
 LOSSES = ("train/loss", "val/loss")
@@ -22,7 +23,10 @@ MOST_PANELS = 8
 
 
 def draw_common(
-    comparison: Comparison, outcomes: Sequence[Outcome], beside: Sequence[str] = LOSSES
+    comparison: Comparison,
+    outcomes: Sequence[Outcome],
+    beside: Sequence[str] = LOSSES,
+    rows: Mapping[str, int] | None = None,
 ) -> dict[str, bytes]:
     """The pictures that every kind of case has, by file name, where there is data for them.
 
@@ -30,11 +34,15 @@ def draw_common(
         comparison: of these outcomes.
         outcomes: arms, with their curves.
         beside: what is drawn over the epochs, beside the metric that selects and the table's.
+        rows: how many training rows each arm learned from, by its name.
     """
     wanted = [*beside, comparison.select_by, comparison.primary, *comparison.metrics]
     panels = learning_curves(outcomes, comparison.select_by, wanted, comparison.positive)
-    cost = drawn({"quality_against_cost.svg": quality_against_cost(comparison)})
-    return cost | {f"{CURVES}/{name}.svg": panel for name, panel in panels.items()}
+    of_all = {
+        "quality_against_cost.svg": quality_against_cost(comparison),
+        "quality_against_rows.svg": quality_against_rows(comparison, rows or {}),
+    }
+    return drawn(of_all) | {f"{CURVES}/{name}.svg": panel for name, panel in panels.items()}
 
 
 def drawn(pictures: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -60,7 +68,7 @@ def quality_against_cost(comparison: Comparison) -> bytes | None:
         return None
     picture = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = clean(picture.add_subplot())
-    colours = _colours({arm.name: arm.selection for arm in arms}, comparison.select_by)
+    colours = colours_of({arm.name: arm.selection for arm in arms}, comparison.select_by)
     seconds = [arm.costs["train_seconds"].value for arm in arms]
     if max(seconds) > 10 * min(seconds) > 0:
         axes.set_xscale("log")
@@ -156,7 +164,7 @@ def learning_curves(
     logged = {name for arm in outcomes for point in arm.curve for name in point.metrics}
     names = dict.fromkeys(short_name(each).removesuffix("_tuned") for each in wanted)
     metrics = [name for name in names if {f"val/{name}", f"train/{name}"} & logged]
-    colours = _colours(
+    colours = colours_of(
         {
             name: float(np.mean([seed.metrics.get(select_by, np.nan) for seed in seeds]))
             for name, seeds in arms.items()
@@ -249,10 +257,3 @@ def _line(outcome: Outcome, metric: str) -> dict[float, float]:
     """Epoch -> value, for the points of the curve that logged this metric."""
     points = (point for point in outcome.curve if metric in point.metrics)
     return {round(point.epoch, 2): point.metrics[metric] for point in points}
-
-
-def _colours(selection: Mapping[str, float], select_by: str) -> dict[str, str]:
-    """Arms, best on validation first, with a colour each; those beyond the palette are grey."""
-    sign = 1 if lower_is_better(select_by) else -1
-    order = sorted(selection, key=lambda name: np.nan_to_num(sign * selection[name], nan=np.inf))
-    return {name: PALETTE[i] if i < len(PALETTE) else OTHERS for i, name in enumerate(order)}

@@ -38,6 +38,9 @@ _CAPTIONS = {
     "quality_against_cost": "Quality against cost: bars are the intervals of the table, the line "
     "joins the arms that no cheaper one is as good as, "
     "dashed lines the baselines, and hosted models.",
+    "quality_against_rows": "Quality against data: what each strategy comes to on the same test "
+    "rows when it learns from some of the training rows; bars are the intervals of the table, the "
+    "dashed lines baselines, which learn from all.",
     "learning_curves": "Curves over the epochs: solid on validation; dashed on training, where at "
     "most as many rows as validation has are measured in the same way, and the loss is training's "
     "own mean of the last steps.",

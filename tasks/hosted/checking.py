@@ -10,8 +10,8 @@ def check_hosted(config: CaseConfig) -> None:
     """Refuse, before anything is fetched or trained, what no hosted arm can be made of.
 
     Raises:
-        RequestError: several labels a row, folds, a grid over backends, no server, no model or one
-            past its end, or no API key.
+        RequestError: several labels a row, folds, a grid over backends, a share of the rows, no
+            server, no model or one past its end, or no API key.
     """
     if config.training.backend != "hosted":
         return
@@ -25,6 +25,11 @@ def check_hosted(config: CaseConfig) -> None:
         raise RequestError(
             "grid.training.backend names no arms: training.backend=hosted adds one hosted arm to "
             "the local ones."
+        )
+    if config.training.share != 1:
+        raise RequestError(
+            f"training.share={config.training.share:g} is of arms that train here, and a server "
+            "gets the whole training part: leave it at 1, or give shares as grid.training.share."
         )
     price_list().model_for(config.hosted, today())
     if config.hosted.base_url is None:

@@ -162,6 +162,11 @@ class Kind(ABC, Generic[C, S, R]):
             config: the case.
         """
 
+    def strata(self, rows: pd.DataFrame) -> Sequence[Sequence[str]] | None:
+        """What of each row every part, and a share of the training part, has as often as the
+        whole; None where rows differ in nothing."""
+        return None
+
     def outputs(self, rows: R) -> tuple[str, ...]:
         """Names of what the model gives a number for, in their order."""
         return ()

@@ -101,11 +101,19 @@ class Arms:
     def first(self) -> list[ArmSpec]:
         """An arm of each fold: what most references have to know of a sweep.
 
-        Where every seed has folds of its own, of those of the first.
+        Of arms that learn from shares of the rows, one of the largest; where every seed has folds
+        of its own, of those of the first.
         """
-        whole = {spec.fold for spec in self.specs if spec.seed == self.specs[0].seed}
-        found = {spec.fold: spec for spec in reversed(self.specs) if spec.fold in whole}
+        share = max(spec.training.share for spec in self.specs)
+        specs = [spec for spec in self.specs if spec.training.share == share]
+        whole = {spec.fold for spec in specs if spec.seed == specs[0].seed}
+        found = {spec.fold: spec for spec in reversed(specs) if spec.fold in whole}
         return [*found.values()][::-1]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows each arm learned from, by its name; of folds, the first's."""
+        return {spec.name: spec.train.rows for spec in reversed(self.specs)}
 
     @property
     def chosen(self) -> list[ArmSpec]:

@@ -64,7 +64,7 @@ def words_candidate(
         sections: what its card says besides, the `Limits` among them.
         reading: what of a text it reads.
     """
-    config, spec = compared.config, compared.arms.specs[0]
+    config, spec = compared.config, compared.arms.first[0]
     told = {
         "Model": f"{reference.name}, no transformer: {_READ[reading]}, with "
         f"{reference.metrics['cost/trainable_parameters']:,.0f} numbers fitted in "

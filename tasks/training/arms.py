@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +257,7 @@ def plan_arms(
     sections: Callable[[CaseConfig], Mapping[str, Any]] = lambda made: {},
     idle: Idle = lambda made, strategy: frozenset(),
     bases: Mapping[str, str] | None = None,
+    share: Callable[[TableRef, float], TableRef] = lambda train, share: train,
 ) -> list[ArmSpec]:
     """All arms of a sweep: strategies x grid x seeds, in that order.
 
@@ -271,6 +272,7 @@ def plan_arms(
         sections: the case at a point of its grid -> what arms of its kind alone have.
         idle: the same, and a strategy -> training fields that do not touch such arms of its kind.
         bases: base model -> identity of its weights, where a grid names several.
+        share: the training part, and `training.share` -> the rows of it that are learned from.
 
     Raises:
         RequestError: `data.positive` is not one of two labels, or the labels of an ordered case
@@ -278,6 +280,7 @@ def plan_arms(
     """
     positive = positive_index(labels, config.data.positive)
     scale = scale_of(labels, config.evaluation.ordered)
+    shared = cache(partial(share, parts["train"]))
     return [
         ArmSpec(
             case=config.case,
@@ -294,7 +297,7 @@ def plan_arms(
             calibrate=config.evaluation.calibrate,
             fold=fold,
             **sections(made),
-            **parts,
+            **{**parts, "train": shared(made.training.share)},
         )
         for strategy in config.strategies
         for point, made in _points(config, strategy, idle)

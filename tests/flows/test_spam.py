@@ -88,6 +88,25 @@ def test_the_chapters_other_readings_run(quick_spam: tuple[str, ...]) -> None:
         assert "training.padding=max" in arm.data.tags["thaw.trunk"]
 
 
+def test_a_data_size_curve_asks_the_same_rows(quick_spam: tuple[str, ...]) -> None:
+    grid = "grid.training.share=[0.25,0.5,1.0]"
+    answer = run_spam(*quick_spam, grid, "strategies=[head]")
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    arms = store.children(sweep.info.run_id)
+    assert set(arms) == {f"head share={share} seed=42" for share in (0.25, 0.5, 1.0)}
+    data = {
+        name: {each.tags[0].value: each.dataset.digest for each in arm.inputs.dataset_inputs}
+        for name, arm in arms.items()
+    }
+    assert len({each["train"] for each in data.values()}) == 3
+    assert len({(each["validation"], each["test"]) for each in data.values()}) == 1
+    picture = store.text(sweep.info.run_id, "comparison/quality_against_rows.svg")
+    assert "over training rows: head 0." in picture
+    assert "Quality against data" in store.text(sweep.info.run_id, "comparison/report.html")
+
+
 def test_the_real_file_is_read_whole(real_data: Path) -> None:
     from tasks.config.loading import load_case
     from tasks.ingestion.ingest import ingest

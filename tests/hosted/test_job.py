@@ -327,6 +327,8 @@ def test_wrong_requests_are_refused_before_anything_is_sent(
         check_hosted(load_case("genre", "sample", hosted))
     with pytest.raises(RequestError, match="one hosted arm"):
         check_hosted(load_case("spam", "sample", [*hosted, "grid.training.backend=[local,openai]"]))
+    with pytest.raises(RequestError, match="gets the whole training part"):
+        check_hosted(load_case("spam", "sample", [*hosted, "training.share=0.5"]))
     monkeypatch.delenv("OPENAI_API_KEY")
     check_hosted(load_case("genre"))
     with pytest.raises(RequestError, match="There is no API key: set the environment variable"):

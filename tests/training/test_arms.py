@@ -8,8 +8,11 @@ from tiny import MakeSpec
 
 from tasks.config.loading import load_case
 from tasks.config.strategies import strategy
+from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.kind import kind_of
+from tasks.kinds.values import Arms
 from tasks.paths import store_dir
+from tasks.splitting.shares import share_of
 from tasks.storage import TableRef, put_table
 from tasks.training import arms
 from tasks.training.arms import ArmSpec, code_version, plan_arms
@@ -182,6 +185,26 @@ def test_points_of_a_grid_that_do_not_touch_an_arm_are_one_arm(
     alone = {spec.name: spec.key for spec in plan_arms(plain, "digest", ["Comedy"], parts)}
     for spec in planned:  # what it is without the grid, and so it is not trained again
         assert spec.point or spec.key == alone[spec.name]
+
+
+def test_references_learn_from_the_largest_share(parts: dict[str, TableRef]) -> None:
+    fields = ["strategies=[full]", "grid.training.share=[0.25,1.0,0.5]"]
+    config = load_case("genre", "sample", fields)
+
+    def share(train: TableRef, size: float) -> TableRef:
+        return share_of(train, size, None, 1)
+
+    planned = plan_arms(config, "digest", ["Comedy"], parts, share=share)
+    assert [(spec.name, spec.train.rows) for spec in planned] == [
+        ("full share=0.25", 12),
+        ("full share=1.0", 48),
+        ("full share=0.5", 24),
+    ]
+    assert {spec.test.digest for spec in planned} == {parts["test"].digest}
+    outcome = Outcome(name="", kind="arm", metrics={}, validation=parts["test"], test=parts["test"])
+    arms = Arms(tuple(planned), (), outcome)
+    assert [spec.train for spec in arms.first] == [parts["train"]]
+    assert arms.rows["full share=0.25"] == 12
 
 
 STORED = """{

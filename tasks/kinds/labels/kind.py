@@ -86,6 +86,11 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         """Texts, each with its labels."""
         return text_units(examples, config.split, labelled=True)
 
+    def strata(self, rows: pd.DataFrame) -> Sequence[Sequence[str]]:
+        """Labels."""
+        labels: list[Sequence[str]] = rows["labels"].tolist()
+        return labels
+
     def outputs(self, rows: Rows) -> tuple[str, ...]:
         """The labels."""
         return tuple(usable_of(rows).labels)
@@ -130,7 +135,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         self, reference: Outcome, compared: Compared[Start[LabelsCase], Rows]
     ) -> Candidate | None:
         """The linear models, the references that are models of their own."""
-        config, spec = compared.start.config, compared.arms.specs[0]
+        config, spec = compared.start.config, compared.arms.first[0]
         if reference.name == EMBEDDINGS:
             return self._on_embeddings(reference, compared)
         if reference.name not in READING:
@@ -150,7 +155,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     def _on_embeddings(
         self, reference: Outcome, compared: Compared[Start[LabelsCase], Rows]
     ) -> Candidate:
-        config, spec = compared.start.config, compared.arms.specs[0]
+        config, spec = compared.start.config, compared.arms.first[0]
         told = {
             "Model": f"{reference.name}: {spec.model.base} as it is, the mean of its last states "
             f"and {reference.metrics['cost/trainable_parameters']:,.0f} numbers on top. Texts "
@@ -183,7 +188,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
 
     def extras(self, compared: Compared[Start[LabelsCase], Rows]) -> Extras:
         """How the chosen arm does on each label, and all without labels that say nothing."""
-        best, labels = compared.arms.best, self.classes(compared.arms.specs[0])
+        best, labels = compared.arms.best, self.classes(compared.arms.first[0])
         table = per_label(best, labels, compared.config.task)
         sheet = aside_sheet(compared.outcomes, labels, compared.start.config)
         return Extras(
@@ -208,7 +213,7 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
         }
 
     def _labels(self, compared: Compared[Start[LabelsCase], Rows]) -> str:
-        usable, names = usable_of(compared.rows), compared.arms.specs[0].labels
+        usable, names = usable_of(compared.rows), compared.arms.first[0].labels
         rare = ", ".join(f"{label} ({count})" for label, count in usable.rare.items()) or "none"
         return (
             f"{', '.join(names)}. Left out because fewer than "

@@ -107,10 +107,14 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         """Texts, each with its number's quantile; rows of one text may differ in the number."""
         return replace(
             text_units(examples, config.split, labelled=True),
-            strata=in_quantiles(numbers_in(examples)),
+            strata=self.strata(examples),
             answers=examples["labels"].tolist(),
             answer=self.answer,
         )
+
+    def strata(self, rows: pd.DataFrame) -> Sequence[Sequence[str]]:
+        """Quantiles of the numbers."""
+        return in_quantiles(numbers_in(rows))
 
     def outputs(self, rows: Rows) -> tuple[str, ...]:
         """One number."""
@@ -150,7 +154,7 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
         """The linear models, the references that are models of their own."""
         if reference.name not in READING:
             return None
-        config, spec = compared.start.config, compared.arms.specs[0]
+        config, spec = compared.start.config, compared.arms.first[0]
         return words_candidate(
             reference,
             compared,

@@ -29,7 +29,7 @@ from tasks.kinds.pictures.data.question_table import question_table
 from tasks.kinds.pictures.package import PictureInfo, PicturePackage
 from tasks.kinds.pictures.report import examples_of, pictures_of, told_of_looking
 from tasks.kinds.pictures.scores import MOST_FREQUENT
-from tasks.kinds.pictures.splitting import question_units, split_questions
+from tasks.kinds.pictures.splitting import answer_types, question_units, split_questions
 from tasks.kinds.pictures.training import AnswerLearner
 from tasks.kinds.values import Arms, Compared, Division, Extras, Measuring, Records, Rows, Start
 from tasks.locks import locked
@@ -119,6 +119,10 @@ class _Pictures(Kind[PicturesCase, Start[PicturesCase], PictureRows]):
     def units(self, examples: pd.DataFrame, config: PicturesCase) -> Units:
         """Pictures."""
         return question_units(examples)
+
+    def strata(self, rows: pd.DataFrame) -> Sequence[Sequence[str]]:
+        """Types of answers."""
+        return answer_types(rows)
 
     def sections(self, made: PicturesCase, start: Start[PicturesCase]) -> dict[str, Any]:
         """How questions about pictures are answered."""

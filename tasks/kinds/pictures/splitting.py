@@ -54,9 +54,14 @@ def question_units(questions: pd.DataFrame) -> Units:
         rows=questions["row"].to_numpy(),
         noun="picture",
         alike=False,
-        strata=[[kind] for kind in questions["answer_type"]],
+        strata=answer_types(questions),
         given=None if given is None else np.where(given, PARTS.index("test"), FREE),
     )
+
+
+def answer_types(questions: pd.DataFrame) -> list[list[str]]:
+    """The type of each question's answer, of which every part has its share."""
+    return [[kind] for kind in questions["answer_type"]]
 
 
 def split_questions(

@@ -113,7 +113,7 @@ class _Policy(WriterKind[PolicyCase, PolicyStart]):
 
     def measure(self, name: str, arms: Arms, start: PolicyStart, run: Measuring) -> Outcome:
         """By any arm, for the prompts, the rewards and the draws."""
-        return untrained_policy_outcome(arms.specs[0], *start.untrained[name], name, run.run_id)
+        return untrained_policy_outcome(arms.first[0], *start.untrained[name], name, run.run_id)
 
     def floor(self, outcomes: Sequence[Outcome], start: PolicyStart) -> Outcome:
         """The model that the arms started from."""

@@ -110,7 +110,7 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
         """TF-IDF with logistic regression, the one reference that is a model of its own."""
         if reference.name != TFIDF:
             return None
-        config, spec = compared.start.config, compared.arms.specs[0]
+        config, spec = compared.start.config, compared.arms.first[0]
 
         def package() -> ClassicalReward:
             info = WordsInfo(
