@@ -23,6 +23,10 @@ class LanguageConfig(Frozen):
     scores: Literal["text", "latex"] = "text"
     """How answers are measured: `text` (repetition, length) or `latex` (against the formula that
     was to be written)."""
+    encoder: str | None = None
+    """Base model by whose states answers are held against the given ones (`similarity`, where
+    `scores` is `text`): by default the case's own, as it was before training. `minilm`, which was
+    trained to compare sentences, tells more."""
     trainer: Literal["thaw", "trl"] = "thaw"
     """`trl`: TRL's SFTTrainer for every arm that computes the whole model; an arm on stored states
     (`training.trunk`) trains with Thaw's, on the same loss."""

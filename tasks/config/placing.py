@@ -37,7 +37,11 @@ def with_placed_models(fields: Mapping[str, Any], folder: Path) -> dict[str, Any
     return made
 
 
-_MODELS = {"model": ("base",), "vqa": ("text_encoder", "image_encoder")}
+_MODELS = {
+    "model": ("base",),
+    "vqa": ("text_encoder", "image_encoder"),
+    "language": ("encoder",),
+}
 """Section -> its fields that name a model."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from tasks.evaluation.nearness import BLEU_SUMS, NEARNESS, Bleu
+from tasks.evaluation.nearness import BLEU_SUMS, NEARNESS, SIMILARITY, Bleu
 from tasks.evaluation.outcomes import group_numbers
 from tasks.evaluation.variety import DistinctGrams
 from tasks.evaluation.weighted_part import Linear, Part, RowMeans
@@ -21,7 +21,7 @@ from tasks.storage import TableRef, put_table
 Scores = Literal["text", "latex"]
 _ROW_SCORES: dict[Scores, tuple[str, ...]] = {
     "latex": ("normalised_match", "exact_match", "edit_similarity", "parses", "stops"),
-    "text": (*NEARNESS, "repetition_4", "words", "stops"),
+    "text": (*NEARNESS, SIMILARITY, "repetition_4", "words", "stops"),
 }
 _VARIETY = ("distinct_1", "distinct_2")
 SCORES: dict[Scores, tuple[str, ...]] = {

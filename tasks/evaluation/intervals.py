@@ -29,6 +29,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from tasks.evaluation.completions import NO_SHARES
+from tasks.evaluation.nearness import SIMILARITY
 from tasks.evaluation.numeric import AT_MOST_ONE, CORRELATIONS, IN_UNITS
 from tasks.evaluation.ordinal import UNBOUNDED
 from tasks.evaluation.scored import UNBOUNDED as SCORED_UNBOUNDED
@@ -57,7 +58,7 @@ def kind_of(metric: str) -> Kind:
         return Kind.SIGNED
     if metric in AT_MOST_ONE:
         return Kind.BELOW_ONE
-    if metric in CORRELATIONS:
+    if metric in (*CORRELATIONS, SIMILARITY):
         return Kind.CORRELATION
     amounts = {*NO_SHARES, *UNBOUNDED, *SCORED_UNBOUNDED, *IN_UNITS}
     return Kind.AMOUNT if metric in amounts else Kind.SHARE

@@ -18,6 +18,8 @@ from tasks.evaluation.weighted_part import Linear
 
 NEARNESS = ("rouge_1", "rouge_2", "rouge_l", "chrf")
 """Figures of each answer, whose means are shown."""
+SIMILARITY = "similarity"
+"""The cosine of a vector of each, which a model makes (`kinds/writing/similarity.py`)."""
 BLEU_ORDER = 4
 BLEU_SUMS = (
     *(f"bleu_right_{n}" for n in range(1, BLEU_ORDER + 1)),

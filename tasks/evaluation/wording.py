@@ -28,6 +28,7 @@ _NAMES = {
     "rouge_1": "ROUGE-1",
     "rouge_2": "ROUGE-2",
     "rouge_l": "ROUGE-L",
+    "similarity": "embedding similarity",
     "tokens": "tokens an answer",
     "kl": "KL from the start, nats",
     "overlap": "words taken from the prompt",

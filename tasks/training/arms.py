@@ -63,6 +63,7 @@ class ArmSpec(BaseModel):
         scale: the number that each label of an ordered case stands for.
         calibrate: whether the logits are divided by a temperature fitted on validation.
         language: how pairs become text, in cases that write.
+        encoder_digest: of the model that compares answers, where it is another than the base model.
         numbers: what a number is told by, in cases that learn one.
         preference: how a reward model learns from comparisons.
         rl, rewards: how a policy learns from what, in cases that learn from rewards.
@@ -86,6 +87,7 @@ class ArmSpec(BaseModel):
     scale: Scale | None = None
     calibrate: bool = False
     language: LanguageConfig | None = None
+    encoder_digest: str = ""
     numbers: NumbersConfig | None = None
     preference: PreferenceConfig | None = None
     rl: RLConfig | None = None

@@ -63,7 +63,7 @@ def test_scores_are_those_of_the_rows_that_were_answered(
     texts = [" ".join(random.choice(list("abc"), random.integers(1, 9))) for _ in range(rows)]
     wanted = [" ".join(random.choice(list("abc"), 5)) for _ in range(rows)]
     scores = {"stops": random.integers(0, 2, rows).astype(float)} | text_scores(texts)
-    scores |= nearness(wanted, texts)
+    scores |= nearness(wanted, texts) | {"similarity": random.uniform(-1, 1, rows)}
     some = frame(rows, seed).drop(columns=[*SCORES["latex"]]).assign(generated=texts, **scores)
     some.loc[~np.array(answered), ["generated", *scores]] = None
     figures = completion_metrics(some)

@@ -66,6 +66,7 @@ def test_a_run_ends_with_a_table_that_holds_the_untouched_model(tuned: Swept) ->
     for arm in arms.values():
         figures = arm.data.metrics
         assert {"test/distinct_2", "test/repetition_4", "test/words", "test/stops"} <= set(figures)
+        assert -1 <= figures["test/similarity"] <= 1
         assert figures["test/perplexity"] < 20
         assert figures["cost/tokens_per_second"] > 0
         assert figures["cost/peak_memory_mb"] > 0

@@ -20,7 +20,7 @@ _INSTEAD = {
     "max_grad_norm": "rl.max_grad_norm",
     "precision": "rl.precision",
 }
-_READ = {"select_by", "trunk"}  # by the comparison, and by the check of strategies
+_READ = {"select_by", "trunk", "share"}  # by the comparison, the check of strategies, the plan
 
 
 def with_parts_shown(config: PolicyCase) -> PolicyCase:
@@ -48,6 +48,11 @@ def check_policy(config: PolicyCase) -> None:
                 f"training.{field} has no effect in {config.case}, which learns from rewards"
                 f"{instead}."
             )
+    if config.language.encoder is not None:
+        raise RequestError(
+            f"language.encoder has no effect in {config.case}: what learns from rewards has no "
+            "given answers to compare its own with."
+        )
     titles = [reward.title for reward in config.rewards]
     if not titles:
         raise RequestError(f"{config.case} has no rewards to learn from: give at least one.")

@@ -12,15 +12,17 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.config import LanguageConfig
 from tasks.evaluation.completions import Scores, put_completions
 from tasks.evaluation.nearness import nearness
+from tasks.kinds.writing.similarity import similarity
 from tasks.language.encoding import CompletionPart, read_pairs
 from tasks.language.generating import Decoding, Generated, generate
 from tasks.language.row_losses import RowLosses
 from tasks.latex.scores import latex_scores
+from tasks.models.base_models import locate
 from tasks.storage import TableRef
 from tasks.texts import text_scores
 
-Writer = tuple[PreTrainedModel, PreTrainedTokenizerBase, LanguageConfig]
-"""What generates: the model, its tokenizer, and how."""
+Writer = tuple[PreTrainedModel, PreTrainedTokenizerBase, LanguageConfig, str]
+"""What generates: the model, its tokenizer, and how; and the base model that reads the answers."""
 
 
 def decoding_of(language: LanguageConfig, stop_at: str | None = None) -> Decoding:
@@ -59,14 +61,14 @@ def answer_table(
     """
     columns: dict[str, Any] = _sums(part, losses)
     if writer is not None:
-        model, tokenizer, language = writer
+        model, tokenizer, language, encoder = writer
         asked = asked_places(len(part.prompts), language.answers)
         prompts = [part.prompts[place] for place in asked]
         answers = generate(model, tokenizer, prompts, decoding_of(language, stop_at))
         if first_line:
             answers = [replace(each, text=each.text.partition("\n")[0]) for each in answers]
         expected = [part.expected[place] for place in asked]
-        scored = answer_columns(expected, answers, language.scores)
+        scored = answer_columns(expected, answers, language.scores, encoder)
         columns = _at_places(scored, asked, len(part.prompts)) | columns
     _, pairs = read_pairs(table)
     return put_completions(
@@ -89,9 +91,16 @@ def _at_places(columns: dict[str, Any], places: Sequence[int], rows: int) -> dic
 
 
 def answer_columns(
-    expected: Sequence[str], answers: Sequence[Generated], scores: Scores
+    expected: Sequence[str], answers: Sequence[Generated], scores: Scores, encoder: str
 ) -> dict[str, Any]:
-    """What was generated, and how it scores: by itself, or against what was to be written."""
+    """What was generated, and how it scores: by itself, and against what was to be written.
+
+    Args:
+        expected: what was to be written.
+        answers: what was.
+        scores: in which way (`language.scores`).
+        encoder: the base model by whose states texts are compared.
+    """
     texts = [answer.text for answer in answers]
     stopped = [answer.stopped for answer in answers]
     return {
@@ -101,7 +110,9 @@ def answer_columns(
         **(
             latex_scores(expected, texts)
             if scores == "latex"
-            else text_scores(texts) | nearness(expected, texts)
+            else text_scores(texts)
+            | nearness(expected, texts)
+            | similarity(expected, texts, locate(encoder, "language.encoder"))
         ),
         "stops": np.asarray(stopped, dtype=np.float64),
     }

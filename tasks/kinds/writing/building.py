@@ -70,6 +70,11 @@ def encode_parts(spec: ArmSpec, located: LocatedModel, tokenizer: PreTrainedToke
     }
 
 
+def encoder_of(spec: ArmSpec) -> str:
+    """The base model by whose states the arm's answers are held against the given ones."""
+    return language_of(spec).encoder or spec.model.base
+
+
 def language_of(spec: ArmSpec) -> LanguageConfig:
     """The arm's text form.
 

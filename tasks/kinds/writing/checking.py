@@ -25,3 +25,9 @@ def check_writing(config: WritingCase) -> None:
         )
     require_judge(config, (*SCORES[config.language.scores], *JUDGED))
     refuse_without_effect(config, _NO_EFFECT)
+    if config.language.encoder is not None and config.language.scores != "text":
+        raise RequestError(
+            f"language.encoder={config.language.encoder} has no effect in {config.case}, whose "
+            f"answers are scored as {config.language.scores}: use language.encoder=null, or "
+            "language.scores=text."
+        )

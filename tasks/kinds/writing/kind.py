@@ -1,6 +1,7 @@
 """Writing: pairs in, a model that answers in text out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +24,25 @@ from tasks.kinds.kind import folder_of
 from tasks.kinds.texts import on_bases, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.writing.answering import answer_columns
-from tasks.kinds.writing.building import language_of, load_trained_writer
+from tasks.kinds.writing.building import encoder_of, language_of, load_trained_writer
 from tasks.kinds.writing.checking import check_writing
 from tasks.kinds.writing.examples import writing_examples
 from tasks.kinds.writing.formulas import formulas
 from tasks.kinds.writing.package import Writer
+from tasks.kinds.writing.similarity import check_encoder
 from tasks.kinds.writing.training import WritingLearner
 from tasks.kinds.writing.untouched import untouched_name, untouched_outcome
 from tasks.kinds.writing.writers import WriterKind, prompt_line, writer_of
 from tasks.language.encoding import format_of
 from tasks.language.generating import Generated
+from tasks.models.base_models import locate
 from tasks.models.generators import generator_tokenizer
 from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec
+from tasks.training.building import read_spec
 
 
 class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
@@ -59,16 +63,24 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
         return OF_TOKENS
 
     def start(self, config: WritingCase, tracker: Tracker) -> Start[WritingCase]:
-        """One base model, whose tokenizer takes the prompt's form."""
-        return on_bases(
+        """One base model, whose tokenizer takes the prompt's form; and what reads the answers."""
+        start = on_bases(
             config,
             writes=True,
             check=lambda made, located: format_of(made.language, generator_tokenizer(located)),
         )
+        if config.language.encoder is None:
+            return start
+        encoder = locate(config.language.encoder, "language.encoder")
+        check_encoder(encoder)
+        params = {**start.params, "encoder of answers": f"{encoder.name} ({encoder.digest[:12]})"}
+        return replace(start, evidence=(*start.evidence, encoder.digest), params=params)
 
     def sections(self, made: WritingCase, start: Start[WritingCase]) -> dict[str, Any]:
-        """How pairs become text."""
-        return {"language": made.language}
+        """How pairs become text, and what reads the answers."""
+        name = made.language.encoder
+        digest = locate(name, "language.encoder").digest if name else ""
+        return {"language": made.language, "encoder_digest": digest}
 
     def learner(self, spec: ArmSpec) -> WritingLearner:
         """A language model."""
@@ -152,7 +164,12 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
         frame = frame[frame["generated"].notna()]
         answers = champion.predict(frame["prompt"].tolist(), params={"rendered": True})
         given = [Generated(each["answer"], each["stopped"], each["tokens"]) for each in answers]
-        columns = answer_columns(frame["expected"].tolist(), given, config.language.scores)
+        columns = answer_columns(
+            frame["expected"].tolist(),
+            given,
+            config.language.scores,
+            encoder_of(read_spec(folder_of(best))),
+        )
         unread = dict.fromkeys(TOKEN_SUMS, 0.0)  # losses play no part here
         return completion_metrics(pd.DataFrame(columns | unread))[metric]
 

@@ -13,7 +13,7 @@ from transformers import TrainingArguments
 from tasks.config import PARTS
 from tasks.evaluation.completions import completion_metrics
 from tasks.kinds.writing.answering import answer_table
-from tasks.kinds.writing.building import encode_parts, language_of, load_arm_model
+from tasks.kinds.writing.building import encode_parts, encoder_of, language_of, load_arm_model
 from tasks.kinds.writing.completion_trainer import CompletionTrainer, figures_of
 from tasks.language.pairs import IGNORED, PairCollator, pad_right
 from tasks.language.row_losses import RowLosses, row_losses
@@ -123,7 +123,9 @@ class WritingLearner(TrainerLearner[WholeLanguageModel]):
                 getattr(spec, name),
                 self.encoded[name],
                 losses[name],
-                (plain, self.tokenizer, language_of(spec)) if name == "test" else None,
+                (plain, self.tokenizer, language_of(spec), encoder_of(spec))
+                if name == "test"
+                else None,
                 f"{spec.title} on {name}",
             )
             found.add(short, completion_metrics(found.tables[name].read()))

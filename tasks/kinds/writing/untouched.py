@@ -11,7 +11,7 @@ from tasks.evaluation.completions import completion_metrics
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.pooling import pool_folds
 from tasks.kinds.writing.answering import answer_table
-from tasks.kinds.writing.building import language_of
+from tasks.kinds.writing.building import encoder_of, language_of
 from tasks.language.encoding import Example, encode_part, read_pairs
 from tasks.language.pairs import PairCollator
 from tasks.language.row_losses import row_losses
@@ -108,7 +108,7 @@ def _answered(spec: ArmSpec, name: str, shots: int, loaded: Loaded) -> TableRef:
         table,
         part,
         losses,
-        (model, tokenizer, language) if name == "test" else None,
+        (model, tokenizer, language, encoder_of(spec)) if name == "test" else None,
         f"{untouched_name(shots)} on {name}",
         stop_at=LINE_END if language.scores == "latex" and shots else None,
         first_line=language.scores == "latex",
