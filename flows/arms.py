@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 
 from flows.endings import ending
 from flows.fanning import alone_in_process, collect, or_divergence, stop_pool, task_runner
-from flows.keeping import artifact_key
+from flows.pages import artifact_key
 from flows.progress import Progress, bar
 from flows.quiet import install
 from flows.recording import record_outcome

@@ -261,7 +261,7 @@ def ui(case: str | None, host: str, port: int) -> None:
     import os
     import subprocess
 
-    from flows.showing import address_of
+    from flows.pages import address_of
     from tasks.config.running import store_address
     from tasks.paths import runs_dir
     from tasks.tracking import Tracker

@@ -1,6 +1,5 @@
 """What a sweep's run and Prefect keep of validation and comparison."""
 
-import re
 import tempfile
 from collections.abc import Mapping
 from html import escape
@@ -8,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
-from flows.showing import address_of, present, primary_figures, verdict_of
+from flows.pages import PAGE_TAG, artifact_key
+from flows.showing import primary_figures, verdict_of
 from flows.sweep import Sweep
 from tasks.config import PARTS, CaseConfig
 from tasks.evaluation.findings import Comparison
@@ -31,8 +27,6 @@ from tasks.validation.findings import Finding, ValidationReport
 from tasks.validation.report import render_html, render_markdown
 
 PAGE = "comparison/report.html"
-LOCAL_UI = "http://127.0.0.1:5000"
-"""Where `thaw ui` serves, unless it is told otherwise."""
 
 
 def with_reading(report: ValidationReport, reading: Reading) -> ValidationReport:
@@ -113,17 +107,32 @@ def keep_comparison(
     figures = {name: best.metrics[name] for name in costs if name in best.metrics}
     tracker.log_metrics(run_id, figures | primary_figures(comparison, comparison.best))
     tracker.set_tags(run_id, {"thaw.best": best.name, "thaw.headline": comparison.headline})
-    tracker.describe_run(run_id, markdown(comparison), "comparison/table.md")
-    present(tracker, sweep.experiment_id, config)
+    described = described_run(comparison, tracker.tags(run_id).get(PAGE_TAG))
+    tracker.describe_run(run_id, described, "comparison/table.md")
     create_markdown_artifact(
-        key=artifact_key(config.case, "comparison"), markdown=markdown(comparison)
+        key=artifact_key(config.case, "comparison"),
+        markdown=markdown(comparison),
+        description=comparison.headline,
     )
     create_table_artifact(
         key=artifact_key(config.case, "figures"),
         table=figures_table(comparison),
         description=comparison.headline,
     )
-    _link_run(config, sweep)
+
+
+def described_run(comparison: Comparison, flow_run: str | None) -> str:
+    """What MLflow's page says of a sweep: what it came to, where the rest is, and the tables.
+
+    Args:
+        comparison: of the sweep.
+        flow_run: the address of Prefect's page of the flow run, where there is one.
+    """
+    headline, _, rest = markdown(comparison, titled=False).partition("\n\n")
+    links = [f"The whole report is `{PAGE}` among the artifacts."]
+    if flow_run:
+        links.append(f"[The flow run in Prefect]({flow_run})")
+    return f"{headline}\n\n{' '.join(links)}\n\n{rest}"
 
 
 def tell_speed(best: Outcome, sweep: Sweep) -> None:
@@ -179,20 +188,3 @@ def provenance(
         "MLflow run": sweep.run_id,
         "Configuration": config.model_dump_json(indent=2, exclude={"reference"}),
     }
-
-
-def artifact_key(case: str, what: str) -> str:
-    """Prefect takes lower-case letters, numbers and dashes alone."""
-    return re.sub("[^a-z0-9-]", "-", f"{case}-{what}".lower())
-
-
-def _link_run(config: CaseConfig, sweep: Sweep) -> None:
-    server, how = str(sweep.tracker.address), "The sweep in MLflow."
-    if not sweep.tracker.uri.startswith("http"):
-        server, how = LOCAL_UI, "The sweep in MLflow, while `thaw ui` runs."
-    create_link_artifact(
-        key=artifact_key(config.case, "run"),
-        link=address_of(server, sweep.experiment_id, sweep.run_id),
-        link_text="MLflow run",
-        description=how,
-    )

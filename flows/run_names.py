@@ -2,8 +2,9 @@
 
     genre: full, freeze_2 and 3 more on genre.csv, 2026-03-01 03:00:12
 
-A name that somebody typed in the form stays. Prefect's first form fills in two words of its own
-(`sigma3-wasat`): a name of that look stays, too, and says in brackets what the run does.
+A name that somebody typed in the form stays. Prefect's forms fill in two words of their own, the
+first a star's (`sigma3-wasat`), the second an animal's (`Sleek-Bombay`): a name of that look stays,
+too, and says in brackets what the run does.
 """
 
 import re
@@ -22,7 +23,7 @@ from tasks.config.chains import load_any
 from tasks.errors import RequestError
 from tasks.wording import cut
 
-_TWO_WORDS = re.compile(r"[a-z]+\d*-[a-z]+\d*")
+_FILLED_IN = re.compile(r"[^\W\d_]+\d*(-[^\W\d_]+\d*)+")
 SHOWN = 3
 """Strategies that a name lists."""
 
@@ -66,7 +67,7 @@ def with_given(given: str, does: str) -> str:
     """
     if not given or is_generated(given):
         return does
-    return f"{given} ({does})" if _TWO_WORDS.fullmatch(given) else given
+    return f"{given} ({does})" if _FILLED_IN.fullmatch(given) else given
 
 
 def is_generated(name: str) -> bool:

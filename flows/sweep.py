@@ -15,11 +15,10 @@ from functools import cache
 from pathlib import Path
 
 from mlflow.entities import Run
-from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
-from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
 from flows.endings import close
+from flows.pages import flow_run_tags, link_run, present
 from tasks.config import CaseConfig
 from tasks.locks import locked
 from tasks.paths import store_dir
@@ -61,7 +60,9 @@ def open_sweep(config: CaseConfig, force: bool = False) -> Iterator[Claim]:
     request = _digest(config)
     with ExitStack() as locks:
         locks.enter_context(_lock(f"request-{request}"))
-        opening = _Opening(tracker, tracker.experiment(config.case), config, request, force)
+        experiment_id = tracker.experiment(config.case)
+        present(tracker, experiment_id, config)
+        opening = _Opening(tracker, experiment_id, config, request, force)
         opening.begin()
 
         def claim(resolved: CaseConfig, digests: Sequence[str]) -> Sweep:
@@ -137,6 +138,8 @@ class _Opening:
         elif "thaw.sweep" not in last.data.tags:  # it ended before its data were known
             self.run_id = str(last.info.run_id)
             self.tracker.reopen(self.run_id)
+            self.tracker.set_tags(self.run_id, flow_run_tags())
+            self._link(self.run_id)
 
     def claim(self, key: str, config: CaseConfig, digests: Sequence[str]) -> Sweep:
         """Take the sweep of that key, or let the open run be it."""
@@ -147,10 +150,11 @@ class _Opening:
             return Sweep(self.tracker, self.experiment_id, run_id)
         self._let_go()
         self.run_id = run_id = str(found.info.run_id)
+        self._link(run_id)
         self.finished = found.info.status == FINISHED
         if not self.finished:
             self.tracker.reopen(run_id)
-            self.tracker.set_tags(run_id, _prefect_tags())
+            self.tracker.set_tags(run_id, flow_run_tags())
             get_run_logger().info("Resuming sweep %s, which was cut short", run_id)
         return Sweep(self.tracker, self.experiment_id, run_id, self.finished)
 
@@ -181,13 +185,17 @@ class _Opening:
                 "thaw.request": self.request,
                 "thaw.case": config.case,
                 "thaw.profile": config.profile,
-                **_prefect_tags(),
+                **flow_run_tags(),
             },
             params={},
         )
         self.made = True
+        self._link(self.run_id)
         self.tracker.log_text(self.run_id, config.model_dump_json(indent=2), "config.json")
         return self.run_id
+
+    def _link(self, run_id: str) -> None:
+        link_run(self.tracker, self.config.case, self.experiment_id, run_id)
 
     def _let_go(self) -> None:
         """Of an open run that is not the sweep: the same rows were asked for elsewhere."""
@@ -214,19 +222,3 @@ class _Opening:
         )
         if config != self.config:
             self.tracker.log_text(run_id, config.model_dump_json(indent=2), "config.json")
-
-
-def _prefect_tags() -> dict[str, str]:
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
-    if run is None:
-        return {}
-    tags = {"prefect.flow_run_id": str(run.id), "prefect.flow_run_name": run.name}
-    if pages := _prefect_ui():
-        tags["prefect.flow_run_page"] = f"{pages}/runs/flow-run/{run.id}"
-    return tags
-
-
-def _prefect_ui() -> str:
-    """The address of Prefect's pages, where there is a server that outlives the run."""
-    return str(PREFECT_UI_URL.value() or "") if PREFECT_API_URL.value() else ""

@@ -320,8 +320,9 @@ def test_a_name_that_somebody_typed_stays() -> None:
     assert with_given("", "does") == "does"
     for typed in ("nightly", "run 7", "otter", "For the boss", "genre: full on a.csv, 2026"):
         assert with_given(typed, "does") == typed
-    # Prefect's first form fills in such a name, or somebody typed it.
-    assert with_given("sigma3-wasat", "does") == "sigma3-wasat (does)"
+    # Prefect's two forms fill in such names, or somebody typed them.
+    for filled_in in ("sigma3-wasat", "Sleek-Bombay", "Small-Vicuña"):
+        assert with_given(filled_in, "does") == f"{filled_in} (does)"
 
 
 @pytest.mark.parametrize("unattended", [True, False])

@@ -88,7 +88,11 @@ def test_a_sweep_can_be_found_by_its_tags(swept: Swept) -> None:
     assert tags["thaw.registered"] == "genre version 1"
     assert tags["prefect.flow_run_name"].startswith("genre: full, freeze_2 on series.csv, 20")
     assert "beats the base rate" in tags["thaw.verdict"]
-    assert "| full" in tags["mlflow.note.content"]
+    told = tags["mlflow.note.content"]
+    assert "| full" in told
+    assert "TF-IDF" in told.partition("\n")[0]  # what it came to stands first
+    assert f"]({tags['prefect.flow_run_page']})" in told
+    assert tags["prefect.flow_run_page"].endswith(tags["prefect.flow_run_id"])
 
 
 def test_mlflows_page_opens_as_training_and_shows_what_the_table_says(swept: Swept) -> None:
@@ -97,7 +101,9 @@ def test_mlflows_page_opens_as_training_and_shows_what_the_table_says(swept: Swe
     tags = store.client.get_experiment(sweep.info.experiment_id).tags
     assert tags["mlflow.experimentKind"] == "custom_model_development"
     assert load_case("genre").title in tags["mlflow.note.content"]
-    columns = json.loads(tags["mlflow.sharedViewState.thaw"])["selectedColumns"]
+    view = json.loads(tags["mlflow.sharedViewState.thaw"])
+    columns = view["selectedColumns"]
+    assert view["columnOrder"] == columns == list(view["columnWidths"])
     table, best = store.table(sweep.info.run_id), sweep.data.tags["thaw.best"]
     runs = store.children(sweep.info.run_id) | store.children(sweep.info.run_id, "baseline")
     for name, run in (*runs.items(), (best, sweep)):

@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 from genre_runs import Store, run_genre, synopses, write_csv
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
+from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.catalogue import flow_of
 from flows.overrides import overrides_of
@@ -31,6 +38,7 @@ def test_a_failed_ingest_leaves_a_run_that_says_why_and_the_same_command_goes_on
     assert failed.info.status == "FAILED"
     assert "There is no file" in failed.data.tags["thaw.error"]
     assert "later.csv" in Store().text(failed.info.run_id, "config.json")
+    assert failed.info.run_id in linked_from(failed.data.tags["prefect.flow_run_id"])
     write_csv(file, synopses())
     answer = run_genre(*command)
     assert answer.code == 0, answer.err
@@ -43,7 +51,20 @@ def test_a_failed_ingest_leaves_a_run_that_says_why_and_the_same_command_goes_on
     elsewhere = shutil.copy(file, tmp_path / "elsewhere.csv")
     moved = run_genre(*command, f"data.path={elsewhere}")  # the same rows are the same sweep
     assert "nothing was trained" in moved.out
+    with get_client(sync_client=True) as client:  # the last of the flow runs reused it
+        (last,) = client.read_flow_runs(limit=1, sort=FlowRunSort.START_TIME_DESC)
+    assert sweep.info.run_id in linked_from(str(last.id))
     assert [run.info.run_id for run in Store().sweeps()] == [sweep.info.run_id]
+
+
+def linked_from(flow_run: str) -> str:
+    """What the flow run's page in Prefect links as MLflow's run."""
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run]),
+        key=ArtifactFilterKey(any_=["genre-run"]),
+    )
+    with get_client(sync_client=True) as client:
+        return str(client.read_artifacts(artifact_filter=wanted)[-1].data)
 
 
 # --- without a flow -----------------------------------------------------------------------------
