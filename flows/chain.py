@@ -44,6 +44,7 @@ from tasks.kinds.data_sheet import data_sheet
 from tasks.kinds.kind import Kind, kind_of
 from tasks.kinds.values import Arms, Compared, Division, Measuring, Rows, Start
 from tasks.registry.card import model_card
+from tasks.registry.fresh_process import ahead
 from tasks.registry.judging import Bar, Candidate, against
 from tasks.registry.promotion import Promotion, promote
 from tasks.splitting.shares import share_of
@@ -95,11 +96,13 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
             outcomes.append(run_hosted(hosted, sweep))
         best = best_outcome(outcomes, start.config)
         made = Arms(tuple(specs), tuple(arms), best, left_out)
-        references, lost = run_references(made, start, anew, sweep)
-        outcomes += references
-        made = replace(made, left_out=(*left_out, *lost))
-        compared = compare_arms(outcomes, made, rows, division, start, sweep)
-        promotion = register_best(compared, sweep) if config.registry.enabled else None
+        registers = config.registry.enabled and not config.split.folds
+        with ahead(registers and not sweep.finished):  # the package will be asked
+            references, lost = run_references(made, start, anew, sweep)
+            outcomes += references
+            made = replace(made, left_out=(*left_out, *lost))
+            compared = compare_arms(outcomes, made, rows, division, start, sweep)
+            promotion = register_best(compared, sweep) if config.registry.enabled else None
     return SweepResult(
         case=config.case,
         run_id=sweep.run_id,

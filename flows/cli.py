@@ -1,6 +1,5 @@
 """The command line: `thaw`. Heavy libraries are imported only by the commands that need them."""
 
-import gc
 import sys
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 import flows  # noqa: F401 - switches telemetry off
 from flows.cancel_command import cancel
 from flows.export_command import export
+from flows.importing import importing
 from flows.new_command import new
 from flows.options import OVERRIDE, PROFILE
 from flows.predict_command import predict
@@ -128,20 +128,18 @@ def run(
     from flows.server import begin
 
     begin()  # it starts while the libraries below are imported
-    from flows.catalogue import flow_of
-    from flows.overrides import overrides_of
-    from flows.progress import lasting
-    from flows.quiet import install, spoken
-    from tasks.evaluation.report import terminal
+    begun = time.monotonic()
+    with importing():
+        from flows.catalogue import flow_of
+        from flows.overrides import overrides_of
+        from flows.progress import lasting
+        from flows.quiet import install, spoken
+        from tasks.evaluation.report import terminal
 
+        flow = flow_of(case)
     chosen = overrides_of(overrides, case)
     require_flow_parameters({"overrides": chosen.model_dump(mode="json")})
     install()
-    begun = time.monotonic()
-    flow = flow_of(case)
-    # Each arm collects garbage, and the libraries' own objects are most of it: look away.
-    gc.collect()
-    gc.freeze()
     with spoken(loudness):
         result = flow(**({"profile": profile} if profile else {}), overrides=chosen, force=force)
     console = _console()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from flows.importing import importing
 from flows.options import PROFILE
 from tasks.config.chains import answering_case
 from tasks.errors import RequestError
@@ -70,10 +71,11 @@ def predict(
     """
     config = answering_case(case, profile)
     case = config.case
-    from flows.quiet import install
-    from tasks.kinds.kind import kind_of
-    from tasks.registry import prediction
-    from tasks.registry.answers_file import check_out, write_answers
+    with importing():
+        from flows.quiet import install
+        from tasks.kinds.kind import kind_of
+        from tasks.registry import prediction
+        from tasks.registry.answers_file import check_out, write_answers
 
     if out is not None:
         check_out(out)
@@ -86,12 +88,15 @@ def predict(
     if beams is not None and not kind.beams:
         raise RequestError(f"--beams is for cases that write, and {case} is none: leave it.")
     install()
-    if strategy is None:
-        model = prediction.load_champion(config.registry.name or case, config.tracking.uri, alias)
-    else:
-        from tasks.registry.arm_prediction import load_arm
+    with importing():
+        if strategy is None:
+            model = prediction.load_champion(
+                config.registry.name or case, config.tracking.uri, alias
+            )
+        else:
+            from tasks.registry.arm_prediction import load_arm
 
-        model = load_arm(kind, case, strategy, config.tracking.uri)
+            model = load_arm(kind, case, strategy, config.tracking.uri)
     params |= {"beams": beams} if beams else {}
     answers = kind.in_order(rows, prediction.predict(model, sent, params or None))
     if out is not None:

@@ -1,12 +1,15 @@
 """What OpenAI's API answers when it fails, as sentences for the user."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-import openai
 from pydantic import ValidationError
 
 from tasks.config import HostedConfig
 from tasks.errors import RequestError, ThawError
+
+if TYPE_CHECKING:
+    import openai
 
 AGAIN = "run the same command later to go on from here."
 
@@ -29,6 +32,8 @@ def sentence_of(
     """
     if isinstance(error, ThawError):
         return error
+    import openai  # see `HostedApi`: whoever asks no server does not wait for it
+
     if isinstance(error, openai.APITimeoutError):
         return ThawError(
             f"{host} was silent for {hosted.timeout:g} seconds (hosted.timeout) while {what}; "
@@ -48,7 +53,7 @@ def sentence_of(
 
 
 def _of_status(
-    error: openai.APIStatusError,
+    error: "openai.APIStatusError",
     what: str,
     host: str,
     hosted: HostedConfig,
@@ -67,7 +72,7 @@ def _of_status(
     return ThawError(f"{host} kept answering {status} while {what} ({said}); {AGAIN}")
 
 
-def _message(error: openai.APIStatusError) -> str:
+def _message(error: "openai.APIStatusError") -> str:
     """What the server said, without the JSON around it."""
     body = error.body
     if isinstance(body, Mapping) and isinstance(body.get("message"), str):

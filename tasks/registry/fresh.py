@@ -22,14 +22,12 @@ What each kind offers since the first release, for whoever judges a champion:
               `package / "tokenizer"` are in transformers' format, the prompt is the field
               `language` of `package / "package.json"`
 
-Each call costs the start of a process, some seconds: ask all rows at once.
+Each call costs the start of a process, some seconds: ask all rows at once. Where it is known that
+a question will come, `fresh_process.ahead` lets the process start before.
 """
 
 import json
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +36,9 @@ from typing import Any
 import tasks
 from tasks.errors import RequestError, ThawError
 from tasks.paths import PICTURES
-from tasks.storage import write_text
+from tasks.registry.fresh_process import FreshProcessError, ask
 from tasks.tracking import Tracker
 
-CHILD = Path(__file__).with_name("fresh_child.py")
 LOADING_SECONDS = 600.0
 """For the start and the loading of the largest models on the busiest machines."""
 ROW_SECONDS = 10.0
@@ -100,29 +97,12 @@ class FreshModel:
 
     def _ask(self, request: dict[str, Any], rows: int, pictures: str | None) -> Any:
         seconds = LOADING_SECONDS + ROW_SECONDS * rows
-        with tempfile.TemporaryDirectory(prefix="thaw-fresh-") as scratch:
-            here = Path(scratch)
-            asked = write_text(here / "request.json", json.dumps(request, default=str))
-            answered = here / "answer.json"
-            command = [sys.executable, "-I", str(CHILD), str(self.folder.resolve())]
-            try:
-                done = subprocess.run(
-                    [*command, str(asked), str(answered)],
-                    cwd=here,
-                    env=_environment(here, pictures),
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    timeout=seconds,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise ThawError(f"{self.name} did not answer within {seconds:.0f} s.") from error
-            except OSError as error:
-                raise ThawError(f"{self.name} could not be started ({error}).") from error
-            if done.returncode != 0 or not answered.is_file():
-                raise ThawError(f"{self.name} {_death(done)}.")
-            said = json.loads(answered.read_text(encoding="utf-8"))
+        shown = {PICTURES: pictures} if pictures else {}
+        asked = {"model": str(self.folder.resolve()), "environment": shown, **request}
+        try:
+            said = ask(json.dumps(asked, default=str), seconds)
+        except FreshProcessError as error:
+            raise ThawError(f"{self.name} {error}.") from error
         if "error" in said:
             kind = RequestError if said["exit_code"] == RequestError.exit_code else ThawError
             raise kind(said["error"])
@@ -153,21 +133,3 @@ def _folder_of(rows: Sequence[Any]) -> str | None:
     records = [row for row in rows if isinstance(row, Mapping)]
     files = {each.resolve() for row in records for each in row.values() if isinstance(each, Path)}
     return os.path.commonpath([file.parent for file in files]) if files else None
-
-
-def _environment(nowhere: Path, pictures: str | None) -> dict[str, str]:
-    """This process's, without what leads to anything but the package."""
-    changed = dict.fromkeys(("THAW_RUNS", "THAW_STORE", "THAW_CACHE", "THAW_CONF"), str(nowhere))
-    changed |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "THAW_OFFLINE": "1"}
-    changed |= {PICTURES: pictures} if pictures else {}
-    dropped = {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", PICTURES}
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    return kept | changed
-
-
-def _death(done: subprocess.CompletedProcess[str]) -> str:
-    """How a process ended that gave no answer."""
-    if done.returncode < 0:
-        return f"was ended by signal {-done.returncode} (9: most likely for want of memory)"
-    last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
-    return f"ended without an answer: {last[0]}"

@@ -1,12 +1,19 @@
 """The other side of `fresh.py`: one packaged model, its own code, one question.
 
-    python -I fresh_child.py MODEL_FOLDER REQUEST.json ANSWER.json
+    python -I fresh_child.py [LIBRARY …] < request
 
 Run by its path, so that nothing of the checkout it lies in can be imported: this file knows the
-standard library and, once the packaged code is the only `tasks` in reach, MLflow.
+standard library and, once the packaged code is the only `tasks` in reach, MLflow. The request is
+JSON: the folder of the model, variables of the environment, and what is asked. The answer is
+written to `answer.json` in the current folder. The libraries are those that it need not wait for
+the request to import.
 """
 
+import contextlib
+import gc
+import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -44,10 +51,9 @@ class PackagedOnly:
         return found
 
 
-def only_packaged(code: Path) -> None:
-    """Take checkouts off the path, and let `PackagedOnly` answer first."""
+def no_checkout() -> None:
+    """Take checkouts off the path."""
     sys.path[:] = [entry for entry in sys.path if not _is_checkout(Path(entry))]
-    sys.meta_path.insert(0, PackagedOnly(code))
 
 
 def _is_checkout(entry: Path) -> bool:
@@ -62,6 +68,8 @@ def answer(folder: Path, request: dict[str, Any]) -> Any:
 
     # Nobody reads its warnings here, for which it would look at all that is installed.
     model = mlflow.pyfunc.load_model(str(folder), suppress_warnings=True)
+    gc.freeze()
+    gc.enable()
     if request["method"] == "predict":
         return model.predict(request["rows"], params=request["params"])
     package = model.unwrap_python_model().package
@@ -78,17 +86,26 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is nothing that JSON holds")
 
 
-def main(arguments: list[str]) -> int:
-    """Write `{"answer": …}`, or `{"error": …, "exit_code": …}`."""
-    folder, request, target = map(Path, arguments)
-    only_packaged(folder / "code")
+def main(libraries: list[str]) -> int:
+    """Write `{"answer": …}`, or `{"error": …, "exit_code": …}`; nothing where nobody asks."""
+    no_checkout()
+    gc.disable()  # what is imported stays: to look through it again and again takes a fifth
+    for name in libraries:
+        with contextlib.suppress(ImportError):  # a model that needs it will say so
+            importlib.import_module(name)
+    said = sys.stdin.read()
+    if not said:
+        return 0
+    request = json.loads(said)
+    os.environ.update(request["environment"])
+    folder = Path(request["model"])
+    sys.meta_path.insert(0, PackagedOnly(folder / "code"))
     try:
-        said = answer(folder, json.loads(request.read_text(encoding="utf-8")))
-        found = json.dumps({"answer": said}, default=plain)
+        found = json.dumps({"answer": answer(folder, request)}, default=plain)
     except Exception as error:  # a model of any origin may fail in any way
-        said = str(error).strip() or type(error).__name__
-        found = json.dumps({"error": said, "exit_code": getattr(error, "exit_code", 1)})
-    target.write_text(found, encoding="utf-8")
+        why = str(error).strip() or type(error).__name__
+        found = json.dumps({"error": why, "exit_code": getattr(error, "exit_code", 1)})
+    Path("answer.json").write_text(found, encoding="utf-8")
     return 0
 
 

@@ -18,6 +18,7 @@ import tasks
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.registry.card import with_section
+from tasks.registry.fresh_process import ahead
 from tasks.registry.judging import Bar, Candidate, judge, outdoes
 from tasks.registry.packaging import Packager, Packaging
 from tasks.registry.speed import measure_speed, told_speed
@@ -68,7 +69,9 @@ def promote(
         ThawError: the package fails its check, or the registry refuses.
     """
     name = config.registry.name or config.case
-    with tracker.alone_with(f"model {name}"):
+    # The reference that may stand in its place is checked in a second process.
+    two = bar.candidate is not None and bar.verdict != "better"
+    with tracker.alone_with(f"model {name}"), ahead(two):
         return _promote(tracker, kind, config, arm, bar, test, name)
 
 

@@ -94,7 +94,7 @@ def test_a_package_that_fails_its_check_is_not_registered(
     small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.registry.fresh.sys.executable", "/bin/false")
+        patch.setattr("tasks.registry.fresh_process.sys.executable", "/bin/false")
         answer = run_genre(*small, *REGISTER)
     failed_sweep(answer)
     assert "failed its check in a fresh process, so it is not registered" in answer.sentence

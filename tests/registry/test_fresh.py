@@ -17,6 +17,7 @@ from registry.registered import classifier, reward_model, saved, writer
 
 from tasks.errors import RequestError, ThawError
 from tasks.registry.fresh import FreshModel, load_fresh
+from tasks.registry.fresh_process import FreshProcess, ahead
 from tasks.registry.prediction import load_champion
 from tasks.tracking import Tracker
 
@@ -69,7 +70,7 @@ def test_a_package_that_lacks_a_module_does_not_stand_by_itself(
 ) -> None:
     shutil.move(changed / "code/tasks/models/anatomy.py", changed / "code/tasks/models/only_here")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr("tasks.registry.fresh.sys.executable", editable)
+    monkeypatch.setattr("tasks.registry.fresh_process.sys.executable", editable)
     with pytest.raises(
         ThawError, match=r"package does not bring its module tasks\.models\.anatomy"
     ):
@@ -107,7 +108,7 @@ def test_a_champion_is_asked_with_the_code_that_it_was_packaged_with(
     monkeypatch.chdir(here)
     monkeypatch.setenv("PYTHONPATH", str(here))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
-    monkeypatch.setattr("tasks.registry.fresh.sys.executable", editable)
+    monkeypatch.setattr("tasks.registry.fresh_process.sys.executable", editable)
     model = FreshModel(changed)
     for answer in model.predict(TEXTS, {"rendered": True}):
         assert answer["earlier"] == "yes"
@@ -154,6 +155,31 @@ def test_predictions_of_other_code_than_this_are_left_to_it(
         assert found == answer
 
 
+def test_a_process_started_ahead_answers_the_next_question_and_none_is_left(
+    packaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[FreshProcess] = []
+    begin = FreshProcess.__init__
+
+    def noted(self: FreshProcess, libraries: tuple[str, ...] = ()) -> None:
+        begin(self, libraries)
+        started.append(self)
+
+    monkeypatch.setattr(FreshProcess, "__init__", noted)
+    with ahead(), ahead(), ahead(False):
+        assert len(started) == 2
+        found = FreshModel(packaged).predict(TEXTS, {"rendered": True})
+        assert len(found) == 3
+        started[1].process.kill()  # for want of memory, say
+        started[1].process.wait()
+        assert FreshModel(packaged).predict(TEXTS, {"rendered": True}) == found
+        with ahead():
+            assert len(started) == 4
+            assert started[3].process.poll() is None
+    assert all(each.process.poll() is not None for each in started)
+    assert not any(each.here.exists() for each in started)
+
+
 def test_what_is_not_there_cannot_be_asked(packaged: Path, tmp_path: Path) -> None:
     with pytest.raises(ThawError, match=r"its code has no nats"):
         FreshModel(packaged).call("nats", [("a", "b")])
@@ -165,7 +191,7 @@ def test_a_process_that_refuses_dies_or_hangs_is_a_sentence(
     packaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = tmp_path / "child.py"
-    monkeypatch.setattr("tasks.registry.fresh.CHILD", child)
+    monkeypatch.setattr("tasks.registry.fresh_process.CHILD", child)
     monkeypatch.setattr("tasks.registry.fresh.LOADING_SECONDS", 2.0)
     monkeypatch.setattr("tasks.registry.fresh.ROW_SECONDS", 1.0)
 
@@ -175,7 +201,7 @@ def test_a_process_that_refuses_dies_or_hangs_is_a_sentence(
 
     refusal = '{"error": "Text 2 is odd.", "exit_code": 2}'
     with pytest.raises(RequestError, match=r"^Text 2 is odd\.$"):
-        behave(f"import sys\nopen(sys.argv[3], 'w').write({refusal!r})")
+        behave(f"open('answer.json', 'w').write({refusal!r})")
     with pytest.raises(ThawError, match=r"genre/3 was ended by signal 9 .*want of memory"):
         behave("import os\nos.kill(os.getpid(), 9)")
     with pytest.raises(ThawError, match="genre/3 ended without an answer: no message"):
