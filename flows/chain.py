@@ -370,7 +370,7 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
         said |= {name: told for name, told in tracker.tags(sweep.run_id).items() if name in said}
     tracker.set_tags(sweep.run_id, said)
     if not sweep.finished:
-        tell_speed(best, sweep)
+        tell_speed(best, compared.outcomes, config, sweep)
     get_run_logger().info("%s: %s", promotion.status, promotion.reason)
     return promotion
 

@@ -1,7 +1,7 @@
 """What a sweep's run and Prefect keep of validation and comparison."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from flows.pages import PAGE_TAG, artifact_key
 from flows.showing import primary_figures, verdict_of
 from flows.sweep import Sweep
 from tasks.config import PARTS, CaseConfig
+from tasks.evaluation.bills import bill_figures, bills, draw_bills, told_bills
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.pages import drawing
 from tasks.evaluation.report import SPEED_MARK, markdown
 from tasks.kinds.values import Start
-from tasks.registry.speed import told_speed
+from tasks.registry.speed import P50, told_speed
 from tasks.storage import TableRef
 from tasks.tracking import git_commit
 from tasks.training.arms import ArmSpec
@@ -27,6 +29,7 @@ from tasks.validation.findings import Finding, ValidationReport
 from tasks.validation.report import render_html, render_markdown
 
 PAGE = "comparison/report.html"
+BILLS = "comparison/cost_over_answers.svg"
 
 
 def with_reading(report: ValidationReport, reading: Reading) -> ValidationReport:
@@ -135,18 +138,42 @@ def described_run(comparison: Comparison, flow_run: str | None) -> str:
     return f"{headline}\n\n{' '.join(links)}\n\n{rest}"
 
 
-def tell_speed(best: Outcome, sweep: Sweep) -> None:
-    """Put how fast the chosen arm's package answers on the parent run and its page, once it has
-    been packaged."""
+def tell_speed(
+    best: Outcome, outcomes: Sequence[Outcome], config: CaseConfig, sweep: Sweep
+) -> None:
+    """Put how fast the chosen arm's package answers, and what answers cost where prices are given,
+    on the parent run and its page, once it has been packaged."""
     tracker, run_id = sweep.tracker, sweep.run_id
-    found = tracker.metrics(best.run_id)
-    figures = {name: value for name, value in found.items() if name.startswith("latency/")}
+    figures = _speed(best, config, sweep)
     if not figures:
         return
+    said = f'<p class="note">{escape(best.name)}, packaged: {told_speed(figures)}</p>'
+    found = bills(config.costs, best, figures[P50] / 1000, outcomes)
+    if found:
+        picture, told = draw_bills(found, config.costs), told_bills(found, config.costs.currency)
+        with tempfile.TemporaryDirectory(prefix="thaw-plots-") as scratch:
+            tracker.log_bytes(run_id, picture, BILLS, Path(scratch))
+        shown = f'<div class="wide panels" tabindex="0"><div>{drawing(picture)}</div></div>'
+        said += f"<figure>{shown}<figcaption>{escape(told)}</figcaption></figure>"
+        figures |= bill_figures(found)
     tracker.log_metrics(run_id, figures)
     page = tracker.read_text(run_id, PAGE)
-    line = f'<p class="note">{escape(best.name)}, packaged: {told_speed(figures)}</p>'
-    tracker.log_text(run_id, page.replace(SPEED_MARK, line), PAGE)
+    tracker.log_text(run_id, page.replace(SPEED_MARK, said), PAGE)
+
+
+def _speed(best: Outcome, config: CaseConfig, sweep: Sweep) -> dict[str, float]:
+    """What was measured of the arm's package; empty where it has none.
+
+    Another sweep may have packaged the same arm, under a run of its own.
+    """
+    tracker, name = sweep.tracker, config.registry.name or config.case
+    versions = [tracker.alias(name, alias) for alias in ("champion", "challenger")]
+    same = [each.run_id for each in versions if each and each.tags.get("thaw.arm") == best.key]
+    for run in (best.run_id, *filter(None, same)):
+        found = tracker.metrics(run)
+        if P50 in found:
+            return {name: value for name, value in found.items() if name.startswith("latency/")}
+    return {}
 
 
 def figures_table(comparison: Comparison) -> list[dict[str, str | float | None]]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from tasks.config.base import Frozen, Task
+from tasks.config.costs import CostsConfig
 from tasks.config.data import GIVEN_GROUP, DataConfig
 from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
 from tasks.config.reference import ReferenceConfig
@@ -96,6 +97,7 @@ class CaseConfig(Frozen):
     tracking: TrackingConfig = TrackingConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     reference: ReferenceConfig = ReferenceConfig()
+    costs: CostsConfig = CostsConfig()
 
     @classmethod
     def on_the_form(cls) -> tuple[str, ...]:
@@ -179,6 +181,23 @@ class CaseConfig(Frozen):
             raise ValueError(
                 "training.balance is for cases whose rows have one label each, and this one "
                 f"{self.no_single_label}: set it to none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _compares_costs(self) -> "CaseConfig":
+        costs = self.costs
+        if costs.machine_hour is None:
+            return self
+        if costs.input_tokens is None and self.training.backend != "hosted":
+            raise ValueError(
+                "costs.machine_hour is one of two prices, and no hosted model is named: give "
+                "costs.input_tokens and costs.prompt_tokens"
+            )
+        if not self.registry.enabled or self.split.folds is not None:
+            raise ValueError(
+                "costs are drawn from how fast the packaged model answers, and this run packages "
+                "none: set registry.enabled=true and split.folds=null, or costs.machine_hour=null"
             )
         return self
 

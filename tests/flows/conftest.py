@@ -113,7 +113,8 @@ def session_sweep(
     small: tuple[str, ...], migrated_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Swept:
     """One run for all, because registering a model costs seconds."""
-    overrides = (*small, *LEARNING, "registry.enabled=true", "registry.beats=floor")
+    prices = ("costs.machine_hour=1", "costs.input_tokens=5", "costs.prompt_tokens=200")
+    overrides = (*small, *LEARNING, *prices, "registry.enabled=true", "registry.beats=floor")
     with home(tmp_path_factory.mktemp("swept"), migrated_store) as folder:
         return Swept(folder, overrides, run_genre(*overrides))
 

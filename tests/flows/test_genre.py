@@ -60,6 +60,7 @@ def test_a_sweep_keeps_its_reports_on_the_parent_run(swept: Swept) -> None:
         "comparison/quality_against_cost.svg",
         *(f"comparison/learning_curves/{name}.svg" for name in CURVES),
         "comparison/precision_recall.svg",
+        "comparison/cost_over_answers.svg",
     }
     config = case_of_json(store.text(run_id, "config.json"))
     assert config == load_case("genre", "sample", swept.overrides)

@@ -46,9 +46,14 @@ def test_the_best_arm_becomes_champion_with_its_evidence(swept: Swept) -> None:
     assert version.tags["thaw.arm"] == best.data.tags["thaw.arm"]
     assert "beats the base rate" in version.tags["thaw.verdict"]
     speeds = {"latency/p50_ms", "latency/p95_ms", "latency/rows_per_second"}
-    assert speeds <= set(store.client.get_run(sweep.info.run_id).data.metrics)
+    figures = store.client.get_run(sweep.info.run_id).data.metrics
+    assert speeds <= set(figures)
+    assert figures["bill/answer"] == pytest.approx(figures["latency/p50_ms"] / 3.6e6)
+    assert figures["bill/hosted_answer"] == pytest.approx(0.001)
+    assert "What answers cost" in store.text(sweep.info.run_id, "comparison/cost_over_answers.svg")
     page = store.text(sweep.info.run_id, "comparison/report.html")
     assert page.count(", packaged: ") == 1
+    assert page.count("costs less than hosted model") == 2  # under the picture, and for its readers
     assert "**Speed.** " in str(version.description)
     model = store.client.get_registered_model("genre")
     assert load_case("genre").title in model.description
