@@ -19,6 +19,7 @@ from tasks.ingestion.comparisons import check_comparison_roles, read_comparisons
 from tasks.ingestion.delimited import shown_columns
 from tasks.ingestion.instructions import check_dialogue_roles, read_instructions
 from tasks.ingestion.marks import marked_labels, named_marks
+from tasks.ingestion.plain import named_as_given
 from tasks.ingestion.readers import read_file
 from tasks.ingestion.selection import keep_rows, sort_rows
 from tasks.ingestion.sources import fetch
@@ -50,6 +51,16 @@ def ingest(
     """
     check_roles(config)
     source = fetch(config)
+    if not isinstance(source, Path):
+        return _ingested(source, config, seed, turn_names)
+    given = config.path if config.path is not None else config.source
+    with named_as_given(source, given):  # it may be a copy in the cache
+        return _ingested(source, config, seed, turn_names)
+
+
+def _ingested(
+    source: Path | pa.Table, config: DataConfig, seed: int, turn_names: tuple[str, str]
+) -> TableRef:
     name = str(source) if isinstance(source, Path) else config.source
     notes = []
     if config.layout != "table":

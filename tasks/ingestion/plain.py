@@ -44,8 +44,8 @@ def plain_file(path: Path, member: str | None = None, encoding: str | None = Non
 
 
 @contextmanager
-def named_as_given(plain: Path | None, given: Path | None) -> Iterator[None]:
-    """Let what is said of a copy in the cache name the file that the user gave.
+def named_as_given(plain: Path | None, given: Path | str | None) -> Iterator[None]:
+    """Let what is said of a copy in the cache name what the user gave: a file, or an address.
 
     Raises:
         RequestError: as the block raises it.

@@ -1,5 +1,6 @@
 """The four places that data comes from."""
 
+import gzip
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -47,6 +48,23 @@ def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 def test_every_shipped_sample_can_be_named() -> None:
     names = [each.name for each in samples_dir().glob("*.jsonl")]
     assert all(fetch(DataConfig(sample=name)) == samples_dir() / name for name in names)
+
+
+def test_what_is_wrong_in_a_copy_is_said_of_what_was_given(
+    tmp_path: Path, cache: Path, site: tuple[str, Path]
+) -> None:
+    (tmp_path / "messages.csv.gz").write_bytes(gzip.compress(CSV.encode()))
+    (tmp_path / "latin.csv").write_bytes("text,labels\nschöne Grüße,ham\n".encode("cp1252"))
+    (site[1] / "messages.csv").write_text(CSV)
+    for source in (
+        {"path": tmp_path / "messages.csv.gz"},
+        {"path": tmp_path / "latin.csv", "encoding": "cp1252"},
+        {"url": f"{site[0]}/messages.csv"},
+    ):
+        with pytest.raises(RequestError, match="team") as refused:
+            ingest(DataConfig.model_validate({"required": ("text", "team"), **source}))
+        assert str(source.get("path") or source["url"]) in str(refused.value)
+        assert str(cache) not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["gnere.jsonl", "../ingest.py", "/etc/passwd"])
