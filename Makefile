@@ -26,7 +26,7 @@ demo: install ## Run the genre case on the sample: ingest to champion
 test: install ## Run the tests (no network but the package index)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not slow and not cluster" -n auto --maxprocesses 4 --dist loadfile
 
-test-browser: install ## Run the tests of the Prefect form in chromium, where it is installed
+test-browser: install ## Drive Prefect's and MLflow's pages in chromium, where it is installed
 	$(BIN)/pytest -q tests/browser
 
 test-cluster: .venv/cluster ## Run a sweep over workers of Dask and of Ray (loopback only)

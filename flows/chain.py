@@ -26,6 +26,7 @@ from flows.keeping import (
     tell_speed,
     with_reading,
 )
+from flows.pages import tell_champion
 from flows.recording import in_own_run
 from flows.showing import show_verdicts
 from flows.sweep import Sweep, open_sweep
@@ -369,6 +370,7 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
     if promotion.status == "unchanged":  # what it was judged by stays
         said |= {name: told for name, told in tracker.tags(sweep.run_id).items() if name in said}
     tracker.set_tags(sweep.run_id, said)
+    tell_champion(promotion, config.case)
     if not sweep.finished:
         tell_speed(best, compared.outcomes, config, sweep)
     get_run_logger().info("%s: %s", promotion.status, promotion.reason)

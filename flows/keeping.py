@@ -186,14 +186,19 @@ def figures_table(comparison: Comparison) -> list[dict[str, str | float | None]]
         rows.append(
             {
                 "what": entry.name,
-                comparison.metric_title(comparison.primary): found.get("primary"),
-                "from": found.get("primary_low"),
-                "to": found.get("primary_high"),
+                comparison.metric_title(comparison.primary): _short(found.get("primary")),
+                "from": _short(found.get("primary_low")),
+                "to": _short(found.get("primary_high")),
                 "verdict": verdict_of(comparison, entry.name),
-                "seconds": None if seconds is None else seconds.value,
+                "seconds": None if seconds is None else _short(seconds.value),
             }
         )
     return rows
+
+
+def _short(value: float | None) -> float | None:
+    """Of four digits: the page shows all that it is given, and has no room for more."""
+    return None if value is None else float(f"{value:.4g}")
 
 
 def provenance(

@@ -3,6 +3,7 @@
     thaw ui                                 prints the address of the experiment's view
     genre-run                               the artifact of a flow run that links MLflow's run
     prefect.flow_run_page                   the tag of MLflow's run that names the flow run's page
+    thaw.champion                           the event of a new champion, for automations of Prefect
 
 The view is kept with the experiment, where MLflow's page finds it by the key in its address
 (`mlflow.sharedViewState.<key>` in MLflow 3.17's `server/js`).
@@ -13,22 +14,24 @@ import re
 
 from prefect.artifacts import create_link_artifact
 from prefect.context import FlowRunContext
+from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 
 from tasks.config import CaseConfig
+from tasks.registry.promotion import Promotion
 from tasks.tracking import Tracker
 
 VIEW = "thaw"
 """The key of the view."""
 COLUMNS = {
-    "tags.`thaw.best`": 100,
+    "tags.`thaw.best`": 90,
     "metrics.`primary`": 80,
+    "tags.`thaw.verdict`": 220,
     "metrics.`primary_low`": 100,
     "metrics.`primary_high`": 105,
-    "tags.`thaw.verdict`": 240,
-    "tags.`thaw.headline`": 360,
     "metrics.`cost/train_seconds`": 150,
     "metrics.`cost/trainable_share`": 160,
+    "tags.`thaw.headline`": 360,
     "params.`strategy`": 180,
     "params.`seed`": 70,
 }
@@ -80,6 +83,21 @@ def link_run(tracker: Tracker, case: str, experiment_id: str, run_id: str) -> No
         link=address_of(server, experiment_id, run_id),
         link_text="MLflow run",
         description=how,
+    )
+
+
+def tell_champion(promotion: Promotion, case: str) -> None:
+    """Let Prefect's automations hear of a new champion; of anything else nothing is said."""
+    version = promotion.version if promotion.status == "champion" else promotion.instead
+    if version is None:
+        return
+    emit_event(
+        "thaw.champion",
+        resource={
+            "prefect.resource.id": f"thaw.model.{promotion.name}",
+            "prefect.resource.name": promotion.name,
+        },
+        payload={"case": case, "version": version, "reason": promotion.reason},
     )
 
 

@@ -5,13 +5,7 @@ into them is all that a run gets: everything else stays as the case has it.
 """
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -28,72 +22,7 @@ from flows.serving import deployment_of
 from tasks.config import CaseConfig, LabelsCase
 from tasks.config.loading import load_case
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Prefect's pages ask for statistics to be collected elsewhere: nothing leaves this machine.
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-)
 PAGES = {"first": "", "second": "/v2"}
-PATIENCE = 300.0
-"""Seconds that a busy machine may take to start a server or to show a page."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Prefect server with its UI."""
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    address = f"http://127.0.0.1:{port}"
-    own = {
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
-        "PREFECT_UI_API_URL": f"{address}/api",
-        "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
-        # Its services write to the database, which then is locked for others on a busy machine.
-        "PREFECT__SERVER_WEBSERVER_ONLY": "1",
-    }
-    app = ["--factory", "prefect.server.api.server:create_app", "--port", port]
-    with (home / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", *app, "--log-level", "error"],
-            env=os.environ | own,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            last = time.monotonic() + PATIENCE
-            while not healthy(address):
-                assert process.poll() is None, (home / "server.log").read_text()
-                assert time.monotonic() < last
-                time.sleep(0.2)
-            yield address
-        finally:
-            process.kill()
-            process.wait()
-
-
-def healthy(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/api/health", timeout=10, trust_env=False).is_success
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -101,24 +30,6 @@ def deployment(server: str) -> UUID:
     with temporary_settings({PREFECT_API_URL: f"{server}/api"}):
         made: UUID = deployment_of("genre").apply()
     return made
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        context = started.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), executable_path=CHROMIUM, args=list(FLAGS)
-        )
-        context.set_default_timeout(PATIENCE * 1000)
-        yield context
-        context.close()
-
-
-@pytest.fixture
-def form(browser: Any) -> Iterator[Any]:
-    page = browser.new_page()
-    yield page
-    page.close()
 
 
 def field(page: Any, name: str) -> Any:
@@ -172,11 +83,11 @@ def submitted(page: Any, server: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("which", PAGES)
 def test_only_what_was_typed_is_changed(
-    which: str, server: str, deployment: UUID, form: Any
+    which: str, server: str, deployment: UUID, page: Any
 ) -> None:
-    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
-    fill_in(form)
-    posted = submitted(form, server)
+    page.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
+    fill_in(page)
+    posted = submitted(page, server)
     chosen = {
         "strategies": ["full"],
         "training": {"epochs": 1},
@@ -188,43 +99,43 @@ def test_only_what_was_typed_is_changed(
 
 @pytest.mark.parametrize("which", PAGES)
 def test_the_commonest_fields_come_first(
-    which: str, server: str, deployment: UUID, form: Any
+    which: str, server: str, deployment: UUID, page: Any, shot: Callable[[Any, str], None]
 ) -> None:
-    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
-    field(form, "training.epochs").wait_for()
-    text = form.inner_text("body")
+    page.set_viewport_size({"width": 1280, "height": 5400})  # the first page scrolls within
+    page.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run")
+    field(page, "training.epochs").wait_for()
+    text = page.inner_text("body")
     first = ("strategies", "seeds", *LabelsCase.commonest)
     places = [text.index(f"{name} (Optional)") for name in first]
     assert places == sorted(places)
     assert text.count(" (Optional)") <= 60
-    if shots := os.environ.get("THAW_SCREENSHOTS"):
-        form.screenshot(path=f"{shots}/form-{which}.png", full_page=True)
+    shot(page, f"prefect-form-{which}")
 
 
 @pytest.mark.parametrize("which", PAGES)
 def test_a_schedule_changes_what_was_typed_and_no_more(
-    which: str, server: str, deployment: UUID, form: Any
+    which: str, server: str, deployment: UUID, page: Any
 ) -> None:
-    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}")
-    form.get_by_role("button", name="Schedule", exact=True).click()
+    page.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}")
+    page.get_by_role("button", name="Schedule", exact=True).click()
     if which == "first":  # its list closes when the window scrolls
-        parameters = form.get_by_role("button", name="Select parameters to override")
+        parameters = page.get_by_role("button", name="Select parameters to override")
         parameters.scroll_into_view_if_needed()
-        form.wait_for_timeout(1000)
+        page.wait_for_timeout(1000)
         parameters.click()
-        form.keyboard.press("ArrowDown")
-        offered = form.locator("[class*=pop-over-content]")
+        page.keyboard.press("ArrowDown")
+        offered = page.locator("[class*=pop-over-content]")
         for name in ("strategies", "training", "overrides"):
             offered.get_by_text(name, exact=True).first.click()
-        form.get_by_text("Parameter Overrides", exact=True).click()
-    fill_in(form)
-    (kept,) = pressed(form, "Save", "/schedules")
+        page.get_by_text("Parameter Overrides", exact=True).click()
+    fill_in(page)
+    (kept,) = pressed(page, "Save", "/schedules")
     assert config_of(kept["parameters"]) == load_case("genre", "sample", FILLED_IN)
 
 
 @pytest.mark.parametrize("which", PAGES)
 def test_a_repeated_run_changes_the_same_and_no_more(
-    which: str, server: str, deployment: UUID, form: Any
+    which: str, server: str, deployment: UUID, page: Any
 ) -> None:
     chosen = {
         "strategies": ["head"],
@@ -234,7 +145,7 @@ def test_a_repeated_run_changes_the_same_and_no_more(
     }
     given = quote(json.dumps({"profile": "sample", **chosen, "force": False}))
     query = quote(given) if which == "first" else given  # as its link "Copy to new run" has it
-    form.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run?parameters={query}")
-    field(form, "training.epochs").wait_for()
-    form.wait_for_timeout(1000)
-    assert submitted(form, server) == {"profile": "sample", **chosen, "force": False}
+    page.goto(f"{server}{PAGES[which]}/deployments/deployment/{deployment}/run?parameters={query}")
+    field(page, "training.epochs").wait_for()
+    page.wait_for_timeout(1000)
+    assert submitted(page, server) == {"profile": "sample", **chosen, "force": False}

@@ -74,7 +74,11 @@ def test_the_best_arm_becomes_champion_with_its_evidence(swept: Swept) -> None:
 
 
 @pytest.mark.usefixtures("trusting")
-def test_a_worse_sweep_leaves_the_champion_standing(small: tuple[str, ...]) -> None:
+def test_a_worse_sweep_leaves_the_champion_standing(
+    small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news: list[dict[str, str]] = []
+    monkeypatch.setattr("flows.pages.emit_event", lambda *_, payload, **__: news.append(payload))
     good = run_genre(*small, *LEARNING, *REGISTER, "strategies=[full]")
     assert good.code == 0, good.err
     store = Store()
@@ -93,6 +97,7 @@ def test_a_worse_sweep_leaves_the_champion_standing(small: tuple[str, ...]) -> N
     same = run_genre(*small, *LEARNING, *REGISTER, "strategies=[full]")
     assert "this arm is the champion already (version 1)" in same.out.replace("\n", " ")
     assert store.versions() == [1, 2]
+    assert [(told["case"], told["version"]) for told in news] == [("genre", "1")]
 
 
 def test_a_package_that_fails_its_check_is_not_registered(
