@@ -48,6 +48,7 @@ from tasks.registry.card import model_card
 from tasks.registry.fresh_process import ahead
 from tasks.registry.judging import Bar, Candidate, against
 from tasks.registry.promotion import Promotion, promote
+from tasks.signals import within
 from tasks.splitting.shares import share_of
 from tasks.tracking import Tracker
 from tasks.training.arms import ArmSpec, plan_arms
@@ -78,7 +79,16 @@ def run_case(config: CaseConfig, force: bool = False) -> SweepResult:
         RequestError: the request or its data is wrong; nothing was trained.
         ThawError: a step failed; the same command resumes.
     """
-    config = kind_of(config.task).check(config)
+    hours = config.execution.hours
+    told = (
+        f"The run took longer than execution.hours={hours} allows. What is finished is kept: the "
+        "same command goes on from there, with more hours if you give them."
+    )
+    with within(hours and hours * 3600, told):
+        return _run_case(kind_of(config.task).check(config), force)
+
+
+def _run_case(config: CaseConfig, force: bool) -> SweepResult:
     with open_sweep(config, force) as claim:
         start = fetch(config)
         raw = ingest_data(start)

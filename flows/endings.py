@@ -10,6 +10,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 
 from tasks.secrets import redacted
+from tasks.signals import OverdueError
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 
 REASON = "thaw.error"
@@ -44,11 +45,17 @@ def close(tracker: Tracker, run_id: str, error: BaseException | None = None) -> 
         tracker.finish(run_id, FINISHED)
     elif isinstance(error, KeyboardInterrupt | TerminationSignal):
         reason = _who_stopped(error)
-        # Arms in other threads and processes hear of it too late, or never.
-        for each in (*tracker.open_children(run_id), run_id):
-            _end(tracker, each, KILLED, reason)
+        _end_all(tracker, run_id, KILLED, reason)
+    elif isinstance(error, OverdueError):
+        _end_all(tracker, run_id, FAILED, str(error))
     else:
         _end(tracker, run_id, FAILED, redacted(str(error)))
+
+
+def _end_all(tracker: Tracker, run_id: str, status: str, reason: str) -> None:
+    # Arms in other threads and processes hear of it too late, or never.
+    for each in (*tracker.open_children(run_id), run_id):
+        _end(tracker, each, status, reason)
 
 
 def _end(tracker: Tracker, run_id: str, status: str, reason: str) -> None:

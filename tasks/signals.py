@@ -1,4 +1,6 @@
-"""Signals that wait: whoever stops a run stops it between two writes, and not within one."""
+"""Signals that wait: whoever stops a run stops it between two writes, and not within one. And the
+alarm that stops what takes too long.
+"""
 
 import signal
 import threading
@@ -7,12 +9,48 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+from tasks.errors import ThawError
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+
+
+class OverdueError(BaseException):
+    """Raised where the time is up; no `except Exception` on the way takes it for a fault of its
+    own, and none tries again."""
+
+
+@contextmanager
+def within(seconds: float | None, told: str) -> Iterator[None]:
+    """Fail if the block takes longer; a thread other than the main one hears of no alarm.
+
+    Args:
+        seconds: that it may take; None for any time.
+        told: the sentence of the failure.
+
+    Raises:
+        ThawError: the time is up.
+    """
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: Any) -> None:
+        raise OverdueError(told)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except OverdueError as error:
+        raise ThawError(str(error)) from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, others)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block is left.
+    """Let Ctrl-C, SIGTERM and the alarm wait until the block is left.
 
     Python raises what they come to at any instruction, and a database's transaction that is left in
     the middle of its own cleaning up keeps its lock as long as the error is held.

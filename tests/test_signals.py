@@ -5,11 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from types import FrameType
 
 import pytest
 
-from tasks.signals import STOPPING, Undisturbed, undisturbed
+from tasks.errors import ThawError
+from tasks.signals import STOPPING, Undisturbed, undisturbed, within
 
 
 class Stopped(BaseException):
@@ -44,6 +46,12 @@ class Database:
         self.halves += 1
         return rows
 
+    def write_slowly(self) -> None:
+        """The time is up in the middle."""
+        self.halves += 1
+        time.sleep(0.1)
+        self.halves += 1
+
 
 @pytest.mark.parametrize("twice", [False, True])
 def test_a_write_is_whole_before_the_run_stops(stopping: None, twice: bool) -> None:
@@ -72,3 +80,27 @@ def test_other_threads_hear_of_no_signal() -> None:
     thread.start()
     thread.join()
     assert done == [1]
+
+
+def patient() -> None:
+    """What a library does that tries again."""
+    with suppress(Exception):
+        time.sleep(10)
+    time.sleep(10)
+
+
+def test_what_takes_too_long_fails_even_where_faults_are_caught() -> None:
+    handler = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(ThawError, match="an hour is over"), within(0.05, "an hour is over"):
+        patient()
+    assert signal.getsignal(signal.SIGALRM) == handler
+    with within(0.05, "an hour is over"):
+        pass
+    time.sleep(0.1)  # nothing rings afterwards
+
+
+def test_the_alarm_waits_for_a_write() -> None:
+    database = Database()
+    with pytest.raises(ThawError), within(0.02, "late"):
+        Undisturbed(database).write_slowly()
+    assert database.halves == 2

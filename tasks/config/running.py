@@ -34,6 +34,9 @@ class ExecutionConfig(Frozen):
     which have to share the data store and the MLflow store with it."""
     workers: Annotated[int, Field(ge=1)] = 1
     """Arms at a time (`processes`, and `dask` and `ray` without an address)."""
+    hours: Annotated[float, Field(gt=0)] | None = None
+    """Longest that a run may take (none: any time); then it fails, and the same command goes on
+    from there."""
     address: Address | None = None
     """Address of an existing Dask or Ray cluster (secrets in it as ${NAME}, see `data.url`)."""
 

@@ -1,8 +1,10 @@
 """What MLflow shows of a run that was ended from outside, with its reason."""
 
 import signal
+import time
 
 import pytest
+from genre_runs import Store, run_genre
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.exceptions import TerminationSignal
@@ -10,6 +12,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelling
 
 from flows.endings import ending
+from tasks.signals import OverdueError
 from tasks.tracking import FAILED, FINISHED, KILLED, Tracker
 
 
@@ -40,19 +43,20 @@ def test_a_run_cancelled_in_prefect_says_so_with_its_arms(runs: tuple[Tracker, s
 
 
 @pytest.mark.parametrize(
-    ("stop", "reason"),
+    ("stop", "status", "reason"),
     [
-        (TerminationSignal(signal=signal.SIGTERM), "ended by SIGTERM"),
-        (KeyboardInterrupt(), "stopped by Ctrl-C"),
+        (TerminationSignal(signal=signal.SIGTERM), KILLED, "ended by SIGTERM"),
+        (KeyboardInterrupt(), KILLED, "stopped by Ctrl-C"),
+        (OverdueError("longer than an hour"), FAILED, "longer than an hour"),
     ],
 )
 def test_a_run_that_is_stopped_says_by_what_and_forgets_it_when_it_goes_on(
-    stop: BaseException, reason: str, runs: tuple[Tracker, str, str]
+    stop: BaseException, status: str, reason: str, runs: tuple[Tracker, str, str]
 ) -> None:
     tracker, parent, child = runs
     with pytest.raises(type(stop)), ending(tracker, parent):
         raise stop
-    assert [tracker.status(run) for run in (parent, child)] == [KILLED, KILLED]
+    assert [tracker.status(run) for run in (parent, child)] == [status, status]
     assert {tracker.tags(run)["thaw.error"] for run in (parent, child)} == {reason}
     tracker.reopen(parent)
     with ending(tracker, parent):
@@ -67,3 +71,15 @@ def test_a_run_that_fails_leaves_the_others_alone(runs: tuple[Tracker, str, str]
         raise ValueError("too few rows")
     assert (tracker.status(parent), tracker.status(child)) == ("RUNNING", FAILED)
     assert tracker.tags(child)["thaw.error"] == "too few rows"
+
+
+def test_a_run_that_takes_too_long_fails_with_a_sentence(
+    small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.chain.keep_validation", lambda *_: time.sleep(120))  # it hangs
+    answer = run_genre(*small, "execution.hours=0.0025")
+    assert answer.code == 1
+    assert "longer than execution.hours=0.0025 allows" in answer.sentence
+    (sweep,) = Store().sweeps()
+    assert sweep.info.status == FAILED
+    assert "execution.hours=0.0025" in sweep.data.tags["thaw.error"]
