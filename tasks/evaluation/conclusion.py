@@ -6,7 +6,7 @@ or not distinguishable (`Difference.verdict`).
 """
 
 from collections.abc import Sequence
-from math import isnan
+from math import isclose, isnan
 from statistics import median
 
 from tasks.evaluation.findings import Comparison, Difference, Entry
@@ -65,14 +65,14 @@ def _advice(comparison: Comparison) -> str:
         gap = comparison.difference(instead.name, best.name)
         return (
             f"Use {instead.name} instead of these models: on test it is better than {best.name}, "
-            f"the arm that validation chose, {_both(comparison, instead, best)} in {metric}"
+            f"the arm that validation chose, {_both(comparison, gap)} in {metric}"
             f"{_scope(gap)}."
         )
     if reference and comparison.verdict(best.name, reference.name) == "even":
         gap = comparison.difference(best.name, reference.name)
         return (
             f"Keep to {reference.name} for now: {best.name}, the arm that validation chose, is not "
-            f"shown to be better than it, {_both(comparison, best, reference)} in {metric}"
+            f"shown to be better than it, {_both(comparison, gap)} in {metric}"
             f"{_scope(gap)}."
         )
     arms = [arm for arm in comparison.arms if arm.name != best.name]
@@ -81,7 +81,7 @@ def _advice(comparison: Comparison) -> str:
         gap = comparison.difference(rivals[0].name, best.name)
         return (
             f"Do not settle yet: validation chose {best.name}, but on test {rivals[0].name} is "
-            f"better, {_both(comparison, rivals[0], best)} in {metric}{_scope(gap)}; decide with "
+            f"better, {_both(comparison, gap)} in {metric}{_scope(gap)}; decide with "
             "more validation rows or more seeds."
         )
     cheap = _cheaper(comparison, reference)
@@ -89,32 +89,48 @@ def _advice(comparison: Comparison) -> str:
         gap = comparison.difference(cheap.name, best.name)
         return (
             f"Train {cheap.name}: it is as good as {best.name}, which validation chose, at "
-            f"{_time(comparison, cheap)}, {_both(comparison, cheap, best)} in {metric}"
-            f"{_scope(gap)}{_against(comparison, cheap, reference)}."
+            f"{_time(comparison, cheap)}, {_both(comparison, gap)} in {metric}"
+            f"{_scope(gap)}{_against(comparison, cheap, reference, gap.seeds)}."
         )
     reached = f"{metric} {_shown(comparison, best.metrics[comparison.primary].mean)} on test"
     if not arms:
         why = "the only arm"
     elif all(comparison.verdict(arm.name, best.name) == "worse" for arm in arms):
-        why = "better than every other arm"
+        fewest = min(_to_best(comparison, arm).seeds for arm in arms)
+        scope = over_seeds(fewest) if fewest < len(best.seeds) else ""
+        why = f"better than every other arm{scope}"
     else:
         why = "the arm that validation chose, and none is shown to be better"
     seconds = best.costs.get("train_seconds")
     cost = f" after {amount(seconds.value)} seconds of training" if seconds else ""
     seeds = over_seeds(len(best.seeds)) if arms or reference else ""
-    return (
-        f"Train {best.name}: {why}, {reached}{cost}{seeds}{_against(comparison, best, reference)}."
-    )
+    against = _against(comparison, best, reference, len(best.seeds))
+    return f"Train {best.name}: {why}, {reached}{cost}{seeds}{against}."
 
 
-def _against(comparison: Comparison, entry: Entry, reference: Entry | None) -> str:
-    """The end of the first sentence: what the entry is better than."""
+def _against(comparison: Comparison, entry: Entry, reference: Entry | None, seeds: int) -> str:
+    """The end of the first sentence: what the entry is better than, and what it may not be.
+
+    Args:
+        comparison: the table.
+        entry: what the sentence says to train.
+        reference: the one that is strongest on validation.
+        seeds: over which the sentence speaks so far.
+    """
     if reference is None:
         return "; there is no reference to beat"
-    if comparison.verdict(entry.name, reference.name) != "better":
+    gap = comparison.difference(entry.name, reference.name)
+    if gap.verdict != "better":
         return ""
     mean = reference.metrics[comparison.primary].mean
-    return f"; better than {reference.name} ({_shown(comparison, mean)})"
+    scope = _scope(gap) if gap.seeds != seeds else ""
+    even = [
+        f"{other.name} ({_shown(comparison, other.metrics[comparison.primary].mean)})"
+        for other in comparison.baselines
+        if comparison.verdict(entry.name, other.name) == "even"
+    ]
+    but = f", but not shown to be better than {_listed(even)}" if even else ""
+    return f"; better than {reference.name} ({_shown(comparison, mean)}){scope}{but}"
 
 
 def _cheaper(comparison: Comparison, reference: Entry | None) -> Entry | None:
@@ -200,14 +216,22 @@ def _others(comparison: Comparison) -> list[str]:
 
 
 def _references(comparison: Comparison) -> list[str]:
-    """The best arm against the strongest baseline, and any other that is better than it."""
+    """The best arm against the baseline that is strongest on validation, and any other that it is
+    not better than."""
     reference = strongest_reference(comparison)
     if reference is None:
         return []
     verbs = {"better": "beats", "worse": "loses to", "even": "cannot be told apart from"}
     gap = comparison.difference(comparison.best, reference.name)
     against = f"{reference.name} ({_told(comparison, gap)})"
-    sentences = [f"It {verbs[gap.verdict]} the strongest baseline, {against}."]
+    sentences = [f"It {verbs[gap.verdict]} the strongest baseline on validation, {against}."]
+    others = [entry for entry in comparison.baselines if entry is not reference]
+    even = [
+        f"{entry.name} ({_told(comparison, comparison.difference(comparison.best, entry.name))})"
+        for entry in _with_verdict(comparison, others, "even")
+    ]
+    if even:
+        sentences.append(f"Nor is it shown to be better than {_listed(even)}.")
     for entry in _with_verdict(comparison, comparison.baselines, "better"):
         if entry is not reference:
             gap = comparison.difference(comparison.best, entry.name)
@@ -299,8 +323,14 @@ def told(gap: Difference, digits: int = 3) -> str:
     return f"difference {signed(gap.difference, digits)}, interval {interval}"
 
 
-def _both(comparison: Comparison, first: Entry, second: Entry) -> str:
-    one, two = (each.metrics[comparison.primary].mean for each in (first, second))
+def _both(comparison: Comparison, gap: Difference) -> str:
+    """Two figures; their difference alone where figures over all seeds of each say another one
+    than the seeds that both have."""
+    one, two = (
+        comparison.entry(name).metrics[comparison.primary].mean for name in (gap.first, gap.second)
+    )
+    if not isclose(one - two, gap.difference, rel_tol=1e-6, abs_tol=1e-9):
+        return f"a difference of {signed(gap.difference, comparison.digits(comparison.primary))}"
     return f"{_shown(comparison, one)} against {_shown(comparison, two)}"
 
 

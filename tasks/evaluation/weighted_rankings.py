@@ -1,7 +1,7 @@
 """The areas under rankings (ROC-AUC, average precision) under many row weightings at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -103,6 +103,9 @@ class LabelRankings(Part):
         self.rows = rows
         found = truth.sum(0)
         self.support = support_of_all(found, rows) if average == "macro" else Support(found.sum())
+        # An area under the ROC curve is the same for a label and for its absence.
+        rarer = float(np.minimum(found, rows - found).min(initial=rows))
+        self.of_both = replace(self.support, fewest=rarer) if average == "macro" else self.support
         positive = truth == 1
         if average == "micro":
             owner = np.repeat(np.arange(rows), labels)
@@ -143,7 +146,8 @@ class LabelRankings(Part):
 
     def rests(self) -> dict[str, Support]:
         """What the two areas rest on."""
-        return {f"{area}_{self.average}": self.support for area in AREAS}
+        roc_auc, average_precision = (f"{area}_{self.average}" for area in AREAS)
+        return {roc_auc: self.of_both, average_precision: self.support}
 
 
 class PositiveRanking(Part):

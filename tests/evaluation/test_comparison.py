@@ -219,9 +219,9 @@ def test_the_conclusion_names_a_baseline_that_was_not_beaten(
     equal = make_outcome("tfidf_logistic", 1.0, kind="baseline", seed=None)
     text = compare([arm, better], config, LABELS).conclusion
     assert text.startswith("Use tfidf_logistic instead of these models: on test it is better than ")
-    assert "loses to the strongest baseline, tfidf_logistic" in text
+    assert "loses to the strongest baseline on validation, tfidf_logistic" in text
     text = compare([arm, equal], config, LABELS).conclusion
-    assert "cannot be told apart from the strongest baseline" in text
+    assert "cannot be told apart from the strongest baseline on validation" in text
     assert text.startswith("Keep to tfidf_logistic for now: full, the arm that validation chose")
     assert "\n- full is the only arm; on test it reaches F1 micro (tuned) 0." in text
 

@@ -9,7 +9,7 @@ from evaluation.situations import comparison, entry, read_situation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.evaluation.conclusion import AS_GOOD, NAMED, strongest_reference
+from tasks.evaluation.conclusion import AS_GOOD, NAMED, conclude, strongest_reference
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.tables import quality
 
@@ -97,6 +97,10 @@ def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
         for rival in re.findall(r"; better than (e\d+)", line):
             assert rival == reference.name
             assert table.verdict(subject, rival) == "better"
+            even = {name for name in baselines if table.verdict(subject, name) == "even"}
+            unproven = named(line.partition("but not shown to be better than ")[2])
+            assert set(unproven) <= even
+            assert len(unproven) == min(len(even), NAMED)
         if subject != best:
             gap = table.difference(subject, best)
             assert max(-gap.low, gap.high) <= AS_GOOD
@@ -129,12 +133,15 @@ def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
                         gap = table.difference(name, best)
                         assert max(-gap.low, gap.high) <= AS_GOOD
         for verb, own in (("beats", "better"), ("loses to", "worse"), ("told apart from", "even")):
-            if found := re.search(rf"{verb} the strongest baseline, (e\d+)", line):
+            if found := re.search(rf"{verb} the strongest baseline on validation, (e\d+)", line):
                 assert found[1] == reference.name
                 assert table.verdict(best, found[1]) == own
         if found := re.match(r"It loses to the baseline (e\d+), too", line):
             assert verdict[found[1]] == "better"
             assert found[1] != reference.name
+        if found := re.match(r"Nor is it shown to be better than (.*)", line):
+            assert {verdict[name] for name in named(found[1])} == {"even"}
+            assert reference.name not in named(found[1])
         if found := re.match(r"The hosted model (e\d+) (is better|is worse|cannot)", line):
             kinds = {"is better": "better", "is worse": "worse", "cannot": "even"}
             assert verdict[found[1]] == kinds[found[2]]
@@ -143,7 +150,7 @@ def test_no_sentence_contradicts_the_table(table: Comparison) -> None:
         for number, sign, low in re.findall(
             r"(e\d+) \(difference ([+-])[\d.]+, interval ([+-][\d.]+)", line
         ):
-            if number != best and not line.startswith("It "):
+            if number != best and not line.startswith(("It ", "Nor ")):
                 gap = table.difference(number, best)
                 assert (sign == "-") == (round(gap.difference, 3) < 0)
                 assert float(low) == pytest.approx(gap.low, abs=6e-4)
@@ -177,6 +184,53 @@ def test_arms_of_unequal_seeds_are_compared_on_those_that_both_have() -> None:
     note = quality(table).note
     assert "rows and each arm's 1 to 3 seeds" in note
     assert "on the seeds that both have" in note
+
+
+def test_figures_of_other_seeds_do_not_stand_for_a_difference() -> None:
+    """Over all its seeds an arm may look better than one that is better on the seed of both."""
+    arms = [
+        entry("full", 0.70, selection=0.6, seeds=(42,)),
+        entry("head", 0.72, selection=0.7, seeds=(42, 43, 44)),
+    ]
+    table = comparison(arms)
+    (gap,) = table.differences
+    gap = gap.model_copy(update={"difference": 0.06, "low": 0.02, "high": 0.1, "real": True})
+    table = table.model_copy(update={"differences": (gap,), "indistinguishable": ()})
+    assert conclude(table).startswith(
+        "Do not settle yet: validation chose head, but on test full is better, a difference of "
+        "+0.060 in F1 micro on this seed; "
+    )
+
+
+def test_the_first_sentence_claims_no_more_seeds_than_were_compared() -> None:
+    entries = [
+        entry("full", 0.5),
+        entry("head", 0.8, seeds=(42, 43, 44)),
+        entry("untrained head", 0.2, kind="baseline"),
+    ]
+    table = comparison(entries)
+    one = [gap.model_copy(update={"seeds": 1}) for gap in table.differences]
+    said = conclude(table.model_copy(update={"differences": tuple(one)}))
+    assert said.startswith("Train head: better than every other arm on this seed, F1 micro 0.800")
+    assert "over these 3 seeds; better than untrained head (0.200) on this seed." in said
+
+
+def test_a_baseline_that_is_not_beaten_is_named_though_another_one_is() -> None:
+    """Validation may like a weaker baseline better than one that is as good as the arm on test."""
+    table = comparison(
+        [
+            entry("head", 0.80),
+            entry("tfidf_logistic", 0.60, selection=0.7, kind="baseline"),
+            entry("characters", 0.82, selection=0.6, kind="baseline"),
+        ]
+    )
+    assert table.headline.endswith(
+        "; better than tfidf_logistic (0.600), but not shown to be better than characters (0.820)."
+    )
+    assert any(
+        line.startswith("Nor is it shown to be better than characters (difference -0.020")
+        for line in table.evidence
+    )
 
 
 def test_a_figure_without_an_interval_is_said_to_have_none() -> None:

@@ -80,6 +80,11 @@ def test_labels_of_fewer_than_ten_rows_have_no_interval(
     assert [found[name].estimable for name in over_labels] == [positives >= FEWEST] * 3
     assert all(found[name].estimable for name in over_rows)
 
+    often = truth.copy()
+    often[:, 2] = 1 - often[:, 2]  # the area under a ROC curve is as much about a label's absence
+    found = intervals(resample({"a": [arm(often, chances)]}, over_labels, CONFIG))["a"]
+    assert [found[name].estimable for name in over_labels] == [True, positives >= FEWEST, True]
+
     two = np.eye(2, dtype=np.int8)[truth[:, 2]]
     names = ["f1", "precision", "recall", "average_precision", "roc_auc", "balanced_accuracy"]
     drawn = resample(

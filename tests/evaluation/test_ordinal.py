@@ -202,7 +202,7 @@ def test_the_least_error_is_chosen_and_called_better(
     assert gap.real
     assert gap.difference > 0  # a larger error
     assert "Worse: head" in comparison.conclusion
-    assert "beats the strongest baseline, always the mean" in comparison.conclusion
+    assert "beats the strongest baseline on validation, always the mean" in comparison.conclusion
     assert "mean absolute error" in comparison.conclusion
 
 
