@@ -38,9 +38,10 @@ from tasks.kinds.ranking.classifier_reward import ClassifierReward
 from tasks.language.encoding import format_of
 from tasks.language.tail import WholeLanguageModel
 from tasks.language.writing import given_ids
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.generators import load_generator
+from tasks.models.loading import load_backbone, load_tokenizer
 from tasks.training.device import has_fast_bf16
 from tasks.training.freezing import freeze
 

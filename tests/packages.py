@@ -8,8 +8,9 @@ from tiny import LABELS
 
 from tasks.config.loading import load_case
 from tasks.kinds.labels.package import Package, PackageInfo
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.loading import load_backbone, load_tokenizer
 
 
 def label_package(

@@ -8,7 +8,8 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.config import HostedConfig
 from tasks.errors import RequestError
 from tasks.hosted.lines import answer_text
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 
 
 class Vocabulary:

@@ -15,15 +15,8 @@ from tasks.ingestion.prepare import prepare
 from tasks.ingestion.usable import Usable, usable_examples
 from tasks.kinds.kind import Kind
 from tasks.kinds.values import C, Division, Rows, S, Start
-from tasks.models.base_models import (
-    LocatedModel,
-    block_count,
-    context_of,
-    examined,
-    load_tokenizer,
-    locate,
-    read_config,
-)
+from tasks.models.base_models import LocatedModel, block_count, context_of, locate, read_config
+from tasks.models.loading import examined, load_tokenizer
 from tasks.splitting.parts import split_texts
 from tasks.splitting.recorded import lineage_of
 from tasks.splitting.report import told

@@ -19,8 +19,9 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.errors import RequestError
 from tasks.language.generating import Decoding, Generated, answer_of, generate
 from tasks.language.pairs import Prompt, pad_right, prompt_ids
-from tasks.models.base_models import LocatedModel, load_tokenizer, load_weights, read_config
+from tasks.models.base_models import LocatedModel, read_config
 from tasks.models.generators import generator_tokenizer, load_generator
+from tasks.models.loading import load_tokenizer, load_weights
 
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 

@@ -13,14 +13,9 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError
-from tasks.models.base_models import (
-    LocatedModel,
-    load_tokenizer,
-    load_weights,
-    read_config,
-    writes_text,
-)
+from tasks.models.base_models import LocatedModel, read_config, writes_text
 from tasks.models.examining import sees_ahead
+from tasks.models.loading import load_tokenizer, load_weights
 
 PAD_TOKEN = "<|pad|>"  # noqa: S105 - a token of text, no secret
 

@@ -9,17 +9,11 @@ from transformers import PreTrainedModel
 
 from tasks.errors import ThawError
 from tasks.models.adapting import adapt, merge, soft_prompt
-from tasks.models.base_models import (
-    LocatedModel,
-    context_of,
-    examined,
-    load_backbone,
-    load_tokenizer,
-    locate,
-)
+from tasks.models.base_models import LocatedModel, context_of, locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.examining import usual_pooling
 from tasks.models.label_tokens import label_rows
+from tasks.models.loading import examined, load_backbone, load_tokenizer
 from tasks.models.pooler import pooler_layer
 from tasks.storage import TableRef, file_digest
 from tasks.training.arms import ArmSpec, check_family, room_for_text

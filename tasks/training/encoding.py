@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
 
-from tasks.models.base_models import LocatedModel, load_tokenizer
+from tasks.models.base_models import LocatedModel
+from tasks.models.loading import load_tokenizer
 from tasks.storage import TableRef
 from tasks.training.batching import token_rows
 

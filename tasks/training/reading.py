@@ -12,7 +12,8 @@ import numpy as np
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.config import ModelConfig
-from tasks.models.base_models import LocatedModel, context_of, load_tokenizer
+from tasks.models.base_models import LocatedModel, context_of
+from tasks.models.loading import load_tokenizer
 from tasks.storage import TableRef
 from tasks.training.batching import read_whole
 

@@ -103,7 +103,8 @@ def test_an_arm_keeps_its_temperature_and_stores_calibrated_predictions(make_spe
     """And the packaged model, which divides by the same, gives the same probabilities."""
     from tasks.kinds.labels.package import Package, PackageInfo
     from tasks.kinds.labels.training import LabelLearner, untrained_outcome
-    from tasks.models.base_models import load_tokenizer, locate
+    from tasks.models.base_models import locate
+    from tasks.models.loading import load_tokenizer
     from tasks.training.building import load_trained
     from tasks.training.run import train_arm
 

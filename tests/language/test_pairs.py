@@ -15,7 +15,8 @@ from tasks.language.pairs import (
     pad_right,
     prompt_ids,
 )
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 
 END = "<|endoftext|>"
 

@@ -19,8 +19,9 @@ from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.adapting import adapt, merge, soft_prompt
 from tasks.models.anatomy import context_length
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, Pooling, TextClassifier
+from tasks.models.loading import load_backbone, load_tokenizer
 
 TOKENS = 3
 TEXTS = ([10, 11, 12, 13, 14], [20, 21], [30, 31, 32])

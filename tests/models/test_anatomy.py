@@ -27,8 +27,9 @@ from tasks.models.anatomy import (
     context_length,
     frozen_parameters,
 )
-from tasks.models.base_models import load_backbone, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import classifying_part
+from tasks.models.loading import load_backbone
 
 ABOVE = {"gpt2": {"ln_f.weight", "ln_f.bias"}, "llama": {"norm.weight"}}
 SMALL = {

@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from tiny import BLOCKS
 
 from tasks.errors import RequestError
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.checkpoints import convert_gguf
 from tasks.models.examining import usual_pooling
+from tasks.models.loading import load_backbone, load_tokenizer
 
 
 @pytest.fixture

@@ -18,16 +18,9 @@ from safetensors.torch import load_file, save_file
 from tiny import BLOCKS, DECODERS, FAMILIES
 
 from tasks.errors import RequestError, ThawError
-from tasks.models.base_models import (
-    block_count,
-    known_base_models,
-    load_backbone,
-    load_tokenizer,
-    locate,
-    read_config,
-    set_dropout,
-)
+from tasks.models.base_models import block_count, known_base_models, locate, read_config
 from tasks.models.examining import usual_pooling
+from tasks.models.loading import load_backbone, load_tokenizer, set_dropout
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from transformers import (
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
 from tasks.kinds.texts import on_bases
-from tasks.models.base_models import context_of, load_backbone, load_tokenizer, locate
+from tasks.models.base_models import context_of, locate
+from tasks.models.loading import load_backbone, load_tokenizer
 
 IDS = torch.tensor([[10, 11, 12, 13]])
 

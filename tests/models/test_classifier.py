@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiny import FAMILIES, WIDTH
 from torch import nn
 
-from tasks.models.base_models import load_backbone, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import (
     HEAD_SCALE,
     Head,
@@ -20,6 +20,7 @@ from tasks.models.classifier import (
     pool,
     to_probabilities,
 )
+from tasks.models.loading import load_backbone
 
 POOLINGS = ("cls", "first", "mean", "last")
 

@@ -12,14 +12,8 @@ from tiny import save_model
 from transformers import AutoConfig, AutoModel
 
 from tasks.errors import RequestError, ThawError
-from tasks.models.base_models import (
-    LocatedModel,
-    context_of,
-    examined,
-    load_backbone,
-    load_tokenizer,
-    locate,
-)
+from tasks.models.base_models import LocatedModel, context_of, locate
+from tasks.models.loading import examined, load_backbone, load_tokenizer
 
 _IDS = {"vocab_size": 64, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 _ENCODER = {

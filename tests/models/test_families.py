@@ -21,14 +21,9 @@ from families import BLOCKS, BOTH, DECODERS, FAMILIES, LABELS, make, toy_rows
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.adapting import adapt
-from tasks.models.base_models import (
-    LocatedModel,
-    examined,
-    load_backbone,
-    load_tokenizer,
-    locate,
-)
+from tasks.models.base_models import LocatedModel, locate
 from tasks.models.examining import cut_obstacle, usual_pooling
+from tasks.models.loading import examined, load_backbone, load_tokenizer
 from tasks.models.tracing import probe
 from tasks.storage import TableRef, put_table
 

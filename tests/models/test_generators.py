@@ -7,8 +7,9 @@ import torch
 from tiny import byte_tokenizer
 
 from tasks.errors import RequestError, ThawError
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.generators import PAD_TOKEN, fit_vocabulary, load_generator, with_pad_and_end
+from tasks.models.loading import load_tokenizer
 
 
 def test_a_tokenizer_without_an_end_token_is_refused_by_name() -> None:

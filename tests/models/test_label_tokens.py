@@ -9,9 +9,10 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tasks.errors import RequestError
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.label_tokens import label_rows, label_tokens
+from tasks.models.loading import load_backbone, load_tokenizer
 from tasks.training.batching import PaddingCollator, token_ids
 
 STARS = ("1", "2", "3")

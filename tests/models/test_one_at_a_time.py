@@ -6,8 +6,9 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from tasks.models.base_models import load_backbone, locate
+from tasks.models.base_models import locate
 from tasks.models.generators import load_generator
+from tasks.models.loading import load_backbone
 from tasks.models.one_at_a_time import one_at_a_time
 
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from transformers import AutoModelForMaskedLM
 
 from tasks.errors import RequestError
-from tasks.models.base_models import examined, load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.generators import load_generator
+from tasks.models.loading import examined, load_backbone, load_tokenizer
 
 IDS = torch.tensor([[10, 11, 12, 13]])
 

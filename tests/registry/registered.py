@@ -70,8 +70,9 @@ def classifier(base: Path, labels: tuple[str, ...], seed: int = 0) -> Any:
     """A package of a tiny classifier with one label a text."""
     from tasks.config import DataConfig
     from tasks.kinds.labels.package import Package, PackageInfo
-    from tasks.models.base_models import load_backbone, load_tokenizer, locate
+    from tasks.models.base_models import locate
     from tasks.models.classifier import HeadConfig, TextClassifier
+    from tasks.models.loading import load_backbone, load_tokenizer
 
     located = locate(str(base))
     head = HeadConfig(labels=len(labels), pooling="mean", task="single_label")
@@ -93,8 +94,9 @@ def reward_model(base: Path, seed: int = 0) -> Any:
     """A package of a tiny reward model."""
     from tasks.config import DataConfig
     from tasks.kinds.ranking.package import RewardModel, RewardModelInfo
-    from tasks.models.base_models import load_backbone, load_tokenizer, locate
+    from tasks.models.base_models import locate
     from tasks.models.classifier import HeadConfig, TextClassifier
+    from tasks.models.loading import load_backbone, load_tokenizer
 
     located = locate(str(base))
     head = HeadConfig(labels=1, pooling="mean", task="preference")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import DECODERS, FAMILIES
 
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 from tasks.training.batching import PaddingCollator, token_ids
 
 

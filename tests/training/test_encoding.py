@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from tiny import LABELS, SIZES
 
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 from tasks.storage import TableRef, put_table
 from tasks.training.encoding import encode, multi_hot
 

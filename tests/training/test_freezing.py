@@ -11,8 +11,9 @@ from transformers import AlbertConfig, AutoModel, DistilBertConfig
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.anatomy import count_blocks
-from tasks.models.base_models import load_backbone, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier, classifying_part
+from tasks.models.loading import load_backbone
 from tasks.training.freezing import freeze
 
 BOTTOM = {"full": None, "freeze_1": 1, "freeze_4": 4, "last_1": 3, "last_4": 0, "head": 4}

@@ -19,7 +19,8 @@ from tasks.errors import RequestError
 from tasks.ingestion.prepare import prepare
 from tasks.kinds.labels.training import LabelLearner
 from tasks.kinds.texts import on_bases
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 from tasks.registry.asked import model_inputs
 from tasks.storage import put_table
 from tasks.texts import PAIR

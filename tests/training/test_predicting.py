@@ -8,8 +8,9 @@ import pytest
 import torch
 from tiny import DECODERS, FAMILIES, LABELS
 
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.loading import load_backbone, load_tokenizer
 from tasks.storage import TableRef
 from tasks.training.batching import PaddingCollator
 from tasks.training.encoding import encode

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from tasks.config import ModelConfig
-from tasks.models.base_models import LocatedModel, load_tokenizer, locate
+from tasks.models.base_models import LocatedModel, locate
+from tasks.models.loading import load_tokenizer
 from tasks.storage import put_table
 from tasks.training import reading
 from tasks.training.reading import read_texts, reading_of

@@ -18,8 +18,9 @@ from tasks.config.loading import load_case
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.models.adapting import adapt, is_head
-from tasks.models.base_models import load_backbone, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.loading import load_backbone
 from tasks.training.device import PeakMemory, has_fast_bf16, uses_gpu, wants_bf16
 from tasks.training.freezing import freeze
 from tasks.training.trainer import (

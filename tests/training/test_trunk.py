@@ -16,9 +16,10 @@ from torch import Tensor
 from tasks.config.strategies import strategy
 from tasks.errors import RequestError
 from tasks.kinds.labels.training import LabelLearner
-from tasks.models.base_models import load_backbone, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.cutting import TailClassifier, read_states, tail_of
+from tasks.models.loading import load_backbone
 from tasks.training import hidden_store
 from tasks.training.building import encode_part, load_trained
 from tasks.training.freezing import freeze

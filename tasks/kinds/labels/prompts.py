@@ -19,7 +19,8 @@ from tasks.errors import RequestError
 from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.kind import folder_of
 from tasks.kinds.labels.package import Package, PackageInfo
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_backbone, load_tokenizer
 from tasks.registry.arm_prediction import read_outcome
 from tasks.training.building import load_trained, read_spec
 

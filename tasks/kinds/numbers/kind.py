@@ -36,7 +36,8 @@ from tasks.kinds.numbers.training import NumberLearner
 from tasks.kinds.texts import TextKind, on_bases, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.words import words_candidate
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate

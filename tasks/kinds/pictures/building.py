@@ -16,7 +16,8 @@ from tasks.kinds.pictures.model.model import MultimodalModel
 from tasks.kinds.pictures.model.processing import MultimodalProcessor, image_processor
 from tasks.kinds.pictures.model.small import small_decoder, small_image_encoder, word_tokenizer
 from tasks.kinds.pictures.model.tokens import with_answer_tokens
-from tasks.models.base_models import LocatedModel, load_tokenizer, locate
+from tasks.models.base_models import LocatedModel, locate
+from tasks.models.loading import load_tokenizer
 from tasks.storage import TableRef
 from tasks.training.arms import ArmSpec
 from tasks.training.building import TRAINED, read_spec, trained_state

@@ -3,7 +3,8 @@
 from tasks.config import RankingCase
 from tasks.errors import RequestError
 from tasks.kinds.refusing import require_judge
-from tasks.models.base_models import LocatedModel, load_tokenizer
+from tasks.models.base_models import LocatedModel
+from tasks.models.loading import load_tokenizer
 
 JUDGED = ("pair_accuracy", "pair_accuracy_matched", "loss")
 """Figures by which two reward models compare; margins do not, each has a scale of its own."""

@@ -16,8 +16,9 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.errors import RequestError, ThawError
 from tasks.kinds.ranking.reading import read_pairs
-from tasks.models.base_models import LocatedModel, load_tokenizer
+from tasks.models.base_models import LocatedModel
 from tasks.models.classifier import tells_texts_apart
+from tasks.models.loading import load_tokenizer
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.training.predicting import device_of
 

@@ -12,8 +12,9 @@ from datasets import Dataset
 from tasks.config.preference import PreferenceConfig
 from tasks.errors import RequestError
 from tasks.kinds.ranking.reading import read_pairs
-from tasks.models.base_models import LocatedModel, load_tokenizer, read_config
+from tasks.models.base_models import LocatedModel, read_config
 from tasks.models.classifier import tells_texts_apart
+from tasks.models.loading import load_tokenizer
 from tasks.storage import TableRef
 from tasks.training.encoding import TEXTS_AT_ONCE, EncodedPart
 

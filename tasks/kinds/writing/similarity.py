@@ -18,8 +18,9 @@ import torch
 from transformers import AutoModel
 
 from tasks.errors import RequestError
-from tasks.models.base_models import LocatedModel, context_of, load_tokenizer, load_weights
+from tasks.models.base_models import LocatedModel, context_of
 from tasks.models.classifier import pool
+from tasks.models.loading import load_tokenizer, load_weights
 from tasks.models.tracing import decodes_too
 from tasks.training.batching import token_ids
 from tasks.training.device import uses_gpu

@@ -9,7 +9,8 @@ import torch
 from tasks.config import PreferenceConfig
 from tasks.kinds.ranking.batching import PairCollator, QueryOrder
 from tasks.kinds.ranking.encoding import EncodedPairs, encode_pairs
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 from tasks.storage import TableRef
 from tasks.training.batching import PaddingCollator
 

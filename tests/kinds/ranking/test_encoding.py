@@ -10,7 +10,8 @@ import pytest
 from tasks.config import PreferenceConfig
 from tasks.errors import RequestError
 from tasks.kinds.ranking.encoding import encode_pairs
-from tasks.models.base_models import load_tokenizer, locate
+from tasks.models.base_models import locate
+from tasks.models.loading import load_tokenizer
 from tasks.storage import TableRef, put_table
 
 

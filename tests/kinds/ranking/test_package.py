@@ -10,8 +10,9 @@ from tasks.errors import RequestError
 from tasks.kinds.ranking.classifier_reward import ClassifierReward
 from tasks.kinds.ranking.package import RewardModel, RewardModelInfo, load_reward_model
 from tasks.models.adapting import soft_prompt
-from tasks.models.base_models import load_backbone, load_tokenizer, locate
+from tasks.models.base_models import locate
 from tasks.models.classifier import HeadConfig, TextClassifier
+from tasks.models.loading import load_backbone, load_tokenizer
 from tasks.registry.verify import TOLERANCE, largest_difference
 
 QUESTIONS = ["who is it", "who is it", "what is the name of the school", "why"]

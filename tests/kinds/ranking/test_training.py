@@ -138,7 +138,7 @@ def test_what_is_saved_gives_the_same_rewards(reward_spec) -> None:
     _, model = load_trained(spec.folder)
     frame = read_scored(outcome.test).frame
     from tasks.kinds.ranking.classifier_reward import ClassifierReward
-    from tasks.models.base_models import load_tokenizer
+    from tasks.models.loading import load_tokenizer
 
     scorer = ClassifierReward(
         "reward",
