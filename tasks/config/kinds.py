@@ -20,6 +20,7 @@ from tasks.config.rl import RewardConfig, RLConfig
 from tasks.config.running import GridConfig
 from tasks.config.strategies import OF_PARTS, Family
 from tasks.config.vqa import VqaConfig
+from tasks.config.zero_shot import ZeroShotConfig
 
 
 class LabelsCase(CaseConfig):
@@ -68,6 +69,7 @@ class SingleLabelCase(LabelsCase):
     }
 
     task: Literal["single_label"]
+    zero_shot: ZeroShotConfig = ZeroShotConfig()
 
 
 class NumbersGrid(GridConfig):

@@ -34,10 +34,12 @@ def run_spam(*overrides: str) -> Answer:
 
 
 def test_the_sample_runs_end_to_end(quick_spam: tuple[str, ...]) -> None:
-    answer = run_spam(*quick_spam, "strategies=[last_1,head]")
+    answer = run_spam(*quick_spam, "strategies=[last_1,head]", "zero_shot.ask=true")
     assert answer.code == 0, answer.err
     store = Store()
     (sweep,) = store.sweeps()
+    asked = store.children(sweep.info.run_id, "baseline")["untouched, asked in words"]
+    assert 0 <= asked.data.metrics["test/average_precision"] <= 1
     arms = store.children(sweep.info.run_id)
     assert set(arms) == {"last_1 seed=42", "head seed=42"}
     for arm in arms.values():

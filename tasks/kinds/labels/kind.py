@@ -1,13 +1,14 @@
 """Labels: any number a row, or exactly one."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tasks.config import LabelsCase
+from tasks.config import LabelsCase, SingleLabelCase
 from tasks.config.data import positive_index
 from tasks.config.strategies import Strategy
 from tasks.evaluation.calibration_plot import calibration
@@ -35,6 +36,7 @@ from tasks.kinds.labels.references import (
     words_package,
 )
 from tasks.kinds.labels.training import LINEAR, OF_STEPS, LabelLearner, is_head_alone
+from tasks.kinds.labels.zero_shot import asked_model, words_of_labels
 from tasks.kinds.texts import TextKind, on_bases, usable_of
 from tasks.kinds.values import Arms, Compared, Extras, Measuring, Rows, Start
 from tasks.kinds.words import why_it_stands, words_candidate
@@ -279,6 +281,21 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
 
 class _SingleLabel(_Labels):
     """Exactly one label a row."""
+
+    def start(self, config: LabelsCase, tracker: Tracker) -> Start[LabelsCase]:
+        """With the decoder that is asked in words, where one is."""
+        start = super().start(config, tracker)
+        if not (isinstance(config, SingleLabelCase) and config.zero_shot.ask):
+            return start
+        asked = asked_model(config)
+        params = {**start.params, "asked in words": f"{asked.name} ({asked.digest[:12]})"}
+        return replace(start, evidence=(*start.evidence, asked.digest), params=params)
+
+    def check_parts(self, spec: ArmSpec, config: LabelsCase) -> None:
+        """And words for other labels."""
+        super().check_parts(spec, config)
+        if isinstance(config, SingleLabelCase) and config.zero_shot.ask:
+            words_of_labels(config.zero_shot.words, spec.labels)
 
     def needs_of_metric(self, name: str) -> str | None:
         """A positive class, or a scale."""

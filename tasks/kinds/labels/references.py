@@ -1,12 +1,13 @@
 """What labels have to be better than: their frequencies, the mean label of ordered cases, the
-untrained head, logistic regression on TF-IDF of words and of characters and on embeddings. All are
-measured on the same rows and with thresholds tuned in the same way."""
+untrained head, logistic regression on TF-IDF of words and of characters and on embeddings, and a
+decoder that is asked in words. All are measured on the same rows and with thresholds tuned in the
+same way."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from tasks.config import CaseConfig, LabelsCase
+from tasks.config import CaseConfig, LabelsCase, SingleLabelCase
 from tasks.config.strategies import strategy
 from tasks.errors import ThawError
 from tasks.evaluation.baselines import Baseline, always_the_mean, majority, tfidf_logistic
@@ -15,6 +16,7 @@ from tasks.evaluation.outcomes import Outcome, groups_of, put_predictions
 from tasks.evaluation.word_model import Reading
 from tasks.kinds.labels.classical_package import ClassicalInfo, ClassicalPackage
 from tasks.kinds.labels.training import LabelLearner, untrained_outcome
+from tasks.kinds.labels.zero_shot import ASKED, ask_decoder
 from tasks.kinds.words import words_key
 from tasks.models.base_models import locate
 from tasks.tracking import Tracker
@@ -33,7 +35,8 @@ def baseline_names(config: CaseConfig) -> tuple[str, ...]:
     """The baselines of a case, in the order in which tables show them."""
     mean = (MEAN,) if config.evaluation.ordered else ()
     embeddings = () if _has_it_as_an_arm(config) else (EMBEDDINGS,)
-    return (UNTRAINED, MAJORITY, *mean, *READING, *embeddings)
+    asked = (ASKED,) if isinstance(config, SingleLabelCase) and config.zero_shot.ask else ()
+    return (UNTRAINED, MAJORITY, *mean, *READING, *embeddings, *asked)
 
 
 def _has_it_as_an_arm(config: CaseConfig) -> bool:
@@ -94,7 +97,9 @@ def embedded(spec: ArmSpec, run_id: str) -> Outcome:
 
 
 def fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
-    """A baseline that is no model of a transformer, fitted on the training part."""
+    """A baseline that is no arm: fitted on the training part, but for a decoder that is asked."""
+    if name == ASKED and isinstance(config, SingleLabelCase):
+        return ask_decoder(config, spec)
     labels = list(spec.labels)
     train, validation, test = (
         table.read(["text", "labels"]) for table in (spec.train, spec.validation, spec.test)
