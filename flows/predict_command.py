@@ -76,6 +76,7 @@ def predict(
         from tasks.kinds.kind import kind_of
         from tasks.registry import prediction
         from tasks.registry.answers_file import check_out, write_answers
+        from tasks.registry.prediction import UNANSWERED
 
     if out is not None:
         check_out(out)
@@ -99,9 +100,16 @@ def predict(
             model = load_arm(kind, case, strategy, config.tracking.uri)
     params |= {"beams": beams} if beams else {}
     answers = kind.in_order(rows, prediction.predict(model, sent, params or None))
+    unanswered = [answer[UNANSWERED] for answer in answers if UNANSWERED in answer]
+    if unanswered:
+        click.echo(
+            f"{len(unanswered):,} of {len(answers):,} rows have no answer ({unanswered[0]}).",
+            err=True,
+        )
     if out is not None:
         write_answers(answers, out)
         click.echo(f"{out} written: {len(answers):,} answers.")
         return
     for answer in answers:
-        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else kind.line(answer))
+        line = f"({answer[UNANSWERED]})" if UNANSWERED in answer else kind.line(answer)
+        click.echo(json.dumps(answer, ensure_ascii=False) if as_json else line)

@@ -9,7 +9,7 @@ from tasks.ingestion.plain import plain_file
 from tasks.registry.prediction import read_rows
 
 
-def rows_of_table(file: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[str]]:
+def rows_of_table(file: Path, data: DataConfig) -> tuple[list[dict[str, str]], list[str | None]]:
     """The rows of a table that is asked: written as the case's own, or as it shows itself.
 
     Raises:

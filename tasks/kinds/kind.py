@@ -336,7 +336,8 @@ class Kind(ABC, Generic[C, S, R]):
                 shown, rendered = rows_of_table(plain, config.data)
             bare = [render_bare(text, config.data) for text in texts]
             rows = [*({"text": text} for text in texts), *shown]
-            return rows, [*bare, *rendered], {"rendered": True}
+            sent = [text for text in rendered if text is not None]
+            return rows, [*bare, *sent], {"rendered": True}
         with named_as_given(plain, file):
             read = read_texts(plain) if plain else {}
         given = [*texts, *read.values()]
@@ -359,8 +360,12 @@ class Kind(ABC, Generic[C, S, R]):
             )
 
     def in_order(self, rows: Records, answers: Records) -> Records:
-        """Each record with its answer, as they are shown."""
-        return [{**row, **answer} for row, answer in zip(rows, answers, strict=True)]
+        """Each record with its answer, as they are shown; without one where it was not asked."""
+        from tasks.registry.prediction import UNANSWERED
+
+        asked = [row for row in rows if UNANSWERED not in row]
+        answered = iter([{**row, **told} for row, told in zip(asked, answers, strict=True)])
+        return [row if UNANSWERED in row else next(answered) for row in rows]
 
     @abstractmethod
     def line(self, answer: dict[str, Any]) -> str:

@@ -16,6 +16,8 @@ from tasks.ingestion.written import BROKEN_TEXT, is_broken
 from tasks.registry.fresh import FreshModel, load_fresh
 from tasks.tracking import Tracker
 
+UNANSWERED = "unanswered"
+"""What is shown of a row that cannot be asked: why."""
 PLAIN = ("", ".txt", ".text", ".md", ".log", ".lst")
 """Suffixes of files with a text a line."""
 
@@ -98,11 +100,12 @@ def read_texts(path: Path) -> dict[int, str]:
 
 def read_rows(
     path: Path, data: DataConfig, told: Mapping[str, Any] | None = None
-) -> tuple[list[dict[str, str]], list[str]]:
+) -> tuple[list[dict[str, str]], list[str | None]]:
     """The rows of a table as they are shown, and the whole text of each as the case reads it.
 
     A row is shown by its `id`, where it has one, and its `text`: that of the text role where there
-    is no other column of the template, else the whole.
+    is no other column of the template, else the whole. One whose text is empty has none to be
+    read, and is shown as `UNANSWERED`.
 
     Args:
         path: a CSV, TSV, JSON, JSONL or Parquet file with the case's columns.
@@ -111,7 +114,7 @@ def read_rows(
         told: how this file is written, where it is not as the case's own (`separator` …).
 
     Raises:
-        RequestError: the file cannot be read, lacks a column, or a row has no text.
+        RequestError: the file cannot be read, lacks a column, or no row has a text.
     """
     lines = parse_template(data)
     wanted = {role for line in lines for _, role in line if role}
@@ -129,15 +132,21 @@ def read_rows(
     columns = chosen(table.column_names)
     cells = {role: table.column(column).to_pylist() for role, column in columns.items()}
     alone = wanted & cells.keys() == {data.text_role}
-    shown, rendered = [], []
+    shown: list[dict[str, str]] = []
+    rendered: list[str | None] = []
     for number in range(table.num_rows):
         values = {role: clean(cells[role][number], data) for role in wanted & cells.keys()}
         text = render(lines, values, data.pair)
-        if text is None or not (values[data.text_role] or data.text_role in data.may_be_empty):
-            raise RequestError(f"{path}, record {number + 1}: the text is empty.")
         named = {"id": cells["id"][number] or f"row-{number + 1}"} if "id" in cells else {}
-        shown.append({**named, "text": values[data.text_role] if alone else text})
-        rendered.append(text)
+        if text is None or not (values[data.text_role] or data.text_role in data.may_be_empty):
+            why = f"record {number + 1}: the text is empty"
+            shown.append({**named, "text": "", UNANSWERED: why})
+            rendered.append(None)
+        else:
+            shown.append({**named, "text": values[data.text_role] if alone else text})
+            rendered.append(text)
+    if shown and not any(rendered):
+        raise RequestError(f"{path}, {shown[0][UNANSWERED]} (so is every other).")
     return shown, rendered
 
 

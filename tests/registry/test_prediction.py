@@ -9,6 +9,7 @@ import pytest
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
+from tasks.kinds.kind import kind_of
 from tasks.registry.answers_file import check_out, write_answers
 from tasks.registry.prediction import predict, read_rows, read_texts
 
@@ -41,7 +42,7 @@ def test_a_text_file_has_a_text_a_line(tmp_path: Path) -> None:
     assert list(read_texts(file).values()) == ["one", " two three ", "ünï"]
 
 
-def texts_of(path: Path, data: DataConfig | None = None) -> list[str]:
+def texts_of(path: Path, data: DataConfig | None = None) -> list[str | None]:
     shown, rendered = read_rows(path, data or DataConfig(required=("text",)))
     assert [row["text"] for row in shown] == rendered
     return rendered
@@ -57,7 +58,7 @@ def test_jsonl_records_give_their_text(tmp_path: Path) -> None:
     assert texts_of(file) == ["one two", "line separator", "next line"]
 
 
-@pytest.mark.parametrize("line", ['{"txt": "a"}', '{"text": ', "[1]", '"text"', '{"text": null}'])
+@pytest.mark.parametrize("line", ['{"text": ', "[1]", '"text"'])
 def test_a_record_that_does_not_fit_is_a_sentence(tmp_path: Path, line: str) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text(f'{{"text": "a"}}\n\n\n{line}\n')
@@ -118,6 +119,32 @@ def test_a_row_is_asked_whole_and_keeps_its_id(tmp_path: Path) -> None:
     # As a bare text: what the case calls its text, without the rest.
     file.write_text("text\nIt burns\n")
     assert read_rows(file, data) == ([{"text": "It burns"}], ["It burns"])
+
+
+FIRST, LAST = '{"id": 7, "text": "a kettle"}', '{"id": 9, "text": "a mug"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "id,text\n7,a kettle\n8,\n9,a mug\n"),
+        ("a.jsonl", f'{FIRST}\n{{"id": 8, "txt": "a"}}\n{LAST}'),
+        ("a.jsonl", f'{FIRST}\n{{"id": 8, "text": null}}\n{LAST}'),
+    ],
+)
+def test_a_row_without_a_text_is_left_without_an_answer_and_moves_no_other(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
+    shown, rendered = read_rows(file, DataConfig(required=("text",), optional=("id",)))
+    assert rendered == ["a kettle", None, "a mug"]
+    answers = kind_of("single_label").in_order(shown, [{"labels": ["x"]}, {"labels": ["y"]}])
+    assert answers == [
+        {"id": "7", "text": "a kettle", "labels": ["x"]},
+        {"id": "8", "text": "", "unanswered": "record 2: the text is empty"},
+        {"id": "9", "text": "a mug", "labels": ["y"]},
+    ]
 
 
 @pytest.mark.parametrize(
