@@ -16,7 +16,7 @@ from flows.recording import record_outcome
 from flows.sharing import Common, shared_with_workers
 from flows.sweep import Sweep
 from tasks.address import Address
-from tasks.config import ExecutionConfig
+from tasks.config import PARTS, ExecutionConfig
 from tasks.errors import DivergedError
 from tasks.evaluation.findings import LeftOut
 from tasks.evaluation.outcomes import Outcome
@@ -35,6 +35,7 @@ from tasks.training.run import ArmRun
 from tasks.training.trunk import depth_of
 from tasks.training.trunk_pass import Depth, rank
 
+MODEL = "model.txt"
 HEAD_WORK = 0.1
 """What a head costs, in passes of a block."""
 
@@ -102,12 +103,24 @@ def train(arm: ArmRun[Any], tracker: Tracker, run_id: str, depths: tuple[Depth, 
     """Train one arm, or go on from its last checkpoint; figures are logged as they come."""
     with tracker.curve(run_id) as log:
         arm.train(log, lambda metric: tracker.last_step(run_id, metric), depths)
+    tracker.log_text(run_id, described(arm), MODEL)
 
 
 @task(name="evaluate", task_run_name="evaluate {arm.spec.title}", cache_policy=NO_CACHE)
 def evaluate(arm: ArmRun[Any], run_id: str) -> Outcome:
     """Let the trained model answer validation, and only then test."""
     return arm.evaluate(run_id)
+
+
+def described(arm: ArmRun[Any]) -> str:
+    """What learned from how much, for who wants to look: the model as PyTorch prints it."""
+    training, parts = arm.spec.training, (arm.spec.train, arm.spec.validation, arm.spec.test)
+    sizes = (training.batch_size, training.eval_batch_size, training.eval_batch_size)
+    batches = [
+        f"{name}: {part.rows:,} rows, {-(-part.rows // size):,} batches of {size}"
+        for name, part, size in zip(PARTS, parts, sizes, strict=True)
+    ]
+    return "\n".join([arm.spec.title, *batches, "", str(arm.model), ""])
 
 
 def _child_run(

@@ -47,6 +47,10 @@ def test_the_sample_runs_end_to_end(quick_spam: tuple[str, ...]) -> None:
             arm.data.metrics
         )
         assert arm.data.tags["thaw.trunk"].startswith("on")
+        seen = store.text(arm.info.run_id, "model.txt")
+        assert "batches of 8" in seen
+        assert "Head(" in seen
+        assert "GPT2Model(" in seen
     kept = store.artifacts(sweep.info.run_id)
     assert "comparison/confusion_matrix.svg" in kept
     assert "F1 of spam" in " ".join(answer.out.split())
