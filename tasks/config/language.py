@@ -27,6 +27,11 @@ class LanguageConfig(Frozen):
     """Base model by whose states answers are held against the given ones (`similarity`, where
     `scores` is `text`): by default the case's own, as it was before training. `minilm`, which was
     trained to compare sentences, tells more."""
+    pretrain_on: str | None = None
+    """A text of the field (UTF-8): the base model reads it on, and every strategy starts from it as
+    well as from the base model as it is. No test answer may stand in it."""
+    pretrain_epochs: Annotated[int, Field(ge=1)] = 3
+    """Passes over that text."""
     trainer: Literal["thaw", "trl"] = "thaw"
     """`trl`: TRL's SFTTrainer for every arm that computes the whole model; an arm on stored states
     (`training.trunk`) trains with Thaw's, on the same loss."""

@@ -40,7 +40,7 @@ def with_placed_models(fields: Mapping[str, Any], folder: Path) -> dict[str, Any
 _MODELS = {
     "model": ("base",),
     "vqa": ("text_encoder", "image_encoder"),
-    "language": ("encoder",),
+    "language": ("encoder", "pretrain_on"),
 }
 """Section -> its fields that name a model."""
 

@@ -102,7 +102,7 @@ class ArmSpec(BaseModel):
     @property
     def name(self) -> str:
         """The strategy, with the grid point where there is a grid: `full learning_rate=1e-05`."""
-        shown = [f"{name.partition('.')[2]}={value}" for name, value in self.point.items()]
+        shown = [f"{name.partition('.')[2]}={_called(value)}" for name, value in self.point.items()]
         return " ".join([str(self.strategy), *shown])
 
     @property
@@ -128,6 +128,17 @@ class ArmSpec(BaseModel):
     def folder(self) -> Path:
         """Where the arm's checkpoints, model and result lie."""
         return store_dir() / "arms" / self.key
+
+
+def pretrained_dir() -> Path:
+    """Where base models lie that read a text before they learned pairs."""
+    return store_dir() / "pretrained"
+
+
+def _called(value: Any) -> Any:
+    """How tables call a value of a grid: a base model that was made here by its own name."""
+    made = isinstance(value, str) and Path(value).parent == pretrained_dir().absolute()
+    return Path(value).name if made else value
 
 
 @cache

@@ -72,6 +72,24 @@ def test_a_run_ends_with_a_table_that_holds_the_untouched_model(tuned: Swept) ->
         assert figures["cost/peak_memory_mb"] > 0
 
 
+def test_what_has_read_a_text_first_stands_beside_what_has_not(
+    tiny_sft: tuple[str, ...], tmp_path: Path
+) -> None:
+    text = tmp_path / "animals.txt"
+    text.write_text("".join(f"A {animal} is a {animal}.\n" for animal in ANIMALS) * 5)
+    fields = ("strategies=[full]", "training.epochs=1", "language.answers=2")
+    answer = run_sft(*tiny_sft, *fields, f"language.pretrain_on={text}")
+    assert answer.code == 0, answer.err
+    store = Store()
+    (sweep,) = store.sweeps()
+    arms = store.children(sweep.info.run_id)
+    assert len(arms) == 2
+    assert sum("-on-animals-" in name for name in arms) == 1
+    assert len({arm.data.params["base_digest"] for arm in arms.values()}) == 2
+    assert len({arm.data.metrics["test/perplexity"] for arm in arms.values()}) == 2
+    assert "untouched, zero-shot" in store.children(sweep.info.run_id, "baseline")
+
+
 def test_the_same_prompts_stand_answered_before_and_after(tuned: Swept) -> None:
     store = Store()
     sweep = store.sweeps()[0].info.run_id

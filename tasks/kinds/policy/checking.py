@@ -48,6 +48,11 @@ def check_policy(config: PolicyCase) -> None:
                 f"training.{field} has no effect in {config.case}, which learns from rewards"
                 f"{instead}."
             )
+    if config.language.pretrain_on is not None:
+        raise RequestError(
+            f"language.pretrain_on has no effect in {config.case}: train a case that writes on it, "
+            "and name what that registers in model.base."
+        )
     if config.language.encoder is not None:
         raise RequestError(
             f"language.encoder has no effect in {config.case}: what learns from rewards has no "

@@ -29,6 +29,7 @@ from tasks.kinds.writing.checking import check_writing
 from tasks.kinds.writing.examples import writing_examples
 from tasks.kinds.writing.formulas import formulas
 from tasks.kinds.writing.package import Writer
+from tasks.kinds.writing.pretraining import with_pretrained
 from tasks.kinds.writing.similarity import check_encoder
 from tasks.kinds.writing.training import WritingLearner
 from tasks.kinds.writing.untouched import untouched_name, untouched_outcome
@@ -63,9 +64,10 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
         return OF_TOKENS
 
     def start(self, config: WritingCase, tracker: Tracker) -> Start[WritingCase]:
-        """One base model, whose tokenizer takes the prompt's form; and what reads the answers."""
+        """One base model, whose tokenizer takes the prompt's form, and the same after it has read a
+        text; and what reads the answers."""
         start = on_bases(
-            config,
+            with_pretrained(config),
             writes=True,
             check=lambda made, located: format_of(made.language, generator_tokenizer(located)),
         )
@@ -80,7 +82,9 @@ class _Writing(WriterKind[WritingCase, Start[WritingCase]]):
         """How pairs become text, and what reads the answers."""
         name = made.language.encoder
         digest = locate(name, "language.encoder").digest if name else ""
-        return {"language": made.language, "encoder_digest": digest}
+        # What was read is in the base model: an arm from the plain one is the same without.
+        unread = LanguageConfig().model_dump(include={"pretrain_on", "pretrain_epochs"})
+        return {"language": made.language.model_copy(update=unread), "encoder_digest": digest}
 
     def learner(self, spec: ArmSpec) -> WritingLearner:
         """A language model."""
