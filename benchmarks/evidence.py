@@ -118,6 +118,7 @@ def coverage(runs: int) -> Iterator[Line]:
             yield from _labels(rows, grouped, runs)
     for rows in SIZES:
         yield from _shares(rows, runs)
+    yield from _uneven(runs)
     yield from _over_seeds(runs)
 
 
@@ -163,6 +164,35 @@ def _shares(rows: int, runs: int) -> Iterator[Line]:
 
     measures = Measures(("accuracy", "mae"), "single_label", None, tuple(map(float, stars)))
     yield from _covered(draw, measures, rows, 1, runs)
+
+
+def _uneven(runs: int) -> Iterator[Line]:
+    """Groups of which a few have most of the rows, as customers and authors have."""
+    sizes = [40, 20, 10, 6, 4] + [1] * 40
+    for alike in (0.1, 0.3, 0.8):
+        held = sum(uneven_is_covered(run, sizes, alike) for run in range(runs))
+        what = f"covered: accuracy, n=120 in 45 uneven groups, correlation {alike} within"
+        yield share(what, held, runs, 0.92, least=True)
+
+
+def uneven_is_covered(run: int, sizes: Sequence[int], alike: float) -> bool:
+    """Whether the interval of an accuracy holds its truth, .7.
+
+    Args:
+        run: of the simulation; seeds it.
+        sizes: rows of each group.
+        alike: correlation of two rows of one group.
+    """
+    generator = np.random.default_rng(run)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    strength = 1 / alike - 1  # of the Beta distribution that a group's own share is drawn from
+    shares = generator.beta(0.7 * strength, 0.3 * strength, len(sizes))
+    truth = two_classes(generator, len(group))
+    right = generator.random(len(group)) < shares[group]
+    answers = np.where(right[:, None], truth, 1 - truth).astype(float)
+    measures = Measures(("accuracy",), "single_label")
+    found = intervals(draws_of(truth, {"a": [answers]}, measures, run, group))["a"]["accuracy"]
+    return found.low <= 0.7 <= found.high
 
 
 def _over_seeds(runs: int) -> Iterator[Line]:

@@ -69,6 +69,14 @@ class Aligned:
         """How many independent units the rows are: what is drawn, and what is swapped."""
         return self.rows if self.groups is None else int(self.groups.max()) + 1
 
+    @property
+    def worth(self) -> float:
+        """How many units of equal size the units are worth: fewer where some have most of the rows
+        (Kish 1965, "Survey Sampling")."""
+        if self.groups is None:
+            return float(self.rows)
+        return float(self.rows**2 / np.square(np.bincount(self.groups)).sum())
+
     def of_units(self, weights: np.ndarray) -> np.ndarray:
         """Weights of units, (units, draws), as float64 weights of rows, (rows, draws)."""
         rows = weights if self.groups is None else weights[self.groups]

@@ -241,5 +241,5 @@ def _support(entries: Sequence[Sequence[Measured]], place: int) -> Support:
 
 
 def _units(aligned: Aligned, support: Support) -> float:
-    """How many independent units a figure rests on, where units have like numbers of rows."""
-    return max(1.0, min(support.rows, aligned.rows) * aligned.units / aligned.rows)
+    """How many independent units a figure rests on."""
+    return max(1.0, min(support.rows, aligned.rows) * aligned.worth / aligned.rows)
