@@ -16,7 +16,7 @@ from flows.recording import record_outcome
 from flows.sharing import Common, shared_with_workers
 from flows.sweep import Sweep
 from tasks.address import Address
-from tasks.config import PARTS, ExecutionConfig
+from tasks.config import PARTS, CaseConfig
 from tasks.errors import DivergedError
 from tasks.evaluation.findings import LeftOut
 from tasks.evaluation.outcomes import Outcome
@@ -49,6 +49,7 @@ def run_arm(
     force: bool,
     depths: tuple[Depth, ...] = (),
     common: Common | None = None,
+    watched: bool = False,
 ) -> Outcome:
     """Train and evaluate one arm under a child run of the sweep, or reuse a finished one.
 
@@ -59,6 +60,7 @@ def run_arm(
         force: train a finished one again.
         depths: that other arms need, for one pass of the trunk to store.
         common: on a worker, what it has to share with the machine that planned the sweep.
+        watched: log what the machine does meanwhile.
 
     Raises:
         RequestError: it does not share that.
@@ -79,7 +81,8 @@ def run_arm(
             if tracker.status(run_id) == FINISHED:
                 return reused.model_copy(update={"run_id": run_id})
         tracker.reopen(run_id)
-        with ending(tracker, run_id), divergence_kept(spec):
+        watching = tracker.machine_watched(run_id, watched and reused is None)
+        with ending(tracker, run_id), divergence_kept(spec), watching:
             if reused is not None:
                 if reused.run_id != run_id:
                     tracker.set_tags(run_id, {"thaw.reused_from": reused.run_id})
@@ -165,7 +168,7 @@ def arm_params(spec: ArmSpec) -> dict[str, Any]:
 
 
 def run_arms(
-    specs: list[ArmSpec], sweep: Sweep, execution: ExecutionConfig, force: bool, blocks: int
+    specs: list[ArmSpec], sweep: Sweep, config: CaseConfig, force: bool, blocks: int
 ) -> list[Outcome | DivergedError]:
     """All arms, one after another or over the task runner that the configuration names.
 
@@ -175,12 +178,13 @@ def run_arms(
     found = {depth_of(spec.strategy, blocks) for spec in specs}
     depths = tuple(depth for depth in found if depth is not None)
     where = (sweep.tracker.address, sweep.experiment_id, sweep.run_id)
+    execution, watched = config.execution, config.tracking.system_metrics
     if execution.runner == "sequential":
         work = [work_of(spec, blocks) for spec in specs]
         shown = bar(artifact_key(specs[0].case, "progress"))
         progress = Progress(work, get_run_logger().info, shown)
         return [
-            progress.done(or_divergence(tagged(spec), spec, *where, force, depths))
+            progress.done(or_divergence(tagged(spec), spec, *where, force, depths, None, watched))
             for spec in specs
         ]
 
@@ -191,7 +195,8 @@ def run_arms(
         def fanned_arms() -> list[Outcome | DivergedError]:
             try:
                 futures = [
-                    tagged(spec).submit(spec, *where, force, depths, common) for spec in specs
+                    tagged(spec).submit(spec, *where, force, depths, common, watched)
+                    for spec in specs
                 ]
                 return collect(futures, specs)
             except BaseException as error:

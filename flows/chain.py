@@ -100,7 +100,7 @@ def _run_case(config: CaseConfig, force: bool) -> SweepResult:
         for spec in {(spec.fold, spec.train.digest): spec for spec in specs}.values():
             kind_of(config.task).check_parts(spec, start.config)
         hosted = start_hosted(start.config, list(specs[0].labels), division.folds[0], anew)
-        trained = run_arms(specs, sweep, start.config.execution, anew, start.blocks)
+        trained = run_arms(specs, sweep, start.config, anew, start.blocks)
         specs, arms, left_out = without_diverged(specs, trained)
         outcomes = pooled(arms, specs[0], start, sweep)
         if hosted is not None:

@@ -97,7 +97,8 @@ def take_away(
     from tasks.kinds.kind import kind_of
     from tasks.registry.onnx_file import require_onnx, write_onnx
     from tasks.registry.prediction import registered
-    from tasks.registry.taking_away import require_empty
+    from tasks.registry.taking_away import name_base, require_empty
+    from tasks.tracking import Tracker
 
     require_empty(folder)
     if onnx:
@@ -107,6 +108,11 @@ def take_away(
     package = registered(name, config.tracking.uri, alias).package
     try:
         kind_of(config.task).take_away(package, folder)
+        tracker = Tracker(config.tracking.uri)
+        version = tracker.alias(name, alias)
+        trained = tracker.params(str(version.run_id)) if version is not None else {}
+        if base := trained.get("model.base"):  # none where the run is gone
+            name_base(folder, base, trained.get("base_digest", ""))
         if onnx:
             write_onnx(package, folder)
     except BaseException:

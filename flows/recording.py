@@ -90,7 +90,7 @@ def record_outcome(tracker: Tracker, run_id: str, outcome: Outcome, labels: list
         tracker.set_tags(run_id, {"thaw.note": outcome.note})
     # Runs show what has the highest step: these are the chosen checkpoint's, not the last epoch's.
     last = max((point.step for point in outcome.curve), default=0)
-    tracker.log_metrics(run_id, outcome.metrics, last)
+    tracker.log_final(run_id, outcome.metrics, last)
 
 
 def predictions_csv(frame: pd.DataFrame, labels: list[str]) -> str:

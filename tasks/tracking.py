@@ -8,8 +8,10 @@ child run of it. The modules that MLflow itself loads, `packaged.py` and `packag
 
 import hashlib
 import json
+import logging
 import math
 import os
+import re
 import subprocess
 import time
 import warnings
@@ -23,7 +25,16 @@ import mlflow
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+)
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
@@ -41,6 +52,10 @@ from tasks.storage import TableRef, require_writable
 
 MODEL_CARD = "model_card.md"  # the whole of a card that is longer than a description may be
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+CONTEXT = "mlflow.data.context"
+SHOWN = ("strategy", "seed")
+"""Parameters of a run that its model has, too."""
+_PARTS_OF_FIGURES = {"val": "validation", "test": "test"}
 CURVE_SECONDS = 1.0
 """Between two requests with the figures of steps."""
 
@@ -179,6 +194,54 @@ class Tracker:
         """Log finite figures; one that is not a number is left out rather than shown as 0."""
         self._send(run_id, _points(metrics, step))
 
+    def log_final(self, run_id: str, metrics: Mapping[str, float], step: int) -> None:
+        """Log what came of a run. One that has data sets has trained a model: that is logged, too,
+        and its figures are linked to it and to the part that they were measured on."""
+        run = self.client.get_run(run_id)
+        parts = {
+            tag.value: given.dataset
+            for given in (run.inputs.dataset_inputs if run.inputs else ())
+            for tag in given.tags
+            if tag.key == CONTEXT
+        }
+        if not parts:
+            self.log_metrics(run_id, metrics, step)
+            return
+        model = self.client.create_logged_model(
+            str(run.info.experiment_id),
+            name=re.sub(r"[/:.%\"']", "-", str(run.info.run_name)),
+            source_run_id=run_id,
+            params={name: run.data.params[name] for name in SHOWN if name in run.data.params},
+        )
+        model_id = str(model.model_id)
+        points = []
+        for point in _points(metrics, step):
+            part = parts.get(_PARTS_OF_FIGURES.get(point.key.partition("/")[0], ""))
+            of = {"dataset_name": part.name, "dataset_digest": part.digest} if part else {}
+            points.append(
+                Metric(point.key, point.value, point.timestamp, step, model_id, run_id=run_id, **of)
+            )
+        self._send(run_id, points)
+        self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step)])
+        self.client.finalize_logged_model(model_id, "READY")
+
+    @contextmanager
+    def machine_watched(self, run_id: str, wanted: bool = True) -> Iterator[None]:
+        """Log what the machine does meanwhile (`system/…`: processor, memory, GPU), every ten
+        seconds or as MLflow's own variables say."""
+        if not wanted:
+            yield
+            return
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+        watching = SystemMetricsMonitor(run_id, resume_logging=True, tracking_uri=self.uri)
+        watching.start()
+        try:
+            yield
+        finally:
+            watching.finish()
+
     @contextmanager
     def curve(self, run_id: str) -> Iterator[Callable[[Mapping[str, float], int], None]]:
         """What logs the figures of each step while they come: `log(metrics, step)`.
@@ -263,7 +326,7 @@ class Tracker:
             schema=limits.cut(schema, limits.DATASET_SCHEMA),
             profile=json.dumps({"num_rows": table.rows}),
         )
-        tags = [InputTag("mlflow.data.context", context)]
+        tags = [InputTag(CONTEXT, context)]
         self.client.log_inputs(run_id, datasets=[DatasetInput(dataset, tags)])
 
     def finish(self, run_id: str, status: str = FINISHED) -> None:

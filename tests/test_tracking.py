@@ -5,8 +5,10 @@ Each test has a copy of the store that `migrated_store` made (tests/conftest.py)
 
 import contextlib
 import json
+import math
 import os
 import shutil
+import time
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -200,6 +202,53 @@ def test_a_table_is_logged_under_its_content_digest(tracker: Tracker, run: str) 
     assert [column["type"] for column in columns] == ["string", "array", "boolean"]
     assert json.loads(logged.dataset.source)["origin"] == "sample genre.jsonl"
     assert {tag.key: tag.value for tag in logged.tags} == {"mlflow.data.context": "train"}
+
+
+def test_a_run_with_data_sets_has_a_model_whose_figures_name_them(tracker: Tracker) -> None:
+    name = "full training.learning_rate=1e-4 seed=1"  # MLflow's models have no dot in their names
+    params = {"strategy": "full", "seed": 1, "training.epochs": 3}
+    run = tracker.start_run(tracker.experiment("genre"), name, {}, params)
+    for part in ("train", "validation", "test"):
+        table = put_table(pd.DataFrame({"text": [part]}), "a file")
+        tracker.log_table(run, table, part, f"genre-{part}")
+    figures = {"val/f1": 0.6, "test/f1": 0.5, "cost/train_seconds": 3.0, "test/auc": math.nan}
+    tracker.log_final(run, figures, 7)
+    assert tracker.metrics(run) == {"val/f1": 0.6, "test/f1": 0.5, "cost/train_seconds": 3.0}
+    kept = tracker.client.get_run(run)
+    (output,) = kept.outputs.model_outputs
+    model = tracker.client.get_logged_model(output.model_id)
+    assert (model.name, model.source_run_id) == ("full training-learning_rate=1e-4 seed=1", run)
+    assert str(model.status) == "READY"
+    assert model.params == {"strategy": "full", "seed": "1"}
+    digests = {each.dataset.name: each.dataset.digest for each in kept.inputs.dataset_inputs}
+    found = {
+        each.key: (each.value, each.dataset_name, each.dataset_digest) for each in model.metrics
+    }
+    assert found == {
+        "val/f1": (0.6, "genre-validation", digests["genre-validation"]),
+        "test/f1": (0.5, "genre-test", digests["genre-test"]),
+        "cost/train_seconds": (3.0, None, None),
+    }
+
+
+def test_a_run_without_data_sets_has_no_model(tracker: Tracker, run: str) -> None:
+    tracker.log_final(run, {"test/f1": 0.5}, 0)
+    assert tracker.metrics(run) == {"test/f1": 0.5}
+    assert not tracker.client.search_logged_models([tracker.experiment("genre")])
+
+
+def test_what_the_machine_does_is_logged_where_it_is_wanted(
+    tracker: Tracker, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
+    with tracker.machine_watched(run, wanted=False):
+        time.sleep(0.2)
+    assert not tracker.metrics(run)
+    with tracker.machine_watched(run):
+        time.sleep(0.6)
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(
+        tracker.metrics(run)
+    )
 
 
 def test_opening_a_store_leaves_the_environment_as_it_was(

@@ -53,6 +53,8 @@ class TrackingConfig(Frozen):
     uri: Address | None = None
     """Tracking and registry URI (default: sqlite in `mlruns/`). A password in it is written as
     ${NAME}, the name of an environment variable."""
+    system_metrics: bool = False
+    """Log what the machine does while an arm trains: processor, memory, GPU."""
 
 
 class ScheduleConfig(Frozen):

@@ -133,6 +133,23 @@ def take_writer(package: Path, to: Path, prompt: Callable[[str], Any], generatio
     write_text(to / "README.md", _readme(about, family, "torch transformers"))
 
 
+def name_base(to: Path, base: str, digest: str) -> None:
+    """Say in a folder that was written so, which base model it was trained from.
+
+    Args:
+        to: the folder.
+        base: the model's name, as the case has it.
+        digest: of its files.
+    """
+    about = json.loads((to / "about.json").read_text("utf-8"))
+    _write_json(to / "about.json", {**about, "base_model": base, "base_digest": digest})
+    readme = to / "README.md"
+    said = readme.read_text("utf-8")
+    write_text(
+        readme, said.replace("Trained with Thaw by", f"Trained with Thaw from `{base}` by", 1)
+    )
+
+
 def _around(render: Callable[[str], str]) -> tuple[str, str]:
     before, _, after = render(_MARK).partition(_MARK)
     return before, after

@@ -131,6 +131,14 @@ def test_every_arm_is_a_finished_child_run_with_its_figures(swept: Swept) -> Non
     assert set(arms) == ARMS
     for run in arms.values():
         assert run.info.status == "FINISHED"
+        # The chosen one has its package, too.
+        models = [each.model_id for each in run.outputs.model_outputs]
+        figures = [each for id_ in models for each in store.client.get_logged_model(id_).metrics]
+        (tuned,) = (each for each in figures if each.key == "test/f1_micro_tuned")
+        assert (tuned.dataset_name, tuned.value) == (
+            "genre-test",
+            run.data.metrics["test/f1_micro_tuned"],
+        )
         for name in (
             "train/loss",
             "val/loss",

@@ -1,6 +1,7 @@
 """A case of one's own: drafted from a file, run, compared, asked and deployed like any."""
 
 import csv
+import json
 import os
 from pathlib import Path
 
@@ -67,6 +68,9 @@ def test_from_one_file_to_a_champion_that_answers(tickets: Path, tiny_bert: Path
     assert "full" in thaw("compare", "tickets.yaml").out
     taken = thaw("export", "tickets.yaml", "--to", "taken")
     assert (taken.code, Path("taken/predict.py").exists()) == (0, True), taken.err
+    about = json.loads(Path("taken/about.json").read_text())
+    assert (about["base_model"], len(about["base_digest"])) == (str(tiny_bert), 16)
+    assert f"from `{tiny_bert}` by" in Path("taken/README.md").read_text()
 
 
 def test_a_case_in_a_folder_of_thaw_conf_goes_by_its_name(
