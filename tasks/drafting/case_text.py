@@ -58,6 +58,7 @@ def written(form: Form, told: Told, folder: Path, base: str | None, max_length: 
     training = {"epochs": min(high, max(low, passes)), **recipe.training}
     parts = [
         section("data", _data(form, told, folder)),
+        section("numbers", told.numbers),
         section("language", _language(told)),
         section("model", model, notes),
         section("training", training),

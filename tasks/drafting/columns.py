@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tasks.config import NumbersConfig
 from tasks.config.data import PART_NAMES
+from tasks.ingestion.amounts import number_of, writing_of
 from tasks.ingestion.labels import DECIMAL_COMMA, NO, NO_VALUE, SEPARATORS, YES
 from tasks.ingestion.turns import is_chat
 from tasks.ingestion.written import listed, unwrapped
@@ -121,6 +123,19 @@ class Column:
         return not read and bool(found) and all(map(_AMOUNT.fullmatch, found))
 
     @cached_property
+    def writing(self) -> NumbersConfig | None:
+        """How its quantities are written, where they are and can be read in one way alone."""
+        return writing_of([*self.counts]) if self.amounts else None
+
+    @cached_property
+    def quantities(self) -> list[float] | None:
+        """Its values as numbers, however they are written; None where one is none."""
+        if self.writing is None:
+            return self.numbers
+        found = [number_of(cell, self.writing) for cell in self.cells]
+        return [number for number in found if number is not None]
+
+    @cached_property
     def switch(self) -> bool:
         """Whether its values say yes or no: 0 and 1, false and true, x and nothing."""
         return bool(self.counts) and {cell.lower() for cell in self.counts} <= YES | NO
@@ -204,10 +219,10 @@ class Column:
     @property
     def measures(self) -> bool:
         """Whether it holds quantities: many different numbers, and no id."""
-        if self.numbers is None or self.identifies or self.scale:
+        if self.quantities is None or self.identifies or self.scale:
             return False
-        counted = sorted(self.numbers) == list(range(len(self.numbers)))
-        return len(set(self.numbers)) > MOST_STEPS and not counted
+        counted = sorted(self.quantities) == list(range(len(self.quantities)))
+        return len(set(self.quantities)) > MOST_STEPS and not counted
 
     @property
     def is_text(self) -> bool:

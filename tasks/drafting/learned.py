@@ -67,10 +67,14 @@ def _one(told: Told, column: Column) -> None:
 
 def _number(told: Told, column: Column) -> None:
     """A quantity."""
-    if column.numbers is None and not column.switch:
+    if column.quantities is None and not column.switch:
         raise RequestError(f"{column.name} holds {column.cells[0]!r}, which is no number.")
-    numbers = column.numbers or [0.0, 1.0]
+    numbers = column.quantities or [0.0, 1.0]
     told.said.append(f"it holds numbers from {min(numbers):g} to {max(numbers):g}")
+    if column.writing is not None:
+        told.numbers = column.writing.model_dump(exclude_defaults=True)
+        if told.numbers:
+            told.said.append(f"{column.cells[0]!r} is {numbers[0]:.10g}, by the section numbers")
 
 
 def _to_write(told: Told, column: Column) -> None:
@@ -91,9 +95,9 @@ def refuse_unfit(column: Column, wishes: Wishes) -> None:
     if column.amounts and wishes.task is None:
         odd = next(cell for cell in column.missing_by_name or column.cells if not is_number(cell))
         raise RequestError(
-            f"{column.name} holds quantities, and {odd!r} cannot be read as a number: write them "
-            "with digits and a decimal point alone (1052.32) and leave the cell empty where there "
-            "is none; or write the case by hand, where numbers.unit, numbers.decimal and "
-            "numbers.thousands say how they are written (docs/numbers.md); or say --task "
+            f"{column.name} holds quantities, and {odd!r} can be read as no number, or as two: "
+            "write them with digits and a decimal point alone (1052.32) and leave the cell empty "
+            "where there is none; or write the case by hand, where numbers.unit, numbers.decimal "
+            "and numbers.thousands say how they are written (docs/numbers.md); or say --task "
             "completion to have them written as they stand."
         )

@@ -53,6 +53,7 @@ class Told:
         label: the columns with what is to be learned.
         data: fields of the case's section `data`, beside columns and template.
         evaluation: fields of `evaluation`.
+        numbers: fields of `numbers`, where they are learned.
         said: what was taken for what, and why.
         unsure: what could be otherwise, with what to say then.
         columns: all columns by name.
@@ -63,6 +64,7 @@ class Told:
     label: tuple[str, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)

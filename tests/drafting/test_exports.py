@@ -323,13 +323,13 @@ def test_a_dash_for_no_label_is_a_doubt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "odd"),
     [
-        (lambda n: "1,234.56" if n == 9 else f"{n * 37 % 900}.5{n % 10}", "'1,234.56'"),
+        (lambda n: "1,234,56" if n == 9 else f"{n * 37 % 900}.5{n % 10}", "'1,234,56'"),
         (lambda n: f"{n * 7 % 24}:{n * 13 % 60:02}", "'0:00'"),
     ],
 )
 def test_what_is_no_number_is_named(cells: Any, odd: str, tmp_path: Path) -> None:
     path = csv_file(tmp_path / "priced.csv", rows(80, text=said, price=cells))
-    with pytest.raises(RequestError, match=f"price holds quantities, and {odd} cannot be read"):
+    with pytest.raises(RequestError, match=f"quantities, and {odd} can be read as no number"):
         told(path)
 
 

@@ -10,6 +10,7 @@ from invented import WORDS, csv_file, rows, said, told
 from tasks.config import DataConfig
 from tasks.drafting.told import AmbiguousError
 from tasks.errors import RequestError
+from tasks.ingestion.amounts import number_of
 from tasks.ingestion.ingest import ingest
 from tasks.ingestion.prepare import prepare
 
@@ -167,12 +168,36 @@ def test_a_label_column_that_is_not_there(tmp_path: Path) -> None:
         ingest(config)
 
 
-@pytest.mark.parametrize("text", ["1.052,{} €", "${},400.00", "{},5 %", "USD {},20", "{}"])
-def test_quantities_with_signs_are_not_written(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "numbers", "tenth"),
+    [
+        ("1.052,{} €", {"unit": "€", "decimal": ",", "thousands": "."}, 1052.2),
+        ("${},400.00", {"unit": "$", "thousands": ","}, 20400.0),
+        ("{},5 %", {"unit": "%", "decimal": ","}, 20.5),
+        ("USD {},20", {"unit": "usd", "decimal": ","}, 20.2),
+        ("7'0{}'000.5", {"thousands": "'"}, 7020000.5),
+        ("{}", {}, 20.0),
+    ],
+)
+def test_quantities_are_read_as_they_are_written(
+    text: str, numbers: dict[str, str], tenth: float, tmp_path: Path
+) -> None:
+    found = rows(80, note=said, price=lambda n: text.format(n + 10) if n else "n/a")
+    path = csv_file(tmp_path / "shop.csv", found)
+    one = told(path)
+    assert (one.task, one.label, one.numbers) == ("regression", ("price",), numbers)
+    reading = one.columns["price"].writing
+    assert reading is not None
+    assert number_of(text.format(20), reading) == tenth
+    assert told(path, task="completion").label == ("price",)
+
+
+@pytest.mark.parametrize("text", ["{},205", "${},205"])
+def test_quantities_that_could_be_two_numbers_are_asked_for(text: str, tmp_path: Path) -> None:
     path = csv_file(
         tmp_path / "shop.csv", rows(note=said, price=lambda n: text.format(n + 10) if n else "n/a")
     )
-    with pytest.raises(RequestError, match=r"price holds quantities.*decimal point"):
+    with pytest.raises(RequestError, match=r"price holds quantities.*or as two.*decimal point"):
         told(path)
     assert told(path, task="completion").label == ("price",)
 

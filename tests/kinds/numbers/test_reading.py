@@ -8,14 +8,9 @@ from hypothesis import strategies as st
 
 from tasks.config import NumbersConfig
 from tasks.config.loading import load_case
+from tasks.ingestion.amounts import NumberError, number_of
 from tasks.kinds.kind import kind_of
-from tasks.kinds.numbers.reading import (
-    NumberError,
-    in_quantiles,
-    in_ranges,
-    number_of,
-    numbers_of,
-)
+from tasks.kinds.numbers.reading import in_quantiles, in_ranges, numbers_of
 
 GERMAN = NumbersConfig(decimal=",", thousands=".")
 PLAIN = NumbersConfig()
