@@ -207,9 +207,11 @@ def _label(form: Form, columns: dict[str, Column], wishes: Wishes) -> tuple[str,
         or ((column.holds_labels or column.marks) and not wanted)
     ]
     found = [name for name in found if not columns[name].names_languages]
+    words = {} if wanted else _in_words(columns, found)
     named = sorted((LABEL_NAMES.index(n.strip().lower()), n) for n in found if _is_named(n))
     if named:
-        return (named[0][1],)
+        return (words.get(named[0][1], named[0][1]),)
+    found = [name for name in found if name not in words]
     switches = [name for name in found if columns[name].switch]
     if len(switches) > 1 and len(switches) == len(found):
         return tuple(switches)
@@ -220,6 +222,22 @@ def _label(form: Form, columns: dict[str, Column], wishes: Wishes) -> tuple[str,
             found,
         )
     return tuple(found)
+
+
+def _in_words(columns: dict[str, Column], names: Sequence[str]) -> dict[str, str]:
+    """Columns that number what another of them names, with that other: `label`, `label_text`."""
+    found = {}
+    for code in names:
+        if columns[code].numbers is None and not columns[code].switch:
+            continue
+        for words in names:
+            column = columns[words]
+            if column.numbers is not None or column.switch or column.lists:
+                continue
+            pairs = set(zip(map(str, columns[code].values), column.values, strict=True))
+            if len(pairs) == len(columns[code].counts) == len(column.counts):
+                found.setdefault(code, words)
+    return found
 
 
 def _is_named(name: str) -> bool:
@@ -296,6 +314,9 @@ def _of_label(columns: dict[str, Column], label: Sequence[str], wishes: Wishes) 
         if name != column.name and (other.holds_labels or other.measures)
     ]
     others = [name for name in others if not columns[name].names_languages]
+    codes = _in_words(columns, [column.name, *others])
+    told.said += [f"{column.name} names what {n} numbers" for n in others if n in codes]
+    others = [name for name in others if name not in codes]
     if others and not wishes.label:
         told.unsure.append(
             f"{', '.join(others)} could be learned as well: --label {quoted(others[0])}"

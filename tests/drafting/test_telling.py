@@ -202,6 +202,20 @@ def test_quantities_that_could_be_two_numbers_are_asked_for(text: str, tmp_path:
     assert told(path, task="completion").label == ("price",)
 
 
+def test_labels_are_taken_in_words_where_another_column_numbers_them(tmp_path: Path) -> None:
+    teams, others = ("network", "billing", "hardware"), {"floor": lambda n: n % 7}
+    coded = rows(90, note=said, label=lambda n: n % 3, label_text=lambda n: teams[n % 3], **others)
+    one = told(csv_file(tmp_path / "coded.csv", coded))
+    assert (one.task, one.text, one.label) == ("single_label", ("note",), ("label_text",))
+    assert "label_text names what label numbers" in one.said
+    assert told(csv_file(tmp_path / "coded.csv", coded), label=("label",)).label == ("label",)
+    listed = rows(90, note=said, label=lambda n: n % 3, tags=lambda n: f"['{teams[n % 3]}']")
+    assert told(csv_file(tmp_path / "listed.csv", listed)).label == ("label",)
+    # Not where the words say less, or more, than the numbers.
+    coarse = rows(90, note=said, label=lambda n: n % 3, label_text=lambda n: teams[n % 3 and 1])
+    assert told(csv_file(tmp_path / "coarse.csv", coarse)).label == ("label",)
+
+
 def test_half_stars_with_a_comma_are_one_label(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "shop.csv", rows(note=said, stars=lambda n: f"{n % 5},{n % 2 * 5}"))
     one = told(path)
