@@ -14,6 +14,7 @@ from typing import Any
 from tasks.config import DataConfig
 from tasks.drafting.columns import is_number
 from tasks.drafting.encodings import encoding_of
+from tasks.drafting.foreign import refuse_foreign
 from tasks.errors import RequestError
 from tasks.ingestion.delimited import SEPARATOR_NAMES, delimited_records, shown_columns
 from tasks.ingestion.encoding import refuse_wide_encodings
@@ -73,6 +74,7 @@ def form_of(path: Path, member: str | None = None, encoding: str | None = None) 
     if encoding is not None:
         plain = plain_file(plain, encoding=encoding)
     with named_as_given(plain, path):
+        refuse_foreign(plain)
         return _form_of(path, plain, member, encoding, told)
 
 

@@ -109,7 +109,7 @@ def test_spans_are_no_labels(tmp_path: Path) -> None:
 
 def test_objects_are_named_where_nothing_says_what_is_learned(tmp_path: Path) -> None:
     def done(n: int) -> list[dict[str, Any]]:
-        return [{"result": [{"value": {"choices": [team(n)]}}]}]
+        return [{"outcome": [{"value": {"choices": [team(n)]}}]}]
 
     made = rows(id=lambda n: n, annotations=done, data=lambda n: {"text": said(n), "from": "web"})
     (tmp_path / "raw.json").write_text(json.dumps(made))
@@ -349,3 +349,32 @@ def test_what_is_asked_may_have_another_name(name: str, tmp_path: Path) -> None:
     (tmp_path / "pairs.yaml").write_text(written(form, one, tmp_path, None, None))
     config = load_case(str(tmp_path / "pairs.yaml"))
     assert ingest(config.data).read(["query"])["query"][3] == said(3)
+
+
+STUDIO = [
+    {"id": n, "data": {"text": said(n)}, "annotations": [{"result": [{"value": "a"}]}]}
+    for n in range(40)
+]
+FOREIGN = {
+    "train.txt": ("".join(f"__label__{'ab'[n % 2]} {said(n)}\n" for n in range(40)), "fastText"),
+    "train.dat": ("".join(f"{n % 2} 1:0.{n} 4:0.5 9:2\n" for n in range(40)), "SVMlight"),
+    "studio.json": (json.dumps(STUDIO), "Label Studio's whole export.*JSON-MIN"),
+    "dump.sql": (
+        "-- PostgreSQL\nSET x = 0;\nCREATE TABLE t (id int);\nCOPY t FROM stdin;\n1\ta\n",
+        "commands of SQL.*as CSV",
+    ),
+    "lite.sql": ("INSERT INTO t VALUES (1, 'a', 'b');\n" * 40, "commands of SQL"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_form_of_another_program_says_what_to_save_instead(name: str, tmp_path: Path) -> None:
+    content, wanted = FOREIGN[name]
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(RequestError, match=rf"{name} .*{wanted}"):
+        form_of(tmp_path / name)
+
+
+def test_a_table_that_speaks_of_such_forms_is_a_table(tmp_path: Path) -> None:
+    found = rows(begin=lambda n: f"INSERT INTO {said(n)} or __label__x 1:2 3:4", label=team)
+    assert len(form_of(csv_file(tmp_path / "about.csv", found)).records) == len(found)
