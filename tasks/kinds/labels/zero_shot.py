@@ -99,7 +99,8 @@ def ask_decoder(config: SingleLabelCase, spec: ArmSpec) -> Baseline:
         scores = log_likelihoods(model.eval(), tokenizer, prompts, words)
         shares = np.exp(scores - scores.max(1, keepdims=True))
         answers.append((shares / shares.sum(1, keepdims=True)).astype(np.float32))
-    return Baseline(*answers, time.perf_counter() - started, 0, {})
+    validation, test = answers
+    return Baseline(validation, test, time.perf_counter() - started, 0, {})
 
 
 @torch.inference_mode()
