@@ -137,6 +137,15 @@ def test_the_sweeps_page_says_what_it_came_to_and_links_the_flow_run(
     shot(page, "mlflow-sweep-whole")
 
 
+def test_every_arm_is_a_model_beside_the_data_it_was_measured_on(
+    seen: Seen, page: Any, shot: Shot
+) -> None:
+    page.set_viewport_size({"width": 1920, "height": 900})
+    page.goto(seen.view.partition("/runs?")[0] + "/models?workflowType=machine_learning")
+    see(page, "full seed=42", "freeze_2 seed=42", re.compile("genre-test"))
+    shot(page, "mlflow-models")
+
+
 def test_the_registered_models_page_shows_its_card(seen: Seen, page: Any, shot: Shot) -> None:
     page.set_viewport_size({"width": 1440, "height": 1200})
     page.goto(f"{seen.view.partition('#')[0]}#/models/genre/versions/1")
