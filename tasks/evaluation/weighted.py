@@ -6,11 +6,10 @@ not depend on the weights is prepared once, and a block of weightings is then a 
 products. Under weights of one the figures are those of `metrics.compute`. Weights are whole
 numbers: how often a row was drawn.
 
-Labels that a resample lacks. A rare label may have no positive row in a resample. scikit-learn
-would then count its F1 as 0 in the macro mean, which would push the whole interval below the
-figure itself; instead such a label is left out of that resample's macro F1 and balanced accuracy.
-(A label without positives in the test part itself counts 0 in macro F1 everywhere, as in
-scikit-learn.) Ranking metrics need both classes, so a label that lacks one is left out of macro
+Labels that rows lack. A rare label may have no positive row in a resample, or in the test part
+itself. Were its F1 counted as 0, an arm that is always right would not reach a macro F1 of 1, and
+the whole interval would lie below the figure; instead such a label is left out of macro F1, as of
+balanced accuracy. Ranking metrics need both classes, so a label that lacks one is left out of macro
 ROC-AUC and average precision, and the micro ones are NaN where no pair of one class is left.
 The figures of a positive class are NaN in a resample without a row of it (specificity and the
 rankings: of the other), and the bootstrap passes over that draw.

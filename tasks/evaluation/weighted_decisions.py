@@ -45,11 +45,11 @@ class _Decisions(Linear):
     def counts(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Weight of the hits, of the predictions and of the true rows, and F1; (labels, draws).
 
-        F1 is NaN for a label that these weights lack and the test part has.
+        F1 is NaN for a label that these weights lack.
         """
         hits, predicted, support = sums[: 3 * self.labels].reshape(3, self.labels, -1)
         f1 = np.divide(2 * hits, np.maximum(predicted + support, 1))
-        f1[(self.support > 0)[:, None] & (support == 0)] = np.nan
+        f1[support == 0] = np.nan
         return hits, predicted, support, f1
 
     def row_means(self) -> Sequence[RowMeans]:

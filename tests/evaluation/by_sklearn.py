@@ -46,7 +46,7 @@ def single_label(
     figures = {
         "accuracy": accuracy_score(right, answer),
         "balanced_accuracy": recall_score(right, answer, labels=present, average="macro"),
-        "f1_macro": f1_score(right, answer, labels=classes, average="macro", zero_division=0),
+        "f1_macro": f1_score(right, answer, labels=present, average="macro", zero_division=0),
         "f1_weighted": f1_score(right, answer, labels=classes, average="weighted", zero_division=0),
     }
     if positive is None:
@@ -64,8 +64,11 @@ def single_label(
 def _answered(truth: np.ndarray, answers: np.ndarray, suffix: str) -> dict[str, float]:
     figures = {
         f"f1_{average}": f1_score(truth, answers, average=average, zero_division=0)
-        for average in ("micro", "macro", "samples")
+        for average in ("micro", "samples")
     }
+    present = np.flatnonzero(truth.any(0))  # what has no row says nothing of an arm
+    by_label = f1_score(truth, answers, average=None, zero_division=0)[present]
+    figures["f1_macro"] = by_label.mean() if len(present) else np.nan
     for average in ("micro", "samples"):
         figures[f"jaccard_{average}"] = jaccard_score(
             truth, answers, average=average, zero_division=0

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from evaluation.situations import comparison, entry, read_situation
@@ -231,6 +232,26 @@ def test_a_baseline_that_is_not_beaten_is_named_though_another_one_is() -> None:
         line.startswith("Nor is it shown to be better than characters (difference -0.020")
         for line in table.evidence
     )
+
+
+@pytest.mark.parametrize(("metric", "strongest"), [("f1_micro", "high"), ("loss", "low")])
+def test_the_strongest_baseline_is_the_one_that_validation_likes_best(
+    metric: str, strongest: str
+) -> None:
+    """Of losses and errors the one with the least."""
+    baselines = [
+        entry(name, 0.5, selection=selection, kind="baseline", metric=metric)
+        for name, selection in (("middle", 0.5), ("high", 0.7), ("low", 0.3), ("none", np.nan))
+    ]
+    table = comparison([entry("full", 0.6, metric=metric), *baselines], metric=metric)
+    found = strongest_reference(table)
+    assert found is not None
+    assert found.name == strongest
+
+
+def test_an_arm_is_not_called_better_than_every_other_one_where_one_is_even() -> None:
+    line = comparison([entry("full", 0.80), entry("last_1", 0.78), entry("head", 0.5)]).headline
+    assert line.startswith("Train full: the arm that validation chose, and none is shown to be bet")
 
 
 def test_a_figure_without_an_interval_is_said_to_have_none() -> None:
