@@ -12,6 +12,7 @@ from statistics import median
 from tasks.evaluation.findings import Comparison, Difference, Entry
 from tasks.evaluation.numeric import IN_UNITS
 from tasks.evaluation.wording import (
+    NOT_ESTIMABLE,
     amount,
     figure,
     lower_is_better,
@@ -320,6 +321,8 @@ def _gain(gap: Difference) -> float:
 def told(gap: Difference, digits: int = 3) -> str:
     """A difference with its interval."""
     interval = signed_span(gap.low, gap.high, digits)
+    if isnan(gap.low) and not isnan(gap.difference):
+        interval = NOT_ESTIMABLE
     return f"difference {signed(gap.difference, digits)}, interval {interval}"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from tasks.config import PARTS, Frozen, Part
 
+_ABSENT_NAMED = 5  # labels that a part lacks; more are counted
 _OFF_BY = 0.02  # of all rows: parts further from the request than this are mentioned
 
 
@@ -220,13 +221,22 @@ def notes_on(
     notes += dict.fromkeys(
         note for number, rows in enumerate(cut) for note in _sizes(report, number, rows)
     )
+    return (*notes, *_absent(report))
+
+
+def _absent(report: SplitReport) -> list[str]:
+    """Labels that a part lacks: of hundreds the first few, and their number."""
+    notes = []
     for label, spread in report.labels.items():
         absent = [part for part, rows in spread.rows.items() if not rows]
         if absent:
             having = _rows(sum(spread.rows.values()))
             named = f"{report.answer.capitalize()} {label!r} ({having})"
             notes.append(f"{named} is absent from {' and '.join(absent)}.")
-    return tuple(notes)
+    if len(notes) > _ABSENT_NAMED + 1:
+        more = len(notes) - _ABSENT_NAMED
+        notes[_ABSENT_NAMED:] = [f"So are {more:,} more {report.answer}s from a part."]
+    return notes
 
 
 def _sizes(report: SplitReport, number: int, cut: Mapping[Part, int]) -> list[str]:

@@ -261,6 +261,10 @@ def test_a_figure_without_an_interval_is_said_to_have_none() -> None:
         [full.model_copy(update={"metrics": {"f1_micro": bare}}), entry("head", 0.5)]
     )
     assert "its interval is not estimable: a label has too few test rows" in table.evidence[0]
+    (gap,) = table.differences
+    gap = gap.model_copy(update={"low": float("nan"), "high": float("nan")})
+    said = conclude(table.model_copy(update={"differences": (gap,)}))
+    assert "head (difference -0.300, interval not estimable)" in said
 
 
 def test_a_cheap_arm_that_does_not_beat_the_reference_is_not_recommended() -> None:

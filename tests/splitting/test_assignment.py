@@ -179,6 +179,13 @@ def test_an_absent_label_is_reported(examples: pd.DataFrame):
     assert "Label 'unique' (1 row) is absent from validation and test." in report.notes
 
 
+def test_of_hundreds_of_absent_labels_a_few_are_named(examples: pd.DataFrame):
+    rows = list(range(20))
+    examples = put(examples, "labels", rows, [[f"unique {row}"] for row in rows])
+    notes = [each for each in assign_parts(examples, PLAIN).report.notes if "a part" in each]
+    assert notes == ["So are 15 more labels from a part."]
+
+
 def test_three_rows_are_too_few(make_examples: Callable[..., pd.DataFrame]):
     with pytest.raises(RequestError, match=r"^3 usable rows are too few .* at least 7 are needed"):
         assign_parts(make_examples(3), PLAIN)
