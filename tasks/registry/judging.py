@@ -1,7 +1,7 @@
 """Who stands: the challenger against the bar and the champion, on the same test rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.config import CaseConfig
@@ -53,6 +53,17 @@ class Bar:
     title: str
     verdict: Verdict
     candidate: Candidate | None = None
+
+    def for_model(self, model: Outcome, metric: str) -> "Bar":
+        """With the verdict on the one model that would be registered.
+
+        The table's is on all seeds of an arm: that they are better in their mean does not make a
+        champion of one that is not.
+        """
+        theirs = self.outcome.metrics[metric]
+        if self.verdict == "better" and against(model.metrics[metric], theirs, metric) == "worse":
+            return replace(self, verdict="even")
+        return self
 
 
 FAILS = {

@@ -69,6 +69,7 @@ def promote(
         ThawError: the package fails its check, or the registry refuses.
     """
     name = config.registry.name or config.case
+    bar = bar.for_model(arm.outcome, config.evaluation.primary)
     # The reference that may stand in its place is checked in a second process.
     two = bar.candidate is not None and bar.verdict != "better"
     with tracker.alone_with(f"model {name}"), ahead(two):

@@ -138,6 +138,15 @@ def test_a_model_that_is_not_told_from_the_base_rate_is_no_champion(
         load_champion("genre", tracker.uri)
 
 
+def test_a_seed_that_is_below_the_reference_is_not_crowned_for_what_others_reach(
+    promoted: Promote, tracker: Tracker
+) -> None:
+    """Better over three seeds, on test the one that validation chose is not."""
+    found = promoted("head", 0.80, "TF-IDF", 0.82, "better", stands=True)
+    assert "0.8000 does not beat TF-IDF's 0.8200: it is not shown to be better" in found.reason
+    assert aliases(tracker) == {"challenger": "1", "champion": "2"}
+
+
 def test_a_better_champion_keeps_its_place_against_arm_and_reference(
     promoted: Promote, tracker: Tracker
 ) -> None:
