@@ -79,10 +79,14 @@ def test_a_worse_sweep_leaves_the_champion_standing(
 ) -> None:
     news: list[dict[str, str]] = []
     monkeypatch.setattr("flows.pages.emit_event", lambda *_, payload, **__: news.append(payload))
-    good = run_genre(*small, *LEARNING, *REGISTER, "strategies=[full]")
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.1")
+    watched = "tracking.system_metrics=true"
+    good = run_genre(*small, *LEARNING, *REGISTER, "strategies=[full]", watched)
     assert good.code == 0, good.err
     store = Store()
     assert store.aliases() == {"champion": 1}
+    (arm,) = store.children(store.sweeps()[0].info.run_id).values()
+    assert "system/cpu_utilization_percentage" in arm.data.metrics
     worse = run_genre(*small, *REGISTER, *WORSE)
     assert worse.code == 0, worse.err
     assert "challenger" in worse.out
