@@ -257,7 +257,6 @@ def ui(case: str | None, host: str, port: int) -> None:
       thaw ui genre
     """
     import os
-    import subprocess
 
     from flows.pages import address_of
     from tasks.config.running import store_address
@@ -278,7 +277,8 @@ def ui(case: str | None, host: str, port: int) -> None:
             click.echo(f"  {name:<14} {address_of(f'http://{host}:{port}', experiment)}")
     # In the environment, since arguments are shown to every user of the machine.
     environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": store.reveal()}
-    raise SystemExit(subprocess.call(command, env=environment))
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)  # noqa: S606 - what ends this ends the server
 
 
 for command in (new, predict, score, export, cancel):
