@@ -226,7 +226,7 @@ def _label(form: Form, columns: dict[str, Column], wishes: Wishes) -> tuple[str,
 
 def _in_words(columns: dict[str, Column], names: Sequence[str]) -> dict[str, str]:
     """Columns that number what another of them names, with that other: `label`, `label_text`."""
-    found = {}
+    found: dict[str, str] = {}
     for code in names:
         if columns[code].numbers is None and not columns[code].switch:
             continue

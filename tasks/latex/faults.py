@@ -26,8 +26,8 @@ def fault(tex: str) -> str | None:
 
     pylatexenc finds unbalanced braces, dollars and environments and missing arguments. What it
     lets pass is looked for here: commands and environments that neither LaTeX nor amsmath nor the
-    text itself defines, `&` where nothing has columns, scripts without an argument, two on one
-    base, `\left` without `\right`, a backslash at the end.
+    text itself defines, `#` outside definitions, `&` where nothing has columns, scripts without an
+    argument, two on one base, `\left` without `\right`, a backslash at the end.
     """
     if not tex.strip():
         return "it is empty"
@@ -52,6 +52,8 @@ def fault(tex: str) -> str | None:
 
 def _undefined(tex: str, tokens: list[str]) -> str | None:
     own = set(_DEFINES.findall(tex))
+    if "#" in tokens and not own:
+        return "# stands where nothing is defined"
     for mark in tokens:
         if (name := _environment(mark)) is not None and name not in environments():
             return f"there is no environment {name}"

@@ -222,6 +222,7 @@ def test_similarity_counts_characters() -> None:
         ("x\\", "backslash"),
         (r"\foo x", "foo"),
         (r"\fraq{1}{2}", "fraq"),
+        ("a # b", "#"),
         ("a & b", "&"),
         (r"\text{a} & b", "&"),
         (r"\begin{equation} a & b \end{equation}", "&"),
