@@ -144,7 +144,7 @@ def test_quick_steps_of_a_curve_share_a_request(
     tracker: Tracker, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([10.0, 10.0, 10.4, 10.9, 11.5, 11.5, 12.0, 12.2])
-    monkeypatch.setattr("tasks.tracking.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("tasks.tracking.writing.time.monotonic", lambda: next(clock))
     sizes: list[int] = []
     log_batch = tracker.client.log_batch
 
