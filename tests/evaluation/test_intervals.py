@@ -146,3 +146,19 @@ def test_groups_of_unequal_size_count_for_fewer() -> None:
     .88."""
     sizes = [40, 20, 10, 6, 4] + [1] * 40
     assert np.mean([uneven_is_covered(run, sizes, 0.3) for run in range(300)]) >= 0.92
+
+
+def test_the_interval_of_average_precision_reaches_down_and_not_up(isolated_store: Path) -> None:
+    """It looks better on few rows than it is, and better still on a resample of them."""
+    generator = np.random.default_rng(4)
+    truth = (generator.random((60, 2)) < 0.3).astype(np.int8)
+    chances = generator.random(truth.shape)
+    drawn = resample({"a": [arm(truth, chances)]}, ["average_precision_macro"], CONFIG)
+    (measured,) = drawn.measured["a"]
+    figure, resampled = float(measured.figures[0]), measured.resampled[0]
+    assert resampled.mean() > figure
+    rows, variance = measured.rests[0].rows, float(resampled.var(ddof=1))
+    low, high = interval(figure, variance, rows, 0.95, Kind.SHARE)
+    found = intervals(drawn)["a"]["average_precision_macro"]
+    assert found.high == pytest.approx(high)
+    assert found.low < low - 0.8 * (resampled.mean() - figure)
