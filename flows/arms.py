@@ -13,6 +13,7 @@ from flows.pages import artifact_key
 from flows.progress import Progress, bar
 from flows.quiet import install
 from flows.recording import record_outcome
+from flows.server import is_temporary
 from flows.sharing import Common, shared_with_workers
 from flows.sweep import Sweep
 from tasks.address import Address
@@ -219,8 +220,9 @@ def work_of(spec: ArmSpec, blocks: int) -> float:
 
 def tagged(spec: ArmSpec) -> Any:
     """The task of an arm with tags by which Prefect finds it, and can limit how many run at once:
-    what may hold a GPU, its case, and its kind."""
-    return run_arm.with_options(tags=["gpu", spec.case, spec.task])
+    what may hold a GPU, its case, and its kind. A temporary server has no limits, and would be
+    asked for them."""
+    return run_arm if is_temporary() else run_arm.with_options(tags=["gpu", spec.case, spec.task])
 
 
 def without_diverged(

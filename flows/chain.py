@@ -107,8 +107,9 @@ def _run_case(config: CaseConfig, force: bool) -> SweepResult:
             outcomes.append(run_hosted(hosted, sweep))
         best = best_outcome(outcomes, start.config)
         made = Arms(tuple(specs), tuple(arms), best, left_out)
-        registers = config.registry.enabled and not config.split.folds
-        with ahead(registers and not sweep.finished):  # the package will be asked
+        registers = config.registry.enabled and not config.split.folds and not sweep.finished
+        packaging = kind_of(config.task).packaging
+        with ahead(packaging.libraries if registers else None):  # the package will be asked
             references, lost = run_references(made, start, anew, sweep)
             outcomes += references
             made = replace(made, left_out=(*left_out, *lost))

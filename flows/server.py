@@ -27,6 +27,7 @@ from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_LOGGING_TO_API_ENABLED,
     PREFECT_UI_URL,
     get_current_settings,
     temporary_settings,
@@ -92,9 +93,16 @@ def a_server() -> Iterator[None]:
         yield
         return
     address = _temporary().address()
-    # It shows no pages, and is gone when somebody would open them.
-    with temporary_settings({PREFECT_API_URL: f"{address}/api", PREFECT_UI_URL: ""}):
+    # It shows no pages, and is gone when somebody would look up what it was told.
+    nothing = {PREFECT_UI_URL: "", PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings({PREFECT_API_URL: f"{address}/api", **nothing}):
         yield
+
+
+def is_temporary() -> bool:
+    """Whether the server that is talked to ends with this run."""
+    begun = _temporary.cache_info().currsize > 0
+    return begun and PREFECT_API_URL.value() == f"{_temporary().address()}/api"
 
 
 def check_answers() -> None:

@@ -74,7 +74,11 @@ def words_candidate(
         "Selection": why_it_stands(reference, compared),
     }
     card = model_card(config, reference, compared.comparison, compared.run_id, told | {**sections})
-    way = replace(packaging, extra=(*packaging.extra, "scikit-learn", "scipy"))
+    way = replace(
+        packaging,
+        extra=(*packaging.extra, "scikit-learn", "scipy"),
+        libraries=("sklearn.feature_extraction.text",),
+    )
     return Candidate(
         reference, words_key(config, spec, reading), package, way, card, classical=True
     )

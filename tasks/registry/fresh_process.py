@@ -3,7 +3,7 @@
 Most of a question's time is the import of large libraries. Whoever knows that one will come lets
 its process start before, and goes on:
 
-    with ahead():
+    with ahead(["torch"]):
         …                           as long as the imports take
         FreshModel(folder).predict(rows)
 """
@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ from typing import Any
 from tasks.paths import PICTURES
 
 CHILD = Path(__file__).with_name("fresh_child.py")
-LIBRARIES = ("mlflow.pyfunc", "torch", "transformers.modeling_utils")
-"""What takes seconds to import, and almost every package needs."""
 
 
 class FreshProcessError(Exception):
@@ -32,7 +30,7 @@ class FreshProcessError(Exception):
 class FreshProcess:
     """An isolated interpreter in a folder of its own, which waits for a question."""
 
-    def __init__(self, libraries: tuple[str, ...] = ()) -> None:
+    def __init__(self, libraries: Sequence[str] = ()) -> None:
         """Let it start.
 
         Args:
@@ -81,15 +79,16 @@ _waiting: list[FreshProcess] = []  # started ahead, and asked nothing yet
 
 
 @contextmanager
-def ahead(wanted: bool = True) -> Iterator[None]:
+def ahead(libraries: Sequence[str] | None) -> Iterator[None]:
     """Let a process start now that answers the next question asked within, if one is asked.
 
     Args:
-        wanted: nothing is done where it is not.
+        libraries: that it imports meanwhile, beside MLflow; None starts no process.
     """
-    started = []
+    started: list[FreshProcess] = []
     with suppress(OSError):  # whoever asks is told
-        started = [FreshProcess(LIBRARIES)] if wanted else []
+        if libraries is not None:
+            started = [FreshProcess(["mlflow.pyfunc", *libraries])]
     _waiting.extend(started)
     try:
         yield

@@ -48,6 +48,8 @@ class Packaging:
         extra: libraries that it needs besides those of every package.
         params: of its `predict`, with their defaults.
         examples: rows of the test part as `predict` takes them, by which a package is checked.
+        libraries: what the answers wait for, if they come first: modules that take seconds to
+            import.
         any_rows: `predict` takes texts, records and tables (`asked.py`), of which MLflow has no
             one type: it is told of the parameters alone.
     """
@@ -56,6 +58,7 @@ class Packaging:
     extra: tuple[str, ...] = ()
     params: dict[str, Any] = field(default_factory=lambda: {"rendered": False})
     examples: Callable[[TableRef], list[Any]] = text_examples
+    libraries: tuple[str, ...] = ("torch", "transformers.modeling_utils")
     any_rows: bool = False
 
     @property

@@ -70,9 +70,9 @@ def promote(
     """
     name = config.registry.name or config.case
     bar = bar.for_model(arm.outcome, config.evaluation.primary)
-    # The reference that may stand in its place is checked in a second process.
-    two = bar.candidate is not None and bar.verdict != "better"
-    with tracker.alone_with(f"model {name}"), ahead(two):
+    other = bar.candidate if bar.verdict != "better" else None  # it may stand in the arm's place
+    waited = None if other is None else other.packaging.libraries
+    with tracker.alone_with(f"model {name}"), ahead(waited):
         return _promote(tracker, kind, config, arm, bar, test, name)
 
 

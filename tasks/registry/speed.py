@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-CALLS, BATCHES, BATCH = 50, 5, 32
+CALLS, BATCHES, BATCH = 50, 3, 32
 SECONDS = 1.5
 """Calls of either sort end there, or with their number; the first three are made in any case."""
 PATIENCE = 10.0

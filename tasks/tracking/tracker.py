@@ -37,7 +37,7 @@ class Tracker(RunWriter):
         status = self.status(run_id)
         if params_alone is not None:
             fields["signature"] = mlflow.models.infer_signature(params=dict(params_alone))
-        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+        with warnings.catch_warnings(), _not_compared(), mlflow.start_run(run_id=run_id):
             if params_alone is not None:  # it advises an example, and types of one column
                 warnings.filterwarnings("ignore", "(?s).*([Ii]nput example|type hint)")
             info = mlflow.pyfunc.log_model(**fields)
@@ -171,6 +171,19 @@ class Tracker(RunWriter):
     def load_pyfunc(self, model_uri: str) -> Any:
         """A registered or logged model, loaded from this store."""
         return mlflow.pyfunc.load_model(model_uri)
+
+
+@contextmanager
+def _not_compared() -> Iterator[None]:
+    """Let MLflow not look through all that is installed, for seconds, to warn of requirements that
+    differ from it: they were written down from there a moment ago."""
+    asked, name = mlflow.utils.environment, "warn_dependency_requirement_mismatches"
+    before = getattr(asked, name)
+    setattr(asked, name, lambda _: None)
+    try:
+        yield
+    finally:
+        setattr(asked, name, before)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import shutil
 import site
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,19 +162,19 @@ def test_a_process_started_ahead_answers_the_next_question_and_none_is_left(
     started: list[FreshProcess] = []
     begin = FreshProcess.__init__
 
-    def noted(self: FreshProcess, libraries: tuple[str, ...] = ()) -> None:
+    def noted(self: FreshProcess, libraries: Sequence[str] = ()) -> None:
         begin(self, libraries)
         started.append(self)
 
     monkeypatch.setattr(FreshProcess, "__init__", noted)
-    with ahead(), ahead(), ahead(False):
+    with ahead(["torch"]), ahead(["no_such_library"]), ahead(None):
         assert len(started) == 2
         found = FreshModel(packaged).predict(TEXTS, {"rendered": True})
         assert len(found) == 3
         started[1].process.kill()  # for want of memory, say
         started[1].process.wait()
         assert FreshModel(packaged).predict(TEXTS, {"rendered": True}) == found
-        with ahead():
+        with ahead([]):
             assert len(started) == 4
             assert started[3].process.poll() is None
     assert all(each.process.poll() is not None for each in started)
