@@ -36,7 +36,7 @@ from tasks.training.layers import Thawing, decay_by_layer, layers_of
 from tasks.training.predicting import Collator, predict_logits
 from tasks.training.run import Course, Learner, M, outcome_of
 from tasks.training.trainer import SMOOTHING, ArmTrainer, training_arguments
-from tasks.training.trunk import TrunkCollator, use_trunk, with_places
+from tasks.training.trunk import Trunk, TrunkCollator, use_trunk, vectors_at_hand, with_places
 from tasks.training.trunk_pass import Depth
 
 UNTRAINED = "untrained head"
@@ -191,6 +191,9 @@ class ClassifierLearner(TrainerLearner[TextClassifier]):
         trunk = use_trunk(spec, model, self.encoded, depths, self.padding)
         if isinstance(trunk, str):
             return Trainee(model, self.encoded, self.padding, trunk)
+        return self._reading(trunk, model)
+
+    def _reading(self, trunk: Trunk, model: TextClassifier) -> Trainee:
         return Trainee(
             trunk.trainable_part(model),
             {name: with_places(part, name) for name, part in self.encoded.items()},
@@ -209,11 +212,19 @@ class ClassifierLearner(TrainerLearner[TextClassifier]):
         return found
 
     def judge_untrained(self, run_id: str) -> Outcome:
-        """The untouched base model under the arm's initial head: what training starts from."""
+        """The untouched base model under the arm's initial head: what training starts from.
+
+        Nothing in it is trained, so that what other arms have stored of it is all that is read.
+        """
         model = self.build()
         if uses_gpu():
             model.cuda()
-        self.trainee = Trainee(model, self.encoded, self.padding)
+        vectors = vectors_at_hand(self.spec, model)
+        self.trainee = (
+            Trainee(model, self.encoded, self.padding)
+            if vectors is None
+            else self._reading(vectors, model)
+        )
         return outcome_of(self.spec, run_id, self.evaluate(model)).model_copy(
             update={"name": UNTRAINED, "kind": "baseline", "folder": None, "strategy": None}
         )

@@ -163,6 +163,16 @@ def use_trunk(
     return reason
 
 
+def vectors_at_hand(spec: ArmSpec, model: TextClassifier) -> Trunk | None:
+    """The pooled vectors of every part where a pass has stored them; nothing is run for it."""
+    if obstacle(spec, model, "pooled") is not None:
+        return None
+    pooling = model.head_config.pooling
+    states = {part: open_states(trunk_key(spec, part, "pooled", pooling)) for part in PARTS}
+    found = {part: each for part, each in states.items() if each is not None}
+    return Trunk("pooled", found) if len(found) == len(states) else None
+
+
 def _stored(
     spec: ArmSpec,
     model: OnBackbone,

@@ -1,6 +1,7 @@
 """One arm from its specification to its outcome, trained for real on tiny data."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.kinds.labels.training import LabelLearner, untrained_outcome
 from tasks.models.base_models import locate
-from tasks.models.classifier import to_probabilities
+from tasks.models.classifier import TextClassifier, to_probabilities
 from tasks.training.arms import ArmSpec
 from tasks.training.building import (
     DIGEST,
@@ -211,6 +212,26 @@ def test_the_untrained_model_is_what_training_starts_from(make_spec: MakeSpec) -
     assert not any(name.startswith("cost/") for name in baseline.metrics)
     assert baseline.metrics["val/loss"] == pytest.approx(np.log(2), abs=0.1)
     assert not spec.folder.exists()
+
+
+def test_the_untrained_head_reads_what_an_arm_has_stored(
+    make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = untrained_outcome(make_spec(), "run-1")
+    train(make_spec(strategy="head", training={"epochs": 1}))
+    runs: list[str] = []
+    forward = TextClassifier.forward
+
+    def noted(self: TextClassifier, **fields: Any) -> Any:
+        runs.append("whole")
+        return forward(self, **fields)
+
+    monkeypatch.setattr(TextClassifier, "forward", noted)
+    found = untrained_outcome(make_spec(strategy="full"), "run-2")
+    assert not runs
+    assert found.metrics == pytest.approx(whole.metrics, abs=1e-5)
+    assert untrained_outcome(make_spec(training={"trunk": "off"}), "run-3").metrics.keys()
+    assert runs
 
 
 @pytest.mark.parametrize("rate", [1e4, 1e30])
