@@ -272,10 +272,16 @@ def test_predict_refuses_what_is_no_text(
     assert says in refused(thaw("predict", "genre", *arguments))
 
 
-def test_predict_says_which_line_is_no_record(swept: Swept, tmp_path: Path) -> None:
+def test_predict_says_which_record_has_no_text_and_answers_the_others(
+    swept: Swept, tmp_path: Path
+) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text('{"text": "a ghost"}\n{"txt": "a team"}\n', encoding="utf-8")
-    assert f"{file}, record 2" in refused(thaw("predict", "genre", "--file", str(file)))
+    answer = thaw("predict", "genre", "--file", str(file))
+    assert (answer.code, answer.out.count("\n")) == (0, 2)
+    assert "1 of 2 rows have no answer (record 2: the text is empty)" in answer.err
+    file.write_text('{"txt": "a ghost"}\n{"text": ', encoding="utf-8")
+    assert f"{file}" in refused(thaw("predict", "genre", "--file", str(file)))
 
 
 # --- where the runs are -----------------------------------------------------------------------

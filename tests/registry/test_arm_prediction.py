@@ -18,7 +18,7 @@ from tasks.evaluation.outcomes import Outcome
 from tasks.kinds.labels import prompts as prompts_module
 from tasks.kinds.labels.package import Package
 from tasks.kinds.labels.prompts import Prompts, build_package
-from tasks.models import base_models
+from tasks.models import loading
 from tasks.registry.arm_prediction import read_outcome
 from tasks.registry.verify import TOLERANCE, largest_difference
 from tasks.training import building
@@ -68,7 +68,7 @@ def test_two_prompts_on_one_base_answer_as_their_own_packages(
 
     def load(located: Any, dropout: float | None = None) -> Any:
         loaded.append(located.name)
-        return base_models.load_backbone(located, dropout)
+        return loading.load_backbone(located, dropout)
 
     for module in (building, prompts_module):
         monkeypatch.setattr(module, "load_backbone", load)
