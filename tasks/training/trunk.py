@@ -169,7 +169,9 @@ def vectors_at_hand(spec: ArmSpec, model: TextClassifier) -> Trunk | None:
         return None
     pooling = model.head_config.pooling
     states = {part: open_states(trunk_key(spec, part, "pooled", pooling)) for part in PARTS}
-    found = {part: each for part, each in states.items() if each is not None}
+    found: dict[str, HiddenStates] = {
+        part: each for part, each in states.items() if each is not None
+    }
     return Trunk("pooled", found) if len(found) == len(states) else None
 
 
