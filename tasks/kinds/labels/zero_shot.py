@@ -18,6 +18,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from tasks.config import SingleLabelCase
 from tasks.errors import RequestError
 from tasks.evaluation.baselines import Baseline
+from tasks.language.pairs import pad_right
 from tasks.models.base_models import LocatedModel, context_of, locate
 from tasks.models.generators import generator_tokenizer, load_generator
 from tasks.texts import PAIR
@@ -122,10 +123,9 @@ def log_likelihoods(
         sharing = [place for place, ids in enumerate(said) if tuple(ids[:-1]) == before]
         for rows in _batches(order, [len(ids) + len(before) for ids in asked]):
             texts = [[*asked[row], *before] for row in rows]
-            longest = max(map(len, texts))
             # What stands behind the last token is not seen by what stands before it.
-            ids = torch.tensor([text + [0] * (longest - len(text)) for text in texts])
-            mask = torch.tensor([[1] * len(t) + [0] * (longest - len(t)) for t in texts])
+            ids = pad_right(texts, 0)
+            mask = pad_right([[1] * len(text) for text in texts], 0)
             logits = model(
                 input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
             ).logits

@@ -15,6 +15,7 @@ from transformers import get_linear_schedule_with_warmup
 
 from tasks.config import WritingCase
 from tasks.errors import RequestError
+from tasks.language.pairs import pad_right
 from tasks.locks import locked
 from tasks.models.base_models import LocatedModel, context_of, locate
 from tasks.models.generators import load_generator
@@ -114,9 +115,8 @@ def read_on(
             order = torch.randperm(len(kept)).tolist()
             for start in range(0, len(order), batch):
                 some = [kept[place] for place in order[start : start + batch]]
-                longest = max(map(len, some))
-                ids = torch.tensor([[*block, *[0] * (longest - len(block))] for block in some])
-                mask = torch.tensor([[1] * len(b) + [0] * (longest - len(b)) for b in some])
+                ids = pad_right(some, 0)
+                mask = pad_right([[1] * len(block) for block in some], 0)
                 labels = ids.masked_fill(mask == 0, -100)
                 batch_of = {"input_ids": ids, "attention_mask": mask, "labels": labels}
                 loss = model(**{name: value.to(device) for name, value in batch_of.items()}).loss

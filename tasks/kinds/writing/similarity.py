@@ -18,6 +18,7 @@ import torch
 from transformers import AutoModel
 
 from tasks.errors import RequestError
+from tasks.language.pairs import pad_right
 from tasks.models.base_models import LocatedModel, context_of
 from tasks.models.classifier import pool
 from tasks.models.loading import load_tokenizer, load_weights
@@ -79,10 +80,8 @@ def _vectors(texts: Sequence[str], located: LocatedModel) -> np.ndarray:
     found: dict[int, np.ndarray] = {}
     for start in range(0, len(order), AT_ONCE):
         rows = order[start : start + AT_ONCE]
-        longest = len(ids[rows[-1]])
-        mask = torch.tensor([[1] * len(ids[row]) + [0] * (longest - len(ids[row])) for row in rows])
-        pad = int(tokenizer.pad_token_id or 0)
-        batch = torch.tensor([ids[row] + [pad] * (longest - len(ids[row])) for row in rows])
+        mask = pad_right([[1] * len(ids[row]) for row in rows], 0)
+        batch = pad_right([ids[row] for row in rows], int(tokenizer.pad_token_id or 0))
         batch, mask = batch.to(model.device), mask.to(model.device)
         states = model(input_ids=batch, attention_mask=mask).last_hidden_state
         means = pool(states.float(), mask, "mean").cpu().numpy().astype(np.float64)
