@@ -11,8 +11,12 @@ The view is kept with the experiment, where MLflow's page finds it by the key in
 
 import json
 import re
+from typing import cast
+from uuid import UUID
 
-from prefect.artifacts import create_link_artifact
+from prefect.artifacts import LinkArtifact, create_link_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
@@ -71,19 +75,30 @@ def artifact_key(case: str, what: str) -> str:
     return re.sub("[^a-z0-9-]", "-", f"{case}-{what}".lower())
 
 
-def link_run(tracker: Tracker, case: str, experiment_id: str, run_id: str) -> None:
-    """Link MLflow's run of a sweep from the flow run that works on it, if there is one."""
+def link_run(
+    tracker: Tracker, case: str, experiment_id: str, run_id: str, made: UUID | None = None
+) -> UUID | None:
+    """Link MLflow's run of a sweep from the flow run that works on it, if there is one.
+
+    Args:
+        made: the link that it has so far, to another run: it leads to this one from now on.
+
+    Returns:
+        The link.
+    """
     if FlowRunContext.get() is None:
-        return
+        return None
     server, how = str(tracker.address), "The sweep in MLflow."
     if not tracker.uri.startswith("http"):
         server, how = LOCAL_UI, "The sweep in MLflow, while `thaw ui` runs."
-    create_link_artifact(
-        key=artifact_key(case, "run"),
-        link=address_of(server, experiment_id, run_id),
-        link_text="MLflow run",
-        description=how,
-    )
+    link, text = address_of(server, experiment_id, run_id), "MLflow run"
+    if made is None:
+        key = artifact_key(case, "run")
+        return cast(UUID, create_link_artifact(link, text, key, description=how))
+    shown = LinkArtifact(link=link, link_text=text).format(_sync=True)  # type: ignore[call-arg]
+    with get_client(sync_client=True) as client:
+        client.update_artifact(made, ArtifactUpdate(data=cast(str, shown)))
+    return made
 
 
 def tell_champion(promotion: Promotion, case: str) -> None:

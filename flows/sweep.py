@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from uuid import UUID
 
 from mlflow.entities import Run
 from prefect.logging import get_run_logger
@@ -119,6 +120,7 @@ class _Opening:
         run_id: the open run; None while an earlier one stands by.
         made: it was made for this opening.
         finished: the sweep was completed before: its run stays as it is.
+        link: from the flow run's page to the run.
     """
 
     tracker: Tracker
@@ -129,6 +131,7 @@ class _Opening:
     run_id: str | None = None
     made: bool = False
     finished: bool = False
+    link: UUID | None = None
 
     def begin(self) -> None:
         """Open a run, unless the request has made a sweep that may be this one."""
@@ -195,7 +198,9 @@ class _Opening:
         return self.run_id
 
     def _link(self, run_id: str) -> None:
-        link_run(self.tracker, self.config.case, self.experiment_id, run_id)
+        self.link = link_run(
+            self.tracker, self.config.case, self.experiment_id, run_id, self.link
+        )
 
     def _let_go(self) -> None:
         """Of an open run that is not the sweep: the same rows were asked for elsewhere."""

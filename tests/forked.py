@@ -3,7 +3,7 @@
 `forked_python` is that program. It takes Python's arguments, and what it starts has its
 environment, its folder, its open files, its signals and its exit code, and so have the processes
 that multiprocessing starts from there. Packaged models are asked through it, except by tests that
-look at that very process: they name `real_processes`.
+look at that very process: they name `real_processes`. So are the tests' own Prefect servers.
 """
 
 import os
@@ -119,7 +119,9 @@ def packages_are_asked_at_once(zygote: Zygote) -> Iterator[None]:
 
     def started(self: Any, args: Any, *others: Any, **named: Any) -> None:
         asked = list(map(str, args[:3])) if isinstance(args, list) else []
-        if zygote.answers and asked[:2] == [PYTHON, "-I"] and asked[2].endswith("fresh_child.py"):
+        package = asked[:2] == [PYTHON, "-I"] and asked[2].endswith("fresh_child.py")
+        server = asked == [PYTHON, "-m", "uvicorn"]
+        if zygote.answers and (package or server):
             args = [zygote.program, *args[1:]]
         start(self, args, *others, **named)
 

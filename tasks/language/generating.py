@@ -35,8 +35,9 @@ class Decoding:
         beams: 1 is greedy; more exclude drawing.
         temperature: draws from the model's distribution, made flatter above 1; None never draws.
         seed: of the draws.
-        stop_at: a text at which an answer ends too, left out of it: for models that were never
-            taught to stop (few-shot: a line break).
+        stop_at: a text at which an answer ends too, left out of it, unless it comes first: for
+            models that were never taught to stop (few-shot: a line break).
+        stop_counts: whether an answer that ends there has stopped by itself.
     """
 
     max_new_tokens: int = 128
@@ -45,6 +46,7 @@ class Decoding:
     temperature: float | None = None
     seed: int = 0
     stop_at: str | None = None
+    stop_counts: bool = True
 
     def __post_init__(self) -> None:
         if self.beams > 1 and self.temperature is not None:
@@ -161,7 +163,7 @@ def _new_tokens(
     def has_ended(row: list[int]) -> bool:
         if row[-1] == end:
             return True
-        return decoding.stop_at is not None and decoding.stop_at in tokenizer.decode(row)
+        return decoding.stop_at is not None and decoding.stop_at in tokenizer.decode(row).lstrip()
 
     return _step_by_step(model, ids, mask, room, has_ended, decoding.temperature)
 
@@ -243,6 +245,6 @@ def answer_of(new: list[int], tokenizer: PreTrainedTokenizerBase, decoding: Deco
     text: str = tokenizer.decode(
         shown, skip_special_tokens=True, clean_up_tokenization_spaces=False
     )
-    if decoding.stop_at and decoding.stop_at in text:
-        text, stopped = text.split(decoding.stop_at, 1)[0], True
+    if decoding.stop_at and decoding.stop_at in text.lstrip():
+        text, stopped = text.lstrip().split(decoding.stop_at, 1)[0], decoding.stop_counts
     return Generated(text.strip(), stopped, len(new))

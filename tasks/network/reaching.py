@@ -1,12 +1,16 @@
 """Whether anybody answers at an address, asked before a library asks for minutes.
 
 MLflow's client tries a server seven times, and its store a database ten: an address that nobody
-serves costs the user four minutes before he hears of it.
+serves costs the user four minutes before he hears of it, and a file that is none a minute and a
+half.
 """
 
+import os
 import socket
+import sqlite3
 import ssl
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -20,22 +24,25 @@ HELLOS = {"postgresql": bytes.fromhex("0000000804d2162f"), "mysql": b""}
 (SSLRequest in its protocol, 55.2.10), MySQL nothing."""
 
 
-def check_somebody_answers(address: str, wait: float = WAIT) -> None:
+def check_somebody_answers(address: str, wait: float | None = None) -> None:
     """Return if a server of HTTP or a database answers there, whatever it says.
 
-    Addresses without a host (files), and those whose port is not known, are not asked; of a
-    database whose first words are not known it is enough that it takes the connection. No
-    credentials are sent.
+    A file of SQLite has to be one, or a place where one can be made. Addresses whose port is not
+    known are not asked; of a database whose first words are not known it is enough that it takes
+    the connection. No credentials are sent.
 
     Args:
-        address: `http://…`, `postgresql+psycopg://…` and the like.
-        wait: seconds for connecting, and again for the answer's first line.
+        address: `http://…`, `postgresql+psycopg://…`, `sqlite:///…` and the like.
+        wait: seconds for connecting, and again for the answer's first line (`WAIT`).
 
     Raises:
         OSError: nobody does; the text says why.
     """
+    wait = WAIT if wait is None else wait
     parts = urlsplit(address)
     scheme = parts.scheme.partition("+")[0]
+    if scheme == "sqlite":
+        _check_file(address)
     if parts.hostname is None:
         return
     if scheme in ("http", "https"):
@@ -43,6 +50,31 @@ def check_somebody_answers(address: str, wait: float = WAIT) -> None:
         _check_http(f"{bare}/health", wait)
     elif port := parts.port or PORTS.get(scheme):
         _check_database(parts.hostname, port, HELLOS.get(scheme), wait)
+
+
+def _check_file(address: str) -> None:
+    from sqlalchemy.engine import make_url
+
+    name = make_url(address).database or ""
+    if not name or name == ":memory:" or name.startswith("file:"):
+        return
+    file = Path(name).absolute()
+    if not file.exists():
+        folder = next(parent for parent in file.parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise OSError(f"no file can be made in {folder}")
+        return
+    try:
+        line = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
+        try:
+            line.execute("PRAGMA schema_version").fetchone()
+        finally:
+            line.close()
+    except sqlite3.OperationalError as error:  # busy, or in need of its journal: there it is
+        if error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+            raise OSError(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise OSError(str(error)) from error
 
 
 def _check_database(host: str, port: int, hello: bytes | None, wait: float) -> None:

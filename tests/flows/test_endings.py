@@ -77,9 +77,9 @@ def test_a_run_that_takes_too_long_fails_with_a_sentence(
     small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.chain.keep_validation", lambda *_: time.sleep(120))  # it hangs
-    answer = run_genre(*small, "execution.hours=0.0025")
+    answer = run_genre(*small, "execution.hours=0.0015")
     assert answer.code == 1
-    assert "longer than execution.hours=0.0025 allows" in answer.sentence
+    assert "longer than execution.hours=0.0015 allows" in answer.sentence
     (sweep,) = Store().sweeps()
     assert sweep.info.status == FAILED
-    assert "execution.hours=0.0025" in sweep.data.tags["thaw.error"]
+    assert "execution.hours=0.0015" in sweep.data.tags["thaw.error"]

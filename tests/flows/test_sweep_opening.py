@@ -64,7 +64,8 @@ def linked_from(flow_run: str) -> str:
         key=ArtifactFilterKey(any_=["genre-run"]),
     )
     with get_client(sync_client=True) as client:
-        return str(client.read_artifacts(artifact_filter=wanted)[-1].data)
+        (link,) = client.read_artifacts(artifact_filter=wanted)  # none to a run that was given up
+        return str(link.data)
 
 
 # --- without a flow -----------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """A part answered: the table of completions with their scores and losses."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,12 @@ Writer = tuple[PreTrainedModel, PreTrainedTokenizerBase, LanguageConfig, str]
 """What generates: the model, its tokenizer, and how; and the base model that reads the answers."""
 
 
-def decoding_of(language: LanguageConfig, stop_at: str | None = None) -> Decoding:
+def decoding_of(language: LanguageConfig) -> Decoding:
     """A case's way of generating."""
     return Decoding(
         max_new_tokens=language.max_new_tokens,
         batch_size=language.batch_size,
         beams=language.beams,
-        stop_at=stop_at,
     )
 
 
@@ -41,8 +39,7 @@ def answer_table(
     losses: RowLosses,
     writer: Writer | None,
     origin: str,
-    stop_at: str | None = None,
-    first_line: bool = False,
+    decoding: Decoding | None = None,
 ) -> TableRef:
     """Store the losses of a part, and its answers where there is something that writes.
 
@@ -56,17 +53,14 @@ def answer_table(
         losses: of its rows.
         writer: what generates the answers; None for losses alone.
         origin: in words.
-        stop_at: see `Decoding.stop_at`.
-        first_line: score the first line with anything on it as the answer.
+        decoding: how they are generated, if not in the case's way.
     """
     columns: dict[str, Any] = _sums(part, losses)
     if writer is not None:
         model, tokenizer, language, encoder = writer
         asked = asked_places(len(part.prompts), language.answers)
         prompts = [part.prompts[place] for place in asked]
-        answers = generate(model, tokenizer, prompts, decoding_of(language, stop_at))
-        if first_line:
-            answers = [replace(each, text=each.text.partition("\n")[0]) for each in answers]
+        answers = generate(model, tokenizer, prompts, decoding or decoding_of(language))
         expected = [part.expected[place] for place in asked]
         scored = answer_columns(expected, answers, language.scores, encoder)
         columns = _at_places(scored, asked, len(part.prompts)) | columns

@@ -10,7 +10,7 @@ from tasks.errors import RequestError
 from tasks.evaluation.completions import completion_metrics
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.pooling import pool_folds
-from tasks.kinds.writing.answering import answer_table
+from tasks.kinds.writing.answering import answer_table, decoding_of
 from tasks.kinds.writing.building import encoder_of, language_of
 from tasks.language.encoding import Example, encode_part, read_pairs
 from tasks.language.pairs import PairCollator
@@ -38,8 +38,9 @@ def untouched_outcome(specs: list[ArmSpec], shots: int, run_id: str) -> Outcome:
     """Let the base model answer the test part, or that of every fold.
 
     The worked examples come from the training part of the fold whose test part is asked. Where
-    answers are formulas, the first line is the answer. Behind worked examples, which end in a line
-    break each, that break counts as stopping; without examples only the end token does.
+    answers are formulas, the first line with anything on it is the answer, and no more is written.
+    Behind worked examples, which end in a line break each, that break counts as stopping; without
+    examples only the end token does.
 
     Args:
         specs: an arm of each fold; one without cross-validation.
@@ -101,6 +102,9 @@ def _answered(spec: ArmSpec, name: str, shots: int, loaded: Loaded) -> TableRef:
     bf16 = wants_bf16(spec.training.precision)
     collate = PairCollator(int(tokenizer.pad_token_id))
     losses = row_losses(WholeLanguageModel(model), part, part, collate, bf16)
+    decoding = decoding_of(language)
+    if language.scores == "latex":
+        decoding = replace(decoding, stop_at=LINE_END, stop_counts=shots > 0)
     if shots:  # the whole text holds other pairs then: another figure than everyone else's
         nothing = np.zeros_like(losses.whole)
         losses = replace(losses, whole=nothing, whole_tokens=nothing)
@@ -110,6 +114,5 @@ def _answered(spec: ArmSpec, name: str, shots: int, loaded: Loaded) -> TableRef:
         losses,
         (model, tokenizer, language, encoder_of(spec)) if name == "test" else None,
         f"{untouched_name(shots)} on {name}",
-        stop_at=LINE_END if language.scores == "latex" and shots else None,
-        first_line=language.scores == "latex",
+        decoding,
     )
