@@ -1,5 +1,6 @@
 """`thaw export`: the champion as a plain model, or the data for hosted fine-tuning."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -31,7 +32,12 @@ from tasks.errors import RequestError
 @click.option(
     "--onnx",
     is_flag=True,
-    help="With --to: a classifier as an ONNX file, too, which needs no torch.",
+    help="With --to: a model of labels or of a number as an ONNX file, too, which needs no torch.",
+)
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="With --onnx: a smaller file beside it, and what its answers lose on the test part.",
 )
 @click.option("--alias", default="champion", show_default=True, help="With --to: which version.")
 @click.option("--with-test", is_flag=True, help="Write the test part too; it is kept back else.")
@@ -43,6 +49,7 @@ def export(
     out: Path | None,
     folder: Path | None,
     onnx: bool,
+    int8: bool,
     alias: str,
     with_test: bool,
     profile: str | None,
@@ -56,12 +63,14 @@ def export(
     \b
     Examples:
       thaw export tickets.yaml --to tickets-model
-      thaw export tickets.yaml --to tickets-model --onnx
+      thaw export tickets.yaml --to tickets-model --onnx --int8
       thaw export reviews --format completion
       thaw export reviews --format chat --out files -o hosted.epochs=3
     """
+    if int8 and not onnx:
+        raise RequestError("--int8 goes with --onnx, whose file it makes smaller.")
     if folder is not None:
-        take_away(case, folder, alias, onnx, profile)
+        take_away(case, folder, alias, onnx, int8, profile)
         return
     if onnx:
         raise RequestError("--onnx goes with --to FOLDER, into which the model is written.")
@@ -85,7 +94,12 @@ def export(
 
 
 def take_away(
-    case: str, folder: Path, alias: str, onnx: bool = False, profile: str | None = None
+    case: str,
+    folder: Path,
+    alias: str,
+    onnx: bool = False,
+    int8: bool = False,
+    profile: str | None = None,
 ) -> None:
     """Write a registered version into a folder of its own.
 
@@ -95,7 +109,8 @@ def take_away(
     config = answering_case(case, profile)
     from flows.quiet import install
     from tasks.kinds.kind import kind_of
-    from tasks.registry.onnx_file import require_onnx, write_onnx
+    from tasks.registry.arm_prediction import texts_of_test
+    from tasks.registry.onnx_file import require_onnx, write_int8, write_onnx
     from tasks.registry.prediction import registered
     from tasks.registry.taking_away import name_base, require_empty
     from tasks.tracking import Tracker
@@ -115,8 +130,13 @@ def take_away(
             name_base(folder, base, trained.get("base_digest", ""))
         if onnx:
             write_onnx(package, folder)
+        if int8:
+            arm = tracker.tags(str(version.run_id)).get("thaw.arm") if version else None
+            click.echo(write_int8(folder, texts_of_test(arm)))
     except BaseException:
         if made:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    click.echo(f'{folder} holds {name}@{alias}: python {folder / "predict.py"} "a text"')
+    about = json.loads((folder / "about.json").read_text("utf-8"))
+    asked = '"a question" "its answer"' if about.get("pair") else '"a text"'
+    click.echo(f"{folder} holds {name}@{alias}: python {folder / 'predict.py'} {asked}")

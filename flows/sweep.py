@@ -198,9 +198,7 @@ class _Opening:
         return self.run_id
 
     def _link(self, run_id: str) -> None:
-        self.link = link_run(
-            self.tracker, self.config.case, self.experiment_id, run_id, self.link
-        )
+        self.link = link_run(self.tracker, self.config.case, self.experiment_id, run_id, self.link)
 
     def _let_go(self) -> None:
         """Of an open run that is not the sweep: the same rows were asked for elsewhere."""

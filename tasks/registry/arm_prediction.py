@@ -8,12 +8,16 @@ from pydantic import ValidationError
 from tasks.address import Address
 from tasks.config import CaseConfig
 from tasks.config.kinds import case_of_json
-from tasks.errors import RequestError
+from tasks.errors import RequestError, ThawError
 from tasks.evaluation.comparison import best_outcome
 from tasks.evaluation.outcomes import Outcome
 from tasks.paths import store_dir
 from tasks.registry.packaging import Packager
 from tasks.tracking import Tracker
+from tasks.training.building import read_spec
+
+MANY = 500
+"""Texts by which what a smaller file costs is measured."""
 
 
 def load_arm(
@@ -41,6 +45,20 @@ def load_arm(
     config = _config_of(tracker, sweep, case)
     best = best_outcome(list(map(read_outcome, folders[strategy])), config)
     return kind.package(best, config)
+
+
+def texts_of_test(arm: str | None) -> list[str]:
+    """Texts of the test part that an arm was measured on, as it read them, `MANY` at most.
+
+    None where the arm is not known, or the data store has no longer what it left behind.
+    """
+    if arm is None:
+        return []
+    try:
+        texts = read_spec(store_dir() / "arms" / arm).test.read(["text"])["text"]
+    except (OSError, ValueError, ThawError):
+        return []
+    return [str(text) for text in texts[:MANY]]
 
 
 def read_outcome(folder: Path) -> Outcome:

@@ -1,43 +1,87 @@
-"""A classifier as one ONNX file, beside the plain model of it.
+"""A model with a head as one ONNX file, beside the plain model of it.
 
     write_onnx(package, Path("tickets-model"))      model.onnx and predict_onnx.py
+    write_int8(Path("tickets-model"), texts)        model.int8.onnx, and what it costs in answers
 
-Token ids and their mask go in, probabilities come out, for any number of texts of any length. What
-was written is run by onnxruntime at once, and refused where it differs from the model.
+Token ids and their mask go in, probabilities or numbers come out, for any number of texts of any
+length. What was written is run by onnxruntime at once, and refused where it differs from the model.
 """
 
 import json
 import shutil
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import AutoTokenizer
 
 from tasks.errors import RequestError, ThawError
 from tasks.models.classifier import TextClassifier, pool
+from tasks.registry.model_folder import BATCH
 from tasks.registry.taking_away import PROGRAMS
+from tasks.training.batching import PaddingCollator, token_ids
 
+FILE, SMALL, PROGRAM = "model.onnx", "model.int8.onnx", "predict_onnx.py"
 CLOSE = 1e-4
-"""Most that a probability may differ from the model's."""
+"""Most that a probability may differ from the model's; a number, in deviations of its training
+part."""
 _SHAPES = ((1, 3), (2, 11), (5, 7))
 """Texts and tokens that the file is tried with; it is traced with others."""
 
 
-class _Probabilities(nn.Module):
-    """Ids and mask, padded on the right -> probabilities."""
+class _Answers(nn.Module):
+    """Ids and mask, padded on the right -> probabilities, or numbers in their unit."""
 
-    def __init__(self, model: TextClassifier, temperature: float, one_label: bool) -> None:
+    def __init__(self, model: TextClassifier, about: Mapping[str, Any]) -> None:
         super().__init__()
-        self.model, self.temperature, self.one_label = model, temperature, one_label
+        self.model, self.about = model, about
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """(texts, tokens) twice; (texts, labels)."""
+        """(texts, tokens) twice; (texts, labels) or (texts, 1)."""
         states = self.model.backbone(input_ids=input_ids, attention_mask=attention_mask)[0]
         pooled = pool(states, attention_mask, self.model.head_config.pooling)
-        logits = self.model.classify(pooled)["logits"] / self.temperature
-        return logits.softmax(-1) if self.one_label else logits.sigmoid()
+        found = self.model.classify(pooled)["logits"]
+        if self.about["gives"] == "number":
+            return found * self.about["deviation"] + self.about["mean"]
+        found = found / self.about["temperature"]
+        return found.softmax(-1) if self.about["one_label"] else found.sigmoid()
+
+
+@dataclass(frozen=True)
+class Smaller:
+    """What whole numbers of 8 bits in place of the weights save, and cost.
+
+    Attributes:
+        bytes_before, bytes_after: of the two files.
+        texts: that both were asked about.
+        furthest: the largest difference of a probability, or of a number in its unit.
+        same: of the texts that still get the same labels; None where a model gives numbers.
+    """
+
+    bytes_before: int
+    bytes_after: int
+    texts: int
+    furthest: float
+    same: int | None
+
+    def __str__(self) -> str:
+        sizes = (
+            f"{SMALL} has {self.bytes_after / 1e6:,.1f} MB, where {FILE} has "
+            f"{self.bytes_before / 1e6:,.1f}"
+        )
+        if not self.texts:
+            return f"{sizes}; what that costs was not measured: the test part is not at hand."
+        labels = "" if self.same is None else f"{self.same:,} get the same labels, and "
+        of = "number" if self.same is None else "probability"
+        return (
+            f"{sizes}: of {self.texts:,} test texts {labels}no {of} is further off than "
+            f"{self.furthest:.3g}."
+        )
 
 
 def require_onnx() -> None:
@@ -56,20 +100,24 @@ def require_onnx() -> None:
 
 
 def write_onnx(package: Path, to: Path) -> None:
-    """Add the file, and the program that asks it, to a folder that `take_classifier` has made.
+    """Add the file, and the program that asks it, to a folder that `take_reader` has made.
 
     Raises:
-        RequestError: it is no classifier, or its packages are not installed.
-        ThawError: what was written gives other probabilities.
+        RequestError: it gives neither labels nor a number of one text, or packages are missing.
+        ThawError: what was written gives other answers.
     """
     require_onnx()
-    about = json.loads((to / "about.json").read_text("utf-8"))
-    if "pooling" not in about:
-        raise RequestError("--onnx is for models that classify, and this one writes: leave it out.")
+    about = _about(to)
+    if about.get("gives") not in ("labels", "number") or about["pair"]:
+        raise RequestError(
+            "--onnx is for models that read one text and give labels or a number, and this one "
+            f"{'reads two' if about.get('pair') else 'writes'}: leave it out."
+        )
     model = TextClassifier.load(package).float().eval()
-    whole = _Probabilities(model, about["temperature"], about["one_label"]).eval()
-    file, names = to / "model.onnx", ("input_ids", "attention_mask")
-    free = {name: {0: "texts", 1: "tokens"} for name in names} | {"probabilities": {0: "texts"}}
+    whole = _Answers(model, about).eval()
+    file, names = to / FILE, ("input_ids", "attention_mask")
+    gives = "numbers" if about["gives"] == "number" else "probabilities"
+    free = {name: {0: "texts", 1: "tokens"} for name in names} | {gives: {0: "texts"}}
     with torch.inference_mode(), warnings.catch_warnings():
         # The exporter by tracing needs no compiler of its own; torch warns of its age.
         warnings.simplefilter("ignore")
@@ -78,12 +126,67 @@ def write_onnx(package: Path, to: Path) -> None:
             _batch(3, 9, model),
             str(file),
             input_names=list(names),
-            output_names=["probabilities"],
+            output_names=[gives],
             dynamic_axes=free,
             dynamo=False,
         )
-    _compare(whole, file, model)
-    shutil.copy(PROGRAMS / "predict_onnx.py", to / "predict_onnx.py")
+    _compare(whole, file, model, about.get("deviation", 1.0))
+    shutil.copy(PROGRAMS / PROGRAM, to / PROGRAM)
+
+
+def write_int8(to: Path, texts: Sequence[str]) -> Smaller:
+    """Add the file with weights of 8 bits to a folder that has one, and measure what it costs.
+
+    Matrices are rounded to whole numbers with a scale each, what flows between them when it flows
+    (onnxruntime's dynamic quantisation); the rest stays as it is.
+
+    Args:
+        to: where `write_onnx` has written.
+        texts: of the test part, in the case's template; none are needed.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    before, after = to / FILE, to / SMALL
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantize_dynamic(before, after, weight_type=QuantType.QInt8)
+    sizes = before.stat().st_size, after.stat().st_size
+    if not texts:
+        return Smaller(*sizes, 0, 0.0, None)
+    about, tokenizer = _about(to), AutoTokenizer.from_pretrained(to)
+    rows, _ = token_ids(list(texts), tokenizer, about["max_length"], about["prompt_end"])
+    whole, rounded = (_asked(file, rows, int(tokenizer.pad_token_id)) for file in (before, after))
+    same = None
+    if about["gives"] == "labels":
+        same = int((_chosen(whole, about) == _chosen(rounded, about)).all(1).sum())
+    return Smaller(*sizes, len(texts), float(np.abs(whole - rounded).max()), same)
+
+
+def _asked(file: Path, rows: Sequence[list[int]], pad_id: int) -> np.ndarray:
+    """(rows, outputs) of a file."""
+    session, collate = _session(file), PaddingCollator(pad_id)
+    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+    padded = (collate([{"input_ids": row} for row in batch]) for batch in batches)
+    asked = [{name: ids.numpy() for name, ids in batch.items()} for batch in padded]
+    return np.concatenate([session.run(None, batch)[0] for batch in asked])
+
+
+def _chosen(found: np.ndarray, about: Mapping[str, Any]) -> np.ndarray:
+    """(texts, labels) of bool: those that are given."""
+    if about["one_label"]:
+        return np.eye(found.shape[1], dtype=bool)[found.argmax(1)]
+    return np.asarray(found >= np.asarray(about["thresholds"]))
+
+
+def _about(to: Path) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads((to / "about.json").read_text("utf-8"))
+    return about
+
+
+def _session(file: Path) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(file))
 
 
 def _batch(texts: int, tokens: int, model: TextClassifier) -> tuple[Tensor, Tensor]:
@@ -95,18 +198,15 @@ def _batch(texts: int, tokens: int, model: TextClassifier) -> tuple[Tensor, Tens
     return ids, mask
 
 
-def _compare(whole: nn.Module, file: Path, model: TextClassifier) -> None:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(file))
+def _compare(whole: nn.Module, file: Path, model: TextClassifier, unit: float) -> None:
+    session = _session(file)
     for shape in _SHAPES:
         ids, mask = _batch(*shape, model)
-        given = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
-        (found,) = session.run(None, given)
+        (found,) = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
         with torch.inference_mode():
-            gap = np.abs(found - whole(ids, mask).numpy()).max()
+            gap = np.abs(found - whole(ids, mask).numpy()).max() / unit
         if not gap <= CLOSE:
             raise ThawError(
-                f"The ONNX file gives probabilities that differ by {gap:.2g} from the model's: "
+                f"The ONNX file gives answers that differ by {gap:.2g} from the model's: "
                 "this architecture cannot be written so; leave out --onnx."
             )

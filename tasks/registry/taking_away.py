@@ -3,9 +3,9 @@
     take_away(package, Path("tickets-model"))
 
 The folder is a plain transformers model: `AutoModel.from_pretrained` (of one that writes,
-`AutoModelForCausalLM` or `AutoModelForSeq2SeqLM`) and `AutoTokenizer` load it. A classifier's also
-has what sentence-transformers wants to make vectors of it, and its head. `predict.py` answers with
-it as the champion does, and `README.md` says how it came about.
+`AutoModelForCausalLM` or `AutoModelForSeq2SeqLM`) and `AutoTokenizer` load it. That of one with a
+head, for labels, a number or a reward, also has the head, and what sentence-transformers wants to
+make vectors. `predict.py` answers as the champion does, and `README.md` says how it came about.
 """
 
 import json
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
+from transformers import AutoTokenizer
 
 from tasks.config import DataConfig
 from tasks.errors import RequestError
 from tasks.ingestion.prepare import render_bare
 from tasks.models.anatomy import anatomy_of
-from tasks.models.classifier import TextClassifier
+from tasks.models.classifier import TextClassifier, tells_texts_apart
 from tasks.registry.package_folder import of_base
 from tasks.storage import write_text
 
@@ -40,13 +41,21 @@ def require_empty(folder: Path) -> None:
         raise RequestError(f"{folder} is there already: name a folder that is empty, or none yet.")
 
 
-def take_classifier(package: Path, to: Path, one_label: bool) -> None:
-    """Write a classifier's package as such a folder.
+def take_reader(
+    package: Path,
+    to: Path,
+    gives: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    keeps_second: bool = False,
+) -> None:
+    """Write the package of a model with a head as such a folder.
 
     Args:
         package: the files of the registered version.
         to: the folder.
-        one_label: each text has exactly one label; else any number.
+        gives: `package.json` -> what `predict.py` has to know to make an answer of the head's
+            outputs: `gives` (`labels`, `number`, `reward`) and what belongs to it.
+        keeps_second: it reads two texts, of which the first is cut before the second; else both
+            are, the longer one first.
 
     Raises:
         RequestError: it is no transformer, or has what plain transformers have no place for.
@@ -64,36 +73,38 @@ def take_classifier(package: Path, to: Path, one_label: bool) -> None:
             "This model reads a soft prompt before every text, for which a plain transformers "
             "model has no place: train another strategy, or use its registered package."
         )
-    if data.pair:
-        raise RequestError(
-            "This case reads pairs of texts, which predict.py does not: use the registered package."
-        )
     if data.html or data.printable_only:
         raise RequestError(
             "This case cleans its texts (data.html, data.printable_only), which predict.py does "
             "not: use the registered package, or train on texts that are clean already."
         )
+    if keeps_second and not AutoTokenizer.from_pretrained(package / "tokenizer").is_fast:
+        raise RequestError(
+            "The tokenizer of this model does not say which of two texts a token is of, which "
+            "predict.py asks it: use the registered package."
+        )
     model.backbone.save_pretrained(to)
     shutil.copytree(package / "tokenizer", to, dirs_exist_ok=True)
     head = {name: value.contiguous() for name, value in model.head.state_dict().items()}
     save_file(head, to / "head.safetensors", metadata={"format": "pt"})
-    before, after = _around(lambda text: render_bare(text, data))
     longest = model.longest_text
     length = info["max_length"] if longest is None else min(info["max_length"], longest)
     about = {
-        **{name: info[name] for name in ("case", "labels", "thresholds", "strategy")},
-        "one_label": one_label,
-        "temperature": info.get("temperature", 1.0),
+        **{name: info[name] for name in ("case", "strategy")},
+        **gives(info),
         "pooling": model.head_config.pooling,
         "between": "relu" if model.head_config.kind == "dense" else "tanh",
         "max_length": length,
-        "template": [before, after],
+        "template": ["", ""] if data.pair else _around(lambda text: render_bare(text, data)),
         "prompt_end": info.get("prompt_end", ""),
         "keep_lines": data.keep_lines,
+        "pair": data.pair or keeps_second,
+        "keeps_second": keeps_second,
+        "tells_apart": tells_texts_apart(model.backbone.config),
     }
     _write_json(to / "about.json", about)
     _for_sentence_transformers(to, model, length)
-    shutil.copy(PROGRAMS / "predict_labels.py", to / "predict.py")
+    shutil.copy(PROGRAMS / "predict_reading.py", to / "predict.py")
     write_text(to / "README.md", _readme(about, "AutoModel", "torch transformers safetensors"))
 
 
@@ -150,9 +161,9 @@ def name_base(to: Path, base: str, digest: str) -> None:
     )
 
 
-def _around(render: Callable[[str], str]) -> tuple[str, str]:
+def _around(render: Callable[[str], str]) -> list[str]:
     before, _, after = render(_MARK).partition(_MARK)
-    return before, after
+    return [before, after]
 
 
 def _for_sentence_transformers(to: Path, model: TextClassifier, length: int) -> None:
@@ -176,11 +187,16 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 def _readme(about: Mapping[str, Any], family: str, needs: str) -> str:
-    labels = about.get("labels")
-    learned = f"It gives the labels {', '.join(labels)}.\n\n" if labels else ""
+    labels, unit = about.get("labels"), about.get("unit")
+    learned = {
+        "labels": f"It gives the labels {', '.join(labels or ())}.\n\n",
+        "number": f"It gives a number{f' in {unit}' if unit else ''}.\n\n",
+        "reward": "It gives a reward: the higher, the better an answer to its question.\n\n",
+    }.get(about.get("gives", ""), "")
+    asked = '"a text" "its second text"' if about.get("pair") else '"a text"'
     return (
         f"# {about['case']}\n\nTrained with Thaw by the strategy `{about['strategy']}`. {learned}"
-        f'```console\npip install {needs}\npython predict.py "a text"\n```\n\n'
+        f"```console\npip install {needs}\npython predict.py {asked}\n```\n\n"
         f'The model itself: `transformers.{family}.from_pretrained("this folder")`. What stands '
         "around a text, how long it may be, and what an answer is made from stands in "
         "`about.json`.\n"

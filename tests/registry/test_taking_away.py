@@ -16,12 +16,16 @@ from transformers import AutoModel, AutoModelForCausalLM
 
 from tasks.config import DataConfig, LanguageConfig
 from tasks.errors import RequestError
+from tasks.ingestion.prepare import render_bare
 from tasks.kinds.kind import kind_of
 from tasks.kinds.labels.package import Package
+from tasks.kinds.numbers.package import NumberInfo, NumberPackage
+from tasks.kinds.ranking.package import RewardModel, RewardModelInfo
 from tasks.kinds.writing.package import Writer, WriterInfo
 from tasks.models.base_models import locate
+from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.generators import load_generator
-from tasks.registry.onnx_file import write_onnx
+from tasks.registry.onnx_file import write_int8, write_onnx
 from tasks.registry.taking_away import require_empty
 
 TEXTS = [row["synopsis"] for row in sample_records()[:5]]
@@ -100,7 +104,70 @@ def test_an_onnx_file_gives_the_packages_probabilities(
     program = runpy.run_path(str(tmp_path / "taken" / "predict_onnx.py"))
     for texts in (TEXTS, TEXTS[:1], ["one word", *TEXTS[:2]]):  # any number, of any length
         expected = [list(each["probabilities"].values()) for each in package.predict(texts)]
-        np.testing.assert_allclose(program["probabilities"](texts), expected, atol=1e-4)
+        np.testing.assert_allclose(program["outputs"](texts), expected, atol=1e-4)
+    data = package.info.data
+    said = write_int8(tmp_path / "taken", [render_bare(text, data) for text in TEXTS])
+    assert said.bytes_after < said.bytes_before
+    assert said.texts == len(TEXTS) >= said.same
+    text = text.replace('"model.onnx"', '"model.int8.onnx"')
+    (tmp_path / "taken" / "predict_int8.py").write_text(text, encoding="utf-8")
+    rounded = runpy.run_path(str(tmp_path / "taken" / "predict_int8.py"))["outputs"](TEXTS)
+    gap = np.abs(rounded - program["outputs"](TEXTS)).max()
+    assert said.furthest == pytest.approx(gap, abs=1e-6)
+    assert 0 < gap < 0.2
+    assert "of 5 test texts" in str(said)
+    assert "not measured" in str(write_int8(tmp_path / "taken", []))
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_number_comes_out_in_its_unit_with_and_without_onnx(
+    pooling: str, tiny_bert: Path, tmp_path: Path
+) -> None:
+    base = label_package(tiny_bert)
+    head = HeadConfig(labels=1, pooling=pooling, task="regression")
+    model = TextClassifier(base.model.backbone, head, seed=3)
+    fields = base.info.model_dump(include={"case", "data", "arm_key", "strategy", "max_length"})
+    info = NumberInfo(**fields, mean=50.0, deviation=12.5, unit="minutes")
+    package = NumberPackage(info, model, base.tokenizer)
+    package.save(tmp_path / "package")
+    kind_of("regression").take_away(tmp_path / "package", tmp_path / "taken")
+    wanted, found = package.predict(TEXTS), program_of(tmp_path / "taken")["answers"](TEXTS)
+    numbers = [each["number"] for each in wanted]
+    np.testing.assert_allclose([each["number"] for each in found], numbers, rtol=1e-6)
+    assert {each["unit"] for each in found} == {"minutes"}
+    assert "a number in minutes" in (tmp_path / "taken" / "README.md").read_text("utf-8")
+    write_onnx(tmp_path / "package", tmp_path / "taken")
+    program = runpy.run_path(str(tmp_path / "taken" / "predict_onnx.py"))
+    np.testing.assert_allclose(program["outputs"](TEXTS)[:, 0], numbers, atol=12.5e-4)
+    said = write_int8(tmp_path / "taken", TEXTS)
+    assert (said.same, said.texts) == (None, len(TEXTS))
+    assert "no number is further off than" in str(said)
+
+
+@pytest.mark.parametrize("family", ["tiny_bert", "tiny_gpt2"])
+def test_a_reward_is_that_of_the_package_however_long_question_and_answer_are(
+    family: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    base = label_package(request.getfixturevalue(family), pooling="mean")
+    head = HeadConfig(labels=1, pooling="mean", task="preference")
+    model = TextClassifier(base.model.backbone, head, seed=3)
+    fields = base.info.model_dump(include={"case", "arm_key", "strategy"})
+    data = DataConfig(required=("text",), text_role="text", text=("Question: {text}",))
+    package = RewardModel(
+        RewardModelInfo(**fields, data=data, max_length=16), model, base.tokenizer
+    )
+    package.save(tmp_path / "package")
+    kind_of("preference").take_away(tmp_path / "package", tmp_path / "taken")
+    long = " ".join(TEXTS)
+    pairs = [("why is it", "so it is"), (long, "so"), ("why", long), (long, long), (" why ", "")]
+    found = program_of(tmp_path / "taken")["answers"](pairs)
+    wanted = package.predict([{"question": one, "answer": two} for one, two in pairs])
+    np.testing.assert_allclose(
+        [each["reward"] for each in found], [each["reward"] for each in wanted], atol=1e-5
+    )
+    assert len({round(each["reward"], 6) for each in found}) == len(pairs)
+    with pytest.raises(RequestError, match="reads two"):
+        write_onnx(tmp_path / "package", tmp_path / "taken")
 
 
 @pytest.mark.parametrize("template", ["plain", "bare"])

@@ -45,7 +45,7 @@ from tasks.registry.card import data_line, model_card, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
-from tasks.registry.taking_away import take_classifier
+from tasks.registry.taking_away import take_reader
 from tasks.splitting.units import Units, text_units
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -228,7 +228,18 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
 
     def take_away(self, package: Path, to: Path) -> None:
         """The base model, and the head beside it."""
-        take_classifier(package, to, isinstance(self, _SingleLabel))
+        one_label = isinstance(self, _SingleLabel)
+        take_reader(
+            package,
+            to,
+            lambda info: {
+                "gives": "labels",
+                "labels": info["labels"],
+                "thresholds": info["thresholds"],
+                "temperature": info.get("temperature", 1.0),  # those of earlier releases have none
+                "one_label": one_label,
+            },
+        )
 
     def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
         """Of all rows together, each at the thresholds of the model that answered it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging
+from tasks.registry.taking_away import take_reader
 from tasks.splitting.units import Units, text_units
 from tasks.storage import TableRef, put_table
 from tasks.tracking import Tracker
@@ -188,6 +190,17 @@ class _Numbers(TextKind[NumbersCase, Start[NumbersCase]]):
             "Data": data_line(config, spec, usable_of(compared.rows)),
             "Limits": _LIMITS,
         }
+
+    def take_away(self, package: Path, to: Path) -> None:
+        """The base model, and the head and its scale beside it."""
+        take_reader(
+            package,
+            to,
+            lambda info: {
+                "gives": "number",
+                **{name: info[name] for name in ("mean", "deviation", "unit")},
+            },
+        )
 
     def package(self, best: Outcome, config: NumbersCase) -> NumberPackage:
         """A model with its scale."""

@@ -37,6 +37,7 @@ from tasks.registry.card import data_line, model_line
 from tasks.registry.fresh import FreshModel
 from tasks.registry.judging import Candidate
 from tasks.registry.packaging import Packaging, spread
+from tasks.registry.taking_away import take_reader
 from tasks.registry.words_folder import WordsInfo
 from tasks.storage import TableRef
 from tasks.tracking import Tracker
@@ -175,6 +176,10 @@ class _Ranking(TextKind[RankingCase, Start[RankingCase]]):
             "of the data above; what is trained to earn this reward will find answers that are "
             "not.",
         }
+
+    def take_away(self, package: Path, to: Path) -> None:
+        """The base model, and the head beside it; it reads a question and an answer."""
+        take_reader(package, to, lambda _: {"gives": "reward"}, keeps_second=True)
 
     def package(self, best: Outcome, config: RankingCase) -> RewardModel:
         """A reward model."""
