@@ -21,11 +21,11 @@ from prefect.utilities.callables import get_call_parameters
 from prefect.utilities.names import generate_slug
 
 from flows.catalogue import flow_of, runnable_cases
-from flows.chain import fetch, ingest_data
 from flows.form import chosen_fields
 from flows.genre import genre
 from flows.hosted import run_hosted, start_job
 from flows.overrides import NOT_OVERRIDDEN, overrides_of
+from flows.preparing import fetch, ingest_data
 from flows.run_names import named, with_given
 from flows.schedules import deployment_name
 from flows.serving import deployment_of

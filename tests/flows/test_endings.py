@@ -76,7 +76,7 @@ def test_a_run_that_fails_leaves_the_others_alone(runs: tuple[Tracker, str, str]
 def test_a_run_that_takes_too_long_fails_with_a_sentence(
     small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.chain.keep_validation", lambda *_: time.sleep(120))  # it hangs
+    monkeypatch.setattr("flows.preparing.keep_validation", lambda *_: time.sleep(120))  # it hangs
     answer = run_genre(*small, "execution.hours=0.0015")
     assert answer.code == 1
     assert "longer than execution.hours=0.0015 allows" in answer.sentence

@@ -13,7 +13,7 @@ from champions.make_champions import champion_runs, tiny_latex, tiny_vqa
 from genre_runs import thaw
 from PIL import Image
 
-from flows.chain import plan
+from flows.preparing import plan
 from tasks.config.loading import load_case
 from tasks.evaluation.completions import TOKEN_SUMS, put_completions
 from tasks.evaluation.outcomes import Outcome, put_predictions
