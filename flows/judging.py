@@ -164,19 +164,19 @@ def register_best(compared: Compared[Any, Any], sweep: Sweep) -> Promotion | Non
 def bar_of(kind: Kind[Any, Any, Any], compared: Compared[Any, Any]) -> Bar:
     """What the chosen arm has to be better than to become champion (`registry.beats`).
 
-    Where no reference has a figure on validation, it is the trivial answer.
+    Where no reference has a figure on validation, it is the trivial answer. A reference may stand
+    for champion in the arm's place, unless it is no better than that answer itself.
     """
     config, best, found = compared.config, compared.arms.best, compared.comparison
     reference = strongest_reference(found) if config.registry.beats == "reference" else None
+    floor, metric = kind.floor(compared.outcomes, compared.start), config.evaluation.primary
     if reference is None:
-        floor = kind.floor(compared.outcomes, compared.start)
-        metric = config.evaluation.primary
         verdict = against(best.metrics[metric], floor.metrics[metric], metric)
         return Bar(floor, kind.floor_title(floor), verdict)
     outcome = next(one for one in compared.outcomes if one.name == reference.name)
-    return Bar(
-        outcome,
-        kind.floor_title(outcome),
-        found.verdict(found.best, reference.name),
-        kind.classical(outcome, compared),
-    )
+    verdict, title = found.verdict(found.best, reference.name), kind.floor_title(outcome)
+    candidate = kind.classical(outcome, compared)
+    if candidate and against(outcome.metrics[metric], floor.metrics[metric], metric) != "better":
+        trivial = f"{title} takes no place, being no better than {kind.floor_title(floor)}"
+        return Bar(outcome, title, verdict, trivial=trivial)
+    return Bar(outcome, title, verdict, candidate)

@@ -47,12 +47,14 @@ class Bar:
         title: how a verdict calls it.
         verdict: what the arm is against it.
         candidate: the same as something that can stand for champion; None where it cannot.
+        trivial: why it may not, where it could: it is no better than the trivial answer.
     """
 
     outcome: Outcome
     title: str
     verdict: Verdict
     candidate: Candidate | None = None
+    trivial: str = ""
 
     def for_model(self, model: Outcome, metric: str) -> "Bar":
         """With the verdict on the one model that would be registered.

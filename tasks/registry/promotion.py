@@ -101,6 +101,8 @@ def _promote(
     try:
         tracker.set_alias(name, "challenger", version)
         wins, reason = judge(tracker, kind, config, arm.outcome, bar, test, name)
+        if bar.trivial and not wins:
+            reason += f"; {bar.trivial}"
         if bar.candidate is not None and bar.verdict != "better":
             enters, why = _enters(tracker, kind, config, arm, bar.candidate, test, name)
             reason += f"; {why}"
