@@ -8,7 +8,7 @@ import pytest
 from flows.judging import bar_of
 from tasks.config.loading import load_case
 
-METRIC = "test/balanced_accuracy"
+METRIC = "test/roc_auc"
 
 
 def entry(name: str, figure: float) -> Any:
