@@ -30,6 +30,7 @@ def test_every_way_trains_and_is_shown(
         assert (timing["ideal_seconds"] is None) == (way in ("chapter", "trainer"))
 
 
+@pytest.mark.slow
 def test_both_ways_of_learning_from_pictures_have_the_same_losses(
     tiny_bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -169,6 +169,7 @@ def test_two_runs_with_one_seed_write_the_same_text(
         assert Store().text(run.info.run_id, ANSWERS) == first
 
 
+@pytest.mark.slow
 def test_folds_test_every_pair_once_and_register_nothing(tiny_latex: tuple[str, ...]) -> None:
     folds = (
         "split.folds=2",

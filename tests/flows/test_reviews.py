@@ -192,6 +192,7 @@ def test_sorted_against_shuffled_are_two_lines_in_one_plot(
     assert "comparison/learning_curves/loss.svg" in Store().artifacts(sweep.info.run_id)
 
 
+@pytest.mark.slow
 def test_a_decoder_completes_the_prompt_with_the_rating(
     quick_reviews: tuple[str, ...], tiny_gpt2: Path, tmp_path: Path
 ) -> None:

@@ -143,6 +143,7 @@ def test_the_champion_answers(quick_spam: tuple[str, ...], monkeypatch: pytest.M
         assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_base_models_stand_in_one_table(
     quick_spam: tuple[str, ...], tiny_gpt2: Path, tiny_bert: Path
 ) -> None:

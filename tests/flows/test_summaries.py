@@ -130,6 +130,7 @@ def test_the_champion_writes_summaries(swept_summaries: Swept) -> None:
         assert part in card
 
 
+@pytest.mark.slow
 def test_a_second_run_is_judged_against_the_champion_on_the_same_prompts(
     swept_summaries: Swept, monkeypatch: pytest.MonkeyPatch
 ) -> None:

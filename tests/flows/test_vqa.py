@@ -142,6 +142,7 @@ def test_fusion_is_a_point_of_the_grid_on_the_same_kept_states(
     assert len([*(own_home / "store" / "trunk").glob("*/index.json")]) == 2
 
 
+@pytest.mark.slow
 def test_folds_test_every_question_once_beside_blind_models_of_the_same_folds(
     tiny_vqa: tuple[str, ...], own_home: Path, tmp_path: Path
 ) -> None:
