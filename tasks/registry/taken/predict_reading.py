@@ -30,10 +30,12 @@ def read(given: str | Sequence[str]) -> tuple[list[int], list[int]]:
     texts[0] = before + texts[0] + after
     end = tokenizer(ABOUT["prompt_end"], add_special_tokens=False)["input_ids"]
     room = ABOUT["max_length"] - len(end)
-    found = tokenizer(*texts, verbose=False)
-    if len(found["input_ids"]) > room and not ABOUT["keeps_second"]:
-        found = tokenizer(*texts, truncation=True, max_length=room)
-    ids, second = found["input_ids"], found.get("token_type_ids") or [0] * len(found["input_ids"])
+    batch = [[text] for text in texts]  # alone, an empty second text would count as none
+    found = tokenizer(*batch, verbose=False)
+    if len(found["input_ids"][0]) > room and not ABOUT["keeps_second"]:
+        found = tokenizer(*batch, truncation=True, max_length=room)
+    ids = found["input_ids"][0]
+    second = found["token_type_ids"][0] if "token_type_ids" in found else [0] * len(ids)
     if (excess := len(ids) - room) > 0:  # the first text goes before the second does
         of = found.sequence_ids(0)
         one, two = ([place for place, text in enumerate(of) if text == each] for each in (0, 1))
