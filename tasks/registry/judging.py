@@ -128,7 +128,8 @@ def outdoes(
     mine = candidate.metrics[metric]
     if standing is None:
         return True, f"{metric} {mine:.4f}; no champion stood"
-    where, new = "", unseen_rows(standing, test)
+    where, split = "", config.split
+    new = unseen_rows(standing, test, split.near_duplicates, split.seed)
     if new is not None and not new.all():
         count = int(new.sum())
         if count < LEAST:

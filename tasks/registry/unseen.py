@@ -2,8 +2,8 @@
 chosen by.
 
 A recorded split keeps them apart (`splitting/recorded.py`). Where a lineage ends, by another seed,
-say, the new test part holds rows that the champion was trained on, and it would be judged by what
-it remembers.
+say, the new test part holds rows that the champion was trained on, or their near duplicates, and it
+would be judged by what it remembers.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
 from tasks.evaluation.outcomes import Outcome
-from tasks.splitting.duplicates import told_by
+from tasks.splitting.duplicates import find_near_duplicates, told_by
 from tasks.storage import TableRef, put_table, stored_table
 from tasks.training.building import read_spec
 
@@ -30,18 +30,35 @@ def seen_by(arm: Outcome) -> dict[str, str]:
     return {SEEN: " ".join(part.path.stem for part in (spec.train, spec.validation))}
 
 
-def unseen_rows(standing: ModelVersion, test: TableRef) -> np.ndarray | None:
+def unseen_rows(
+    standing: ModelVersion, test: TableRef, threshold: float | None = None, seed: int = 0
+) -> np.ndarray | None:
     """bool (rows,): the test rows that are new to the champion; None where that is not known.
 
     It is not for versions of earlier releases, or where another store holds their tables.
+
+    Args:
+        standing: the champion.
+        test: the test part.
+        threshold: edit similarity from which a text counts as one that the champion saw; None
+            where only the same text does.
+        seed: of the search for such texts.
     """
     column = "image" if "image" in test.columns else "text"
     tables = [stored_table(name) for name in standing.tags.get(SEEN, "").split()]
     found = [table for table in tables if table is not None]
     if not found or len(found) < len(tables):
         return None
-    seen = [told_by(table.read([column])[column].tolist()) for table in found]
-    return ~np.isin(told_by(test.read([column])[column].tolist()), np.concatenate(seen))
+    seen = [text for table in found for text in table.read([column])[column]]
+    asked = test.read([column])[column].tolist()
+    new: np.ndarray = ~np.isin(told_by(asked), told_by(seen))
+    if threshold is not None and column == "text":
+        left, known = np.flatnonzero(new), list(dict.fromkeys(seen))
+        texts = [asked[at] for at in left] + known
+        part = np.repeat(["test", "seen"], [len(left), len(known)])
+        pairs, _ = find_near_duplicates(texts, threshold, seed, part)
+        new[left[np.unique(pairs[:, 0])]] = False  # the smaller place of a pair is the test row's
+    return new
 
 
 def only(test: TableRef, rows: np.ndarray) -> TableRef:

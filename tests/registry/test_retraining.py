@@ -5,7 +5,9 @@ day otherwise, so that a champion asked about its own training rows is always ri
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from tasks.registry import judging, promotion
 from tasks.registry.judging import Bar, Candidate
 from tasks.registry.packaging import Packaging
 from tasks.registry.promotion import Promotion
-from tasks.registry.unseen import SEEN
+from tasks.registry.unseen import SEEN, unseen_rows
 from tasks.splitting.parts import split_texts
 from tasks.splitting.recorded import lineage_of
 from tasks.splitting.units import text_units
@@ -170,6 +172,36 @@ def test_where_the_lineage_ends_only_rows_that_neither_saw_count(retraining: Ret
     found = retraining.on(4, "split.seed=7")
     assert found.status == "champion"
     assert "test rows that neither saw" in found.reason
+
+
+def test_a_text_that_is_nearly_one_that_the_champion_saw_is_none_that_it_did_not(
+    new_to_champion: Callable[..., list[bool]],
+) -> None:
+    known = ["Win a prize today, call 08712300220 now!", "Are we still on for lunch at one?"]
+    asked = [
+        "Win a prize today, call 08712300221 now!",  # one digit is another
+        "Are we still on for lunch at one?",
+        "The match was called off because of snow.",
+    ]
+    assert new_to_champion(known, asked, None) == [True, False, True]
+    assert new_to_champion(known, asked, 0.8) == [False, False, True]
+    assert new_to_champion(known, asked[2:], 0.8) == [True]
+    assert new_to_champion([], asked, 0.8) == [True, True, True]
+
+
+@pytest.fixture
+def new_to_champion() -> Callable[..., list[bool]]:
+    """Which texts are new to a champion that learned from others."""
+
+    def new(known: list[str], asked: list[str], threshold: float | None) -> list[bool]:
+        seen = put_table(pd.DataFrame({"text": pd.Series(known, dtype="str")}), "seen")
+        test = put_table(pd.DataFrame({"text": asked}), "asked")
+        standing: Any = SimpleNamespace(tags={SEEN: seen.path.stem})
+        found = unseen_rows(standing, test, threshold)
+        assert found is not None
+        return list(found.tolist())
+
+    return new
 
 
 def test_too_few_rows_that_neither_saw_are_said_and_the_champion_keeps_its_place(
