@@ -3,7 +3,8 @@
 `forked_python` is that program. It takes Python's arguments, and what it starts has its
 environment, its folder, its open files, its signals and its exit code, and so have the processes
 that multiprocessing starts from there. Packaged models are asked through it, except by tests that
-look at that very process: they name `real_processes`. So are the tests' own Prefect servers.
+look at that very process: they name `real_processes`. So is the Prefect server of a test run; one
+with pages is as users start it.
 """
 
 import os
@@ -118,9 +119,9 @@ def packages_are_asked_at_once(zygote: Zygote) -> Iterator[None]:
     start = subprocess.Popen.__init__
 
     def started(self: Any, args: Any, *others: Any, **named: Any) -> None:
-        asked = list(map(str, args[:3])) if isinstance(args, list) else []
+        asked = list(map(str, args[:4])) if isinstance(args, list) else []
         package = asked[:2] == [PYTHON, "-I"] and asked[2].endswith("fresh_child.py")
-        server = asked == [PYTHON, "-m", "uvicorn"]
+        server = asked == [PYTHON, "-m", "uvicorn", "--app-dir"]  # of Prefect's test harness
         if zygote.answers and (package or server):
             args = [zygote.program, *args[1:]]
         start(self, args, *others, **named)

@@ -1,6 +1,8 @@
 """Generation in batches gives what each prompt would get alone, and always ends."""
 
 import copy
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
-from tasks.language.generating import Decoding, Generated, generate, pad_left
+from tasks.language.generating import Decoding, Generated, answer_of, generate, pad_left
 
 CONTEXT = 96
 PROMPTS = ["a", "the b", "x squared:", "sum of 1 and 2 is", "q" * 30, "f of x", "", "é∞", "x^2"]
@@ -262,3 +264,18 @@ def test_the_real_models_batches_write_what_each_prompt_gets_alone() -> None:
     alone = generate(model, tokenizer, prompts, Decoding(12, batch_size=1))
     assert generate(model, tokenizer, prompts, Decoding(12, batch_size=4)) == alone
     assert all(answer.text for answer in alone)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [("x^2\nIs that so?", "x^2"), ("\n\n x^2\ny", "x^2"), ("x^2", "x^2"), ("\n", "")],
+)
+@pytest.mark.parametrize("counts", [True, False])
+def test_the_first_line_with_anything_on_it_is_the_answer(
+    written: str, text: str, counts: bool
+) -> None:
+    tokenizer: Any = SimpleNamespace(eos_token_id=0, decode=lambda ids, **_: written)
+    decoding = Decoding(stop_at="\n", stop_counts=counts)
+    found = answer_of([5, 6], tokenizer, decoding)
+    assert found.text == text
+    assert found.stopped == (counts and "\n" in written.lstrip())
