@@ -50,7 +50,7 @@ def load_arm(
 def texts_of_test(arm: str | None) -> list[str]:
     """Texts of the test part that an arm was measured on, as it read them, `MANY` at most.
 
-    None where the arm is not known, or the data store has no longer what it left behind.
+    No text where the arm is not known, or the data store has no longer what it left behind.
     """
     if arm is None:
         return []

@@ -138,8 +138,8 @@ def write_onnx(package: Path, to: Path) -> None:
 def write_int8(to: Path, texts: Sequence[str]) -> Smaller:
     """Add the file with weights of 8 bits to a folder that has one, and measure what it costs.
 
-    Matrices are rounded to whole numbers with a scale each, what flows between them when it flows
-    (onnxruntime's dynamic quantisation); the rest stays as it is.
+    Matrices are rounded to whole numbers with a scale a column, what flows between them when it
+    flows (onnxruntime's dynamic quantisation); the rest stays as it is.
 
     Args:
         to: where `write_onnx` has written.

@@ -4,6 +4,7 @@ import json
 import runpy
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tasks.models.classifier import HeadConfig, TextClassifier
 from tasks.models.generators import load_generator
 from tasks.registry.onnx_file import write_int8, write_onnx
 from tasks.registry.taking_away import require_empty
+from tasks.texts import PAIR
 
 TEXTS = [row["synopsis"] for row in sample_records()[:5]]
 
@@ -169,6 +171,23 @@ def test_a_reward_is_that_of_the_package_however_long_question_and_answer_are(
     assert len({round(each["reward"], 6) for each in found}) >= len(pairs) - 1
     with pytest.raises(RequestError, match="reads two"):
         write_onnx(tmp_path / "package", tmp_path / "taken")
+
+
+@pytest.mark.parametrize("family", ["tiny_bert", "tiny_gpt2"])
+def test_labels_of_two_texts_are_those_of_the_package(
+    family: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    columns = ("one", "two")
+    data = DataConfig(required=columns, text_role="one", text=("{one}", "{two}"), pair=True)
+    package = packaged(
+        request.getfixturevalue(family), tmp_path / "package", "linear", "mean", data=data
+    )
+    kind_of("multi_label").take_away(tmp_path / "package", tmp_path / "taken")
+    pairs = [*pairwise(TEXTS), ("a friend", TEXTS[0]), ("a", " the  girl ")]
+    found = program_of(tmp_path / "taken")["probabilities"](pairs)
+    wanted = package.predict([PAIR.join(pair) for pair in pairs])
+    expected = [list(answer["probabilities"].values()) for answer in wanted]
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("template", ["plain", "bare"])
