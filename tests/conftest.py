@@ -3,6 +3,8 @@
 import gc
 import os
 import sqlite3
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,17 @@ def wait_for_no_disk(connection: Any, _: Any) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Full garbage collections, one at the start of each arm, pass over what imports have made."""
+    """Full garbage collections, one at the start of each arm, pass over what imports have made; and
+    accelerate, which looks through the installed packages at each step of training, longer than the
+    step of a tiny model takes, does so once."""
     gc.collect()
     gc.freeze()
+    if "torch" in sys.modules:
+        import accelerate.accelerator
+        import accelerate.optimizer
+
+        there = cache(accelerate.optimizer.is_lomo_available)
+        accelerate.accelerator.is_lomo_available = accelerate.optimizer.is_lomo_available = there
 
 
 @pytest.fixture(autouse=True)

@@ -38,8 +38,9 @@ def tiny_latex(tiny_writer: Path, tmp_path_factory: pytest.TempPathFactory) -> t
         "language.source_name=E",
         "language.target_name=L",
         "language.few_shot=2",
-        "training.epochs=12",
+        "training.epochs=10",
         *WRITING,
+        "training.learning_rate=8.0e-3",
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from genre_runs import Store, home, run_genre
 from interrupting import Moment, after_a_checkpoint, checkpoints, interrupt
 
-EPOCHS = 10
+EPOCHS = 6
 ARMS = {"full seed=42", "freeze_2 seed=42"}
 
 

@@ -21,7 +21,7 @@ def quick_urgency(tiny_bert: Path) -> tuple[str, ...]:
         "model.max_length=24",
         "model.dropout=0",
         "split.near_duplicates=null",
-        "training.epochs=14",
+        "training.epochs=10",
         "top_seeds=1",
         "training.batch_size=8",
         "training.learning_rate=1e-3",

@@ -56,7 +56,8 @@ def session_vqa(
     data = coloured(tmp_path_factory.mktemp("coloured"))
     learning = (
         "training.epochs=12",
-        "training.batch_size=8",
+        "training.batch_size=12",
+        "training.learning_rate=4.0e-3",
         "registry.enabled=true",
         "registry.beats=floor",
     )
