@@ -23,6 +23,8 @@ from prefect.settings import (
 from prefect.testing.utilities import prefect_test_harness
 from reward_runs import records, run_reward, write
 
+from tasks.errors import ThawError
+
 EVENTS = "prefect.events.utilities.should_emit_events"
 
 
@@ -98,6 +100,14 @@ def own_home(isolated_store: Path, migrated_store: Path) -> Iterator[Path]:
     """Runs, store and cache of this test alone."""
     with home(isolated_store, migrated_store) as folder:
         yield folder
+
+
+@pytest.fixture
+def to_training() -> Iterator[str]:
+    """A run ends before its first arm, with this sentence: for what is decided before."""
+    said = "It goes no further than its training."
+    with patch("flows.chain.run_arms", side_effect=ThawError(said)):
+        yield said
 
 
 @pytest.fixture(scope="session")

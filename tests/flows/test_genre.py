@@ -7,7 +7,17 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from genre_runs import Answer, Store, Swept, home, run_genre, synopses, thaw_apart, write_csv
+from genre_runs import (
+    MARKS,
+    Answer,
+    Store,
+    Swept,
+    home,
+    run_genre,
+    synopses,
+    thaw_apart,
+    write_csv,
+)
 
 from tasks.config.kinds import case_of_json
 from tasks.config.loading import load_case
@@ -308,7 +318,7 @@ def test_what_was_threads_is_processes() -> None:
 
 
 def test_a_file_with_other_names_runs_by_override_alone(
-    quick: tuple[str, ...], tmp_path: Path
+    quick: tuple[str, ...], tmp_path: Path, to_training: str
 ) -> None:
     rows = [
         {"Name": row["title"], "plot": row["synopsis"], "kinds": row["genres"].replace(", ", "|")}
@@ -317,16 +327,14 @@ def test_a_file_with_other_names_runs_by_override_alone(
     file = write_csv(tmp_path / "mine.tsv", rows, separator="\t")
     answer = run_genre(
         *quick,
-        "strategies=[head]",
         f"data.path={file}",
         "data.columns={title: Name, synopsis: plot, genres: kinds}",
         "data.label_separator='|'",
     )
-    assert answer.code == 0, answer.err
-    store = Store()
-    (sweep,) = store.sweeps()
-    (arm,) = store.children(sweep.info.run_id).values()
-    assert arm.data.params["labels"] == "3"
+    assert answer.sentence == to_training
+    (sweep,) = Store().sweeps()
+    report = json.loads(Store().text(sweep.info.run_id, "split/report.json"))
+    assert set(report["labels"]) == {*MARKS}
 
 
 def test_a_grid_and_seeds_make_an_arm_of_each_combination(small: tuple[str, ...]) -> None:
