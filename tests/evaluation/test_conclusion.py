@@ -298,3 +298,77 @@ def test_errors_in_a_unit_are_told_and_weighed_in_it(unit: float, shown: str) ->
     assert "As good as slow: quick" in said
     wide = comparison(entries, 0.3 * unit, metric="mae").conclusion
     assert "Not distinguishable from slow on test: quick" in wide
+
+
+def test_how_many_seeds_there_were_is_said_once_there_were_several() -> None:
+    for seeds, said in (((42,), "Of 2 strategies, full"), ((1, 2, 3), "Of 2 strategies (3 seeds")):
+        table = comparison([entry("full", 0.8, seeds=seeds), entry("head", 0.5, seeds=seeds)])
+        assert table.evidence[0].startswith(said)
+
+
+def test_two_seeds_are_no_single_one() -> None:
+    arms = [
+        entry("one", 0.8, seeds=(1,)),
+        entry("two", 0.6, seeds=(1, 2)),
+        entry("three", 0.5, seeds=(1, 2, 3)),
+    ]
+    (caution,) = [line for line in comparison(arms).evidence if line.startswith("Caution")]
+    assert caution.startswith("Caution: one: one seed alone.")
+    (caution,) = [line for line in comparison(arms[1:]).evidence if line.startswith("Caution")]
+    assert caution == "Caution: two seeds say little about how much a result changes."
+
+
+def test_what_equals_the_best_arm_is_told_with_the_cheapest_first() -> None:
+    """By what an arm costs at most: the trunk's pass may be dearer than the training behind it."""
+    arms = [
+        entry("full", 0.80, seconds=20.0),
+        entry("head", 0.79, seconds=1.0, trunk=30.0),
+        entry("last_1", 0.78, seconds=5.0),
+    ]
+    (line,) = [line for line in comparison(arms).evidence if line.startswith("Not dist")]
+    assert named_by(line) == ["last_1", "head"]
+
+
+def test_several_arms_that_are_better_on_test_are_told_in_one_sentence() -> None:
+    arms = [
+        entry("full", 0.5, selection=0.9),
+        entry("head", 0.7, selection=0.8),
+        entry("last_1", 0.8, selection=0.7),
+    ]
+    (line,) = [line for line in comparison(arms).evidence if line.startswith("On test")]
+    assert named_by(line) == ["last_1", "head"]
+    assert "are better than full" in line
+    (line,) = [line for line in comparison(arms[:2]).evidence if line.startswith("On test")]
+    assert "is better than full" in line
+
+
+def test_each_baseline_that_an_arm_loses_to_is_named_once() -> None:
+    baselines = [
+        entry("tfidf_logistic", 0.8, selection=0.8, kind="baseline"),
+        entry("characters", 0.7, selection=0.7, kind="baseline"),
+    ]
+    lost = [line for line in comparison([entry("head", 0.5), *baselines]).evidence if "lose" in line]
+    assert len(lost) == 2
+    assert "loses to the strongest baseline on validation, tfidf_logistic" in lost[0]
+    assert lost[1].startswith("It loses to the baseline characters, too")
+
+
+def test_a_small_test_part_says_what_it_could_not_show() -> None:
+    """Half of the median interval's width; intervals of other metrics, and of none, do not count."""
+    entries = [entry("full", 0.8), entry("last_1", 0.75), entry("head", 0.5)]
+    table = comparison(entries, reach=0.06, test_rows=100)
+    first, *rest = table.differences
+    wider = first.model_copy(update={"metric": "f1_macro", "low": -0.9, "high": 0.9})
+    none = first.model_copy(update={"low": 0.0, "high": 0.0})
+    table = table.model_copy(update={"differences": (*table.differences, wider, wider, none, none)})
+    caution = conclude(table).splitlines()[-2]
+    assert caution == (
+        "- Caution: there are only 100 test rows: a difference of less than about 0.06 would not "
+        "show."
+    )
+    assert "Caution: there are only" not in comparison(entries).conclusion
+
+
+def named_by(line: str) -> list[str]:
+    """What a sentence tells the difference of, in its order."""
+    return re.findall(r"(\w+) \(difference", line)
