@@ -347,17 +347,19 @@ def test_each_baseline_that_an_arm_loses_to_is_named_once() -> None:
         entry("tfidf_logistic", 0.8, selection=0.8, kind="baseline"),
         entry("characters", 0.7, selection=0.7, kind="baseline"),
     ]
-    lost = [line for line in comparison([entry("head", 0.5), *baselines]).evidence if "lose" in line]
+    lost = [
+        line for line in comparison([entry("head", 0.5), *baselines]).evidence if "lose" in line
+    ]
     assert len(lost) == 2
     assert "loses to the strongest baseline on validation, tfidf_logistic" in lost[0]
     assert lost[1].startswith("It loses to the baseline characters, too")
 
 
 def test_a_small_test_part_says_what_it_could_not_show() -> None:
-    """Half of the median interval's width; intervals of other metrics, and of none, do not count."""
+    """Half of the median width; intervals of other metrics, and those of no width, do not count."""
     entries = [entry("full", 0.8), entry("last_1", 0.75), entry("head", 0.5)]
     table = comparison(entries, reach=0.06, test_rows=100)
-    first, *rest = table.differences
+    first = table.differences[0]
     wider = first.model_copy(update={"metric": "f1_macro", "low": -0.9, "high": 0.9})
     none = first.model_copy(update={"low": 0.0, "high": 0.0})
     table = table.model_copy(update={"differences": (*table.differences, wider, wider, none, none)})
