@@ -301,7 +301,7 @@ def test_errors_in_a_unit_are_told_and_weighed_in_it(unit: float, shown: str) ->
 
 
 def test_how_many_seeds_there_were_is_said_once_there_were_several() -> None:
-    for seeds, said in (((42,), "Of 2 strategies, full"), ((1, 2, 3), "Of 2 strategies (3 seeds")):
+    for seeds, said in (((42,), "Of 2 strategies, full"), ((1, 2), "Of 2 strategies (2 seeds")):
         table = comparison([entry("full", 0.8, seeds=seeds), entry("head", 0.5, seeds=seeds)])
         assert table.evidence[0].startswith(said)
 
@@ -327,6 +327,16 @@ def test_what_equals_the_best_arm_is_told_with_the_cheapest_first() -> None:
     ]
     (line,) = [line for line in comparison(arms).evidence if line.startswith("Not dist")]
     assert named_by(line) == ["last_1", "head"]
+
+
+@pytest.mark.parametrize(("reach", "said"), [(0.02, "As good as"), (0.04, "Not distinguishable")])
+def test_an_arm_is_as_good_where_its_interval_is_narrow(reach: float, said: str) -> None:
+    """Shares need no unit: the margin is three points of a hundred."""
+    arms = [entry("full", 0.80), entry("head", 0.795), entry("last_1", 0.795), entry("lora", 0.795)]
+    table = comparison([*arms], reach=reach)
+    (line,) = [line for line in table.evidence if line.startswith(said)]
+    assert named_by(line) == ["head", "last_1", "lora"]
+    assert re.search(r"head \([^)]*\), last_1 \([^)]*\) and lora \(", line)
 
 
 def test_several_arms_that_are_better_on_test_are_told_in_one_sentence() -> None:
