@@ -57,7 +57,8 @@ def test_a_store_that_cannot_be_reached_says_at_once_where_it_was_looked_for(
 ) -> None:
     begun = time.monotonic()
     (tmp_path / "file.db").write_text("this is no database, and long enough to be told from one")
-    for uri in (f"sqlite:///{tmp_path / 'file.db'}", f"sqlite:///{tmp_path / 'file.db' / 'x.db'}"):
+    names = ("file.db", "file.db/x.db", "")  # a file of another kind, below one, a folder
+    for uri in (f"sqlite:///{tmp_path}/{name}" for name in names):
         with pytest.raises(ThawError, match=r"cannot be reached .*check tracking\.uri") as caught:
             Tracker(uri)
         assert uri in str(caught.value)

@@ -64,6 +64,8 @@ def _check_file(address: str) -> None:
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise OSError(f"no file can be made in {folder}")
         return
+    if not file.is_file():
+        raise OSError("that is a folder" if file.is_dir() else "that is no file")
     try:
         line = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
         try:
@@ -71,7 +73,7 @@ def _check_file(address: str) -> None:
         finally:
             line.close()
     except sqlite3.OperationalError as error:  # busy, or in need of its journal: there it is
-        if error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:  # and its kinds
             raise OSError(str(error)) from error
     except sqlite3.DatabaseError as error:
         raise OSError(str(error)) from error
