@@ -77,6 +77,8 @@ def _read(path: Path, digest: str, columns: list[str] | None = None) -> pa.Table
     # Of one file: what reads whole folders takes longer to begin than most tables take.
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         table = file.read(columns)
+    if lacking := set(columns or ()).difference(table.column_names):
+        raise pa.ArrowInvalid(f"it has no column {', '.join(sorted(lacking))}")
     mark = (table.schema.metadata or {}).get(DIGEST, digest.encode()).decode()
     # A reference may go by another digest than its rows' (`put_questions`): the file's name tells.
     if digest != mark and path.stem != mark[:24]:

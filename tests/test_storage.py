@@ -110,6 +110,13 @@ def test_a_stored_table_that_is_damaged_says_what_to_do(damage: str) -> None:
         ref.read()
 
 
+def test_a_column_that_is_not_there_is_named_and_those_asked_for_keep_their_order() -> None:
+    table = put_table(pd.DataFrame({"one": [1], "two": [2]}), "here")
+    assert list(table.read(["two", "one"]).columns) == ["two", "one"]
+    with pytest.raises(ThawError, match="no column three"):
+        table.read(["one", "three"])
+
+
 def test_a_reference_survives_json() -> None:
     ref = put_table(pa.table({"a": [1]}), "by hand")
     assert TableRef.model_validate_json(ref.model_dump_json()) == ref
