@@ -33,14 +33,14 @@ def pytest_collection_finish() -> None:
     """Full garbage collections, one at the start of each arm, pass over what imports have made; and
     accelerate, which looks through the installed packages at each step of training, longer than the
     step of a tiny model takes, does so once."""
-    gc.collect()
-    gc.freeze()
     if "torch" in sys.modules:
         import accelerate.accelerator
         import accelerate.optimizer
 
         there = cache(accelerate.optimizer.is_lomo_available)
         accelerate.accelerator.is_lomo_available = accelerate.optimizer.is_lomo_available = there
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

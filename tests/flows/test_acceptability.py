@@ -21,7 +21,7 @@ def test_the_sample_runs_end_to_end(tiny_bert: Path) -> None:
             "model.max_length=32",
             "training.epochs=1",
             "top_seeds=1",
-            "strategies=[last_1]",
+            "strategies=[full,head]",
             "evaluation.bootstrap=100",
             "evaluation.baseline_c=[1.0]",
             "registry.enabled=false",

@@ -45,11 +45,11 @@ def run_imdb(*overrides: str, profile: str = "sample") -> Answer:
 
 @pytest.mark.slow
 def test_the_sample_runs_end_to_end(quick_imdb: tuple[str, ...]) -> None:
-    answer = run_imdb(*quick_imdb, "strategies=[full]")
+    answer = run_imdb(*quick_imdb)
     assert answer.code == 0, answer.err
     (sweep,) = Store().sweeps()
     arms = Store().children(sweep.info.run_id)
-    assert set(arms) == {"full seed=42"}
+    assert set(arms) == {"full seed=42", "freeze_2 seed=42"}
     for arm in arms.values():
         assert {"test/ece", "test/ece_uncalibrated", "test/f1"} <= set(arm.data.metrics)
     kept = Store().artifacts(sweep.info.run_id)
