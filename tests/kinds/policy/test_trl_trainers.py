@@ -114,6 +114,7 @@ def test_smaller_passes_make_the_same_updates(
     assert [run.step for run in runs] == [2, 2]
     assert len(runs[1].curve) == 2
     for name in ("reward", "kl", "grad_norm", "entropy"):
-        assert runs[0].curve[0][name] == pytest.approx(runs[1].curve[0][name], rel=1e-3), name
+        figure = runs[1].curve[0][name]  # kl is 0 before the first update, but for rounding
+        assert runs[0].curve[0][name] == pytest.approx(figure, rel=1e-3, abs=1e-6), name
     for name, value in after[0].items():
         assert torch.allclose(value, after[1][name], atol=1e-3), name
