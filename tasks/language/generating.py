@@ -9,6 +9,9 @@ In float32 a batch gives the same greedy text as its rows alone: the padding cha
 some sums, and only that. In bf16 two tokens of nearly equal probability may change places with
 the batch's width (of 32 answers of an untouched SmolLM2, 7 did), so that figures from bf16
 generation belong to their batch size.
+
+What all prompts begin with (an instruction, worked examples) is read once, and each batch goes on
+from the keys and values that it gave.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +21,15 @@ from itertools import groupby
 import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from tasks.language.pairs import Prompt, prompt_ids
 from tasks.models.anatomy import context_length
 from tasks.models.positions import position_ids
+
+SHARED_TOKENS = 16
+"""From how many common first tokens on they are read once for all prompts."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +104,12 @@ def generate(
     try:
         with torch.inference_mode(), torch.random.fork_rng(devices):
             torch.manual_seed(decoding.seed)
-            for rows, room in _batches([len(row) for row in ids], _context(model), decoding):
+            batches = list(_batches([len(row) for row in ids], _context(model), decoding))
+            beginning = _beginning(model, ids, decoding) if batches else None
+            for rows, room in batches:
                 batch = [ids[row] for row in rows]
-                for row, new in zip(
-                    rows, _new_tokens(model, tokenizer, batch, room, decoding), strict=True
-                ):
+                added = _new_tokens(model, tokenizer, batch, room, decoding, beginning)
+                for row, new in zip(rows, added, strict=True):
                     answers[row] = answer_of(new, tokenizer, decoding)
     finally:
         model.train(was_training)
@@ -129,6 +137,68 @@ def _batches(
             yield rows[start : start + decoding.batch_size], allowed
 
 
+@dataclass(frozen=True)
+class _Beginning:
+    """The tokens that all prompts begin with, as a cache holds them.
+
+    Attributes:
+        layers: keys and values of each layer, (1, heads, tokens, width).
+        tokens: how many they are.
+    """
+
+    layers: list[tuple[Tensor, Tensor]]
+    tokens: int
+
+    def cache(self, lengths: Sequence[int]) -> DynamicCache:
+        """What a cache holds once the first `tokens` columns of prompts of these lengths, padded
+        on the left, were read. Whatever it holds at a padded place is under their mask."""
+        device = self.layers[0][0].device
+        pads = max(lengths) - torch.tensor(lengths, device=device).unsqueeze(1)
+        places = (torch.arange(self.tokens, device=device) - pads).clamp(min=0)
+        return DynamicCache(
+            [tuple(held[0][:, places].transpose(0, 1) for held in layer) for layer in self.layers]
+        )
+
+
+def _beginning(
+    model: PreTrainedModel, ids: Sequence[list[int]], decoding: Decoding
+) -> _Beginning | None:
+    """What the prompts share; None where that is little, or the model's cache is no list of what
+    each token gave (a window of the last ones, a running state)."""
+    first, last = min(ids, default=[]), max(ids, default=[])  # what these share, all between do
+    shared = next(
+        (
+            place
+            for place, (one, other) in enumerate(zip(first, last, strict=False))
+            if one != other
+        ),
+        min(len(first), len(last)),
+    )
+    tokens = min(shared, min(map(len, ids), default=1) - 1)
+    if len(ids) == 1 or tokens < SHARED_TOKENS or decoding.beams > 1:
+        return None
+    cache = DynamicCache(config=model.config)
+    read = torch.tensor([first[:tokens]], device=model.device)
+    mask = torch.ones_like(read)
+    model(
+        input_ids=read,
+        attention_mask=mask,
+        position_ids=position_ids(mask),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    layers = [
+        (layer.keys, layer.values)
+        for layer in cache.layers
+        if type(layer) is DynamicLayer and layer.keys is not None and layer.values is not None
+    ]
+    whole = layers and len(layers) == len(cache.layers)
+    if not whole or any(keys.shape[2] != tokens for keys, _ in layers):
+        return None
+    return _Beginning(layers, tokens)
+
+
 def pad_left(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
     """Ids and mask, each (rows, longest): every row ends at the last column."""
     width = max(len(row) for row in rows)
@@ -146,6 +216,7 @@ def _new_tokens(
     batch: list[list[int]],
     room: int,
     decoding: Decoding,
+    beginning: _Beginning | None,
 ) -> list[list[int]]:
     """What each row adds, up to and with its end token."""
     end: int = tokenizer.eos_token_id
@@ -165,22 +236,30 @@ def _new_tokens(
             return True
         return decoding.stop_at is not None and decoding.stop_at in tokenizer.decode(row).lstrip()
 
-    return _step_by_step(model, ids, mask, room, has_ended, decoding.temperature)
+    if beginning is None:
+        cache = DynamicCache(config=model.config)
+    else:
+        cache = beginning.cache([len(row) for row in batch])
+    return _step_by_step(model, cache, ids, mask, room, has_ended, decoding.temperature)
 
 
 def _step_by_step(
     model: PreTrainedModel,
+    cache: DynamicCache,
     ids: Tensor,
     mask: Tensor,
     room: int,
     has_ended: Callable[[list[int]], bool],
     temperature: float | None,
 ) -> list[list[int]]:
-    """The tokens that each row adds, greedily or drawn, until it has ended or `room` is used."""
+    """The tokens that each row adds, greedily or drawn, until it has ended or `room` is used.
+
+    `cache` holds the first columns of `ids`, or none yet; `mask` is of all of them.
+    """
     new: list[list[int]] = [[] for _ in ids]
     rows = list(range(len(ids)))  # those that still write, in the order of the tensors
-    cache = DynamicCache(config=model.config)
-    positions = position_ids(mask)
+    held = cache.get_seq_length()
+    ids, positions = ids[:, held:], position_ids(mask)[:, held:]
     for _ in range(room):
         logits = model(
             input_ids=ids,

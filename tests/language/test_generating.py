@@ -4,13 +4,22 @@ import copy
 from types import SimpleNamespace
 from typing import Any
 
+import families
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
-from tasks.language.generating import Decoding, Generated, answer_of, generate, pad_left
+from tasks.language import generating
+from tasks.language.generating import (
+    SHARED_TOKENS,
+    Decoding,
+    Generated,
+    answer_of,
+    generate,
+    pad_left,
+)
 
 CONTEXT = 96
 PROMPTS = ["a", "the b", "x squared:", "sum of 1 and 2 is", "q" * 30, "f of x", "", "é∞", "x^2"]
@@ -51,6 +60,41 @@ def test_a_batch_writes_what_each_prompt_gets_alone(family: str, decoder) -> Non
     for size in (4, 16):
         batched = generate(model, tokenizer, PROMPTS, Decoding(20, batch_size=size))
         assert batched == alone
+
+
+WINDOWED = ("mistral", "gemma2", "gemma3_text")
+"""Those whose cache may keep the last tokens only."""
+
+
+@pytest.mark.parametrize("family", families.DECODERS)
+def test_what_all_prompts_begin_with_is_read_once_and_changes_no_answer(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = AutoConfig.for_model(
+        family, initializer_range=0.3, init_std=0.3, **families.DECODERS[family]
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config).eval()
+    tokenizer = families.tokenizer(family)
+    begin = " ".join(["the", *families.NOUNS, *families.WAYS, "the", *families.NOUNS[:5]])
+    ends = ["kettle", "lamp arrived", "on monday the clock felt splendid after a week", "stove in"]
+    prompts = [f"{begin} {end}" for end in ends * 2]
+    decoding = Decoding(max_new_tokens=6, batch_size=3)
+    read: list[int] = []
+    hook = model.register_forward_pre_hook(
+        lambda module, args, kwargs: read.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    monkeypatch.setattr(generating, "SHARED_TOKENS", 10**9)
+    wanted = generate(model, tokenizer, prompts, decoding)
+    whole = sum(read)
+    monkeypatch.setattr(generating, "SHARED_TOKENS", SHARED_TOKENS)
+    read.clear()
+    assert generate(model, tokenizer, prompts, decoding) == wanted
+    hook.remove()
+    assert len({answer.text for answer in wanted}) > 1
+    if family not in WINDOWED:
+        assert sum(read) < whole - 6 * (len(begin.split()) - 1)
 
 
 @settings(deadline=None, max_examples=8)
