@@ -162,7 +162,7 @@ def load_weights(
             dtype=torch.float32,
             output_loading_info=True,
             trust_remote_code=False,
-            **loading_options(config),
+            **loading_options(config, writes=family is not AutoModel),
         )
     except Exception as error:
         why = first_line(error)

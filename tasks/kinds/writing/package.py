@@ -30,7 +30,6 @@ from tasks.language.row_losses import row_losses
 from tasks.language.tail import WholeLanguageModel
 from tasks.language.writing import write
 from tasks.models.anatomy import context_length
-from tasks.models.classifier import loading_options
 from tasks.models.one_at_a_time import one_at_a_time
 from tasks.registry.taking_away import take_writer
 from tasks.storage import write_text
@@ -80,9 +79,7 @@ class Writer:
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
         both = AutoConfig.from_pretrained(folder / "model").is_encoder_decoder
         family = AutoModelForSeq2SeqLM if both else AutoModelForCausalLM
-        model = family.from_pretrained(
-            folder / "model", dtype=torch.float32, **loading_options(None)
-        )
+        model = family.from_pretrained(folder / "model", dtype=torch.float32)
         return cls(info, model, tokenizer)
 
     def predict(
