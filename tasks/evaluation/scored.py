@@ -27,6 +27,7 @@ METRICS: dict[Task, tuple[str, ...]] = {
     "policy": (
         "reward",
         "greedy_reward",
+        "greedy_repetition_4",
         "kl",
         "tokens",
         "words",

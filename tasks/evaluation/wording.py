@@ -33,6 +33,7 @@ _NAMES = {
     "kl": "KL from the start, nats",
     "overlap": "words taken from the prompt",
     "greedy_reward": "reward of the greedy answer",
+    "greedy_repetition_4": "repeated runs of 4 words in the greedy answer",
     "pair_accuracy": "pairs ranked rightly",
     "pair_accuracy_matched": "of like length",
     "margin": "mean margin",

@@ -1,7 +1,7 @@
 """A part answered by a policy: the table of scored prompts that arms are compared by.
 
 Every figure but one is of drawn answers, since the policy is a distribution and what it learns is
-that: rewards, the KL from where it started, length. `greedy_reward` is of the answer that the
+that: rewards, the KL from where it started, length. `greedy_...` is of the answer that the
 registered model gives, the most probable one token by token.
 """
 
@@ -66,4 +66,5 @@ def answer_table(
     if greedy is not None:
         columns[GREEDY], earned = greedy
         scores["greedy_reward"] = earned.total
+        scores["greedy_repetition_4"] = text_scores(columns[GREEDY])["repetition_4"]
     return put_scored(part.ids, part.texts, scores, columns, origin)

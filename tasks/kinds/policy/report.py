@@ -129,6 +129,15 @@ def findings(before: Outcome, after: Outcome) -> list[str]:
             f"Caution: answers repeat more, {repeats_after:.0%} of their runs of four words "
             f"against {repeats:.0%}."
         )
+    # Of what the registered model gives; arms of releases before have no such figure.
+    shown, shown_after = (
+        each.metrics.get("test/greedy_repetition_4", 0.0) for each in (before, after)
+    )
+    if shown_after > shown + REPEATS:
+        said.append(
+            f"Caution: the most probable answers repeat more, {shown_after:.0%} of their runs of "
+            f"four words against {shown:.0%}."
+        )
     taken, taken_after = (outcome.metrics["test/overlap"] for outcome in (before, after))
     if abs(taken_after - taken) > DRIFTS:
         what = "copy more of" if taken_after > taken else "take less from"

@@ -14,6 +14,7 @@ from tasks.errors import RequestError
 from tasks.evaluation.scored import read_scored
 from tasks.kinds.policy.arm import PolicyLearner
 from tasks.kinds.policy.building import load_start, load_trained_policy, read_prompts
+from tasks.texts import repetition
 from tasks.training.run import train_arm
 
 BASES = ("tiny_writer", "tiny_t5")
@@ -54,9 +55,12 @@ def test_an_arm_leaves_scores_of_every_prompt_and_figures_under_one_name(base: P
     test = read_scored(outcome.test)
     assert set(test.ids) == {f"row-{number}" for number in range(18, 24)}
     assert test.frame["prompt"].tolist() == PROMPTS[18:]
-    names = "reward reward_words kl tokens words repetition_4 stops overlap greedy_reward"
+    names = "reward reward_words kl tokens words repetition_4 stops overlap greedy_reward "
+    names += "greedy_repetition_4"
     assert set(test.scores) == set(names.split())
     assert np.allclose(test.scores["reward"], test.scores["words"])
+    repeats = [repetition(text) for text in test.frame["greedy"]]
+    assert test.scores["greedy_repetition_4"].tolist() == repeats
     for name in (*names.split(), "distinct_1"):
         assert f"test/{name}" in outcome.metrics
     assert outcome.metrics["test/reward"] == pytest.approx(test.scores["reward"].mean())
