@@ -1,10 +1,15 @@
 """How a model is packaged for MLflow: which file runs it, on what libraries, checked by what."""
 
-from collections.abc import Callable
+import ast
+import re
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any, Protocol
 
+import tasks
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.registry.fresh import FreshModel
@@ -65,6 +70,62 @@ class Packaging:
     def requirements(self) -> list[str]:
         """The libraries, pinned to what the model was trained with."""
         return [f"{name}=={_release(name)}" for name in (*_REQUIREMENTS, *self.extra)]
+
+    def bring_code(self, folder: Path) -> Path:
+        """Copy the modules that the file reaches into a folder; returns that of the copy.
+
+        A package brings the code of its kind and not the whole of `tasks/`, of which it is a
+        fourth.
+        """
+        here = Path(str(tasks.__file__)).parent
+        start = "tasks." + self.file.removesuffix(".py").replace("/", ".")
+        for file in modules_of(start):
+            copy = folder / "tasks" / file.relative_to(here)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        return folder / "tasks"
+
+
+def modules_of(start: str) -> set[Path]:
+    """The files of `tasks/` that a module imports, itself among them.
+
+    Read from the sources and followed through all of them: imports within functions, too, and
+    modules that a string names (`tasks.kinds.labels.package:Package`).
+    """
+    found: set[Path] = set()
+    waiting = [start]
+    while waiting:
+        parts = waiting.pop().split(".")
+        for length in range(1, len(parts) + 1):
+            file = _file_of(parts[:length])
+            if file is not None and file not in found:
+                found.add(file)
+                waiting += _named_in(file)
+    return found
+
+
+_MODULE = re.compile(r"(tasks(?:\.\w+)+)(?::\w+)?")
+
+
+def _named_in(file: Path) -> Iterator[str]:
+    """What may be modules of `tasks` among the names in a source."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        match node:
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                yield from (f"{module}.{each.name}" for each in names)
+            case ast.Import(names=names):
+                yield from (each.name for each in names)
+            case ast.Constant(value=str(text)) if named := _MODULE.fullmatch(text):
+                yield named[1]
+
+
+def _file_of(parts: list[str]) -> Path | None:
+    """The file of the module `a.b.c`, if it is one of `tasks`."""
+    if parts[0] != "tasks":
+        return None
+    place = Path(str(tasks.__file__)).parent.joinpath(*parts[1:])
+    files = (place / "__init__.py", place.with_suffix(".py"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def _release(name: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-import tasks
 from tasks.config import CaseConfig
 from tasks.evaluation.outcomes import Outcome
 from tasks.registry.card import with_section
@@ -205,17 +204,22 @@ def restore_aliases(tracker: Tracker, name: str, before: dict[str, str]) -> None
 def log_model(
     tracker: Tracker, best: Outcome, package: Path, examples: list[Any], way: Packaging
 ) -> tuple[str, str]:
-    """Log the package as a pyfunc under the arm's run; returns its URI and logged-model id."""
-    code = Path(str(tasks.__file__)).parent
-    return tracker.log_pyfunc(
-        best.run_id,
-        name="model",
-        python_model=str(code / way.file),
-        artifacts={"package": str(package)},
-        code_paths=[str(code)],
-        pip_requirements=way.requirements,
-        # With an example MLflow infers the signature from the type hints of the packaged file; the
-        # values given here become the parameters' defaults.
-        **({} if way.any_rows else {"input_example": (examples, way.params)}),
-        params_alone=way.params if way.any_rows else None,
-    )
+    """Log the package, with the code that it needs, as a pyfunc under the arm's run.
+
+    Returns:
+        Its URI and logged-model id.
+    """
+    with tempfile.TemporaryDirectory(prefix="thaw-code-") as scratch:
+        code = way.bring_code(Path(scratch))
+        return tracker.log_pyfunc(
+            best.run_id,
+            name="model",
+            python_model=str(code / way.file),
+            artifacts={"package": str(package)},
+            code_paths=[str(code)],
+            pip_requirements=way.requirements,
+            # With an example MLflow infers the signature from the type hints of the packaged file;
+            # the values given here become the parameters' defaults.
+            **({} if way.any_rows else {"input_example": (examples, way.params)}),
+            params_alone=way.params if way.any_rows else None,
+        )

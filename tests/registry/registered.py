@@ -40,14 +40,15 @@ def saved(package: Any, task: Task, folder: Path) -> Path:
     """A package in a folder as MLflow loads it, without a store; returns `folder / "model"`."""
     import mlflow.pyfunc
 
-    import tasks
     from tasks.kinds.kind import kind_of
 
+    way = kind_of(task).packaging
+    code = way.bring_code(folder / "code")
     mlflow.pyfunc.save_model(
         folder / "model",
-        python_model=str(Path(str(tasks.__file__)).parent / kind_of(task).packaging.file),
+        python_model=str(code / way.file),
         artifacts={"package": str(package.save(folder / "package"))},
-        code_paths=[str(Path(str(tasks.__file__)).parent)],
+        code_paths=[str(code)],
         pip_requirements=[],
     )
     return folder / "model"

@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import grimp
 import numpy as np
 import pytest
 from registry.registered import classifier, reward_model, saved, writer
 
+import tasks
 from tasks.errors import RequestError, ThawError
+from tasks.kinds.kind import KINDS, kind_of
 from tasks.registry.fresh import FreshModel, load_fresh
 from tasks.registry.fresh_process import FreshProcess, ahead
 from tasks.registry.prediction import load_champion
@@ -139,6 +142,40 @@ def test_each_kind_says_what_its_judge_asks(
     asked = [("the war", "a ghost"), ("the ship", "the team " * 400)]
     assert np.allclose(fresh.call("nats", asked), scribe.nats(asked), atol=1e-4, equal_nan=True)
     assert {"model", "tokenizer", "package.json"} <= {p.name for p in fresh.package.iterdir()}
+
+
+def test_a_package_brings_the_code_of_its_kind_and_no_other(packaged: Path) -> None:
+    code = packaged / "code" / "tasks"
+    brought = {path.parent.name for path in (code / "kinds").glob("*/*.py")}
+    assert brought == {"labels"}
+    whole = Path(str(tasks.__file__)).parent
+    assert 3 * sum(1 for _ in code.rglob("*.py")) < sum(1 for _ in whole.rglob("*.py"))
+    assert not [path for path in code.rglob("*") if path.is_file() and path.suffix != ".py"]
+
+
+def test_a_package_brings_all_that_its_code_imports(tmp_path: Path) -> None:
+    """By another reader of imports, those within functions too: no check runs every path."""
+    graph = grimp.build_graph("tasks", cache_dir=None)
+    for task in KINDS:
+        packaging = kind_of(task).packaging
+        code = packaging.bring_code(tmp_path / task)
+        brought = {
+            ".".join(("tasks", *path.relative_to(code).with_suffix("").parts)).removesuffix(
+                ".__init__"
+            )
+            for path in code.rglob("*.py")
+        }
+        start = "tasks." + packaging.file.removesuffix(".py").replace("/", ".")
+        package = start.removesuffix("packaged") + "package"  # which the package's folder names
+        wanted = {start}.union(
+            *(
+                graph.find_upstream_modules(each)
+                for each in (start, package)
+                if each in graph.modules
+            )
+        )
+        assert len(wanted) > 30
+        assert wanted <= brought
 
 
 def test_predictions_of_other_code_than_this_are_left_to_it(
