@@ -3,8 +3,9 @@
     write_onnx(package, Path("tickets-model"))      model.onnx and predict_onnx.py
     write_int8(Path("tickets-model"), texts)        model.int8.onnx, and what it costs in answers
 
-Token ids and their mask go in, probabilities or numbers come out, for any number of texts of any
-length. What was written is run by onnxruntime at once, and refused where it differs from the model.
+Token ids and their mask go in (of two texts also which token is of which, where the model tells
+them apart), probabilities, numbers or rewards come out, for any number of texts of any length. What
+was written is run by onnxruntime at once, and refused where it differs from the model.
 """
 
 import json
@@ -25,28 +26,35 @@ from tasks.errors import RequestError, ThawError
 from tasks.models.classifier import TextClassifier, pool
 from tasks.registry.model_folder import BATCH
 from tasks.registry.taking_away import PROGRAMS
-from tasks.training.batching import PaddingCollator, token_ids
+from tasks.training.batching import PaddingCollator, token_rows
 
 FILE, SMALL, PROGRAM = "model.onnx", "model.int8.onnx", "predict_onnx.py"
 CLOSE = 1e-4
 """Most that a probability may differ from the model's; a number, in deviations of its training
 part."""
+_GIVES = {"labels": "probabilities", "number": "numbers", "reward": "rewards"}
+"""What a model gives -> how the file calls its output."""
 _SHAPES = ((1, 3), (2, 11), (5, 7))
 """Texts and tokens that the file is tried with; it is traced with others."""
 
 
 class _Answers(nn.Module):
-    """Ids and mask, padded on the right -> probabilities, or numbers in their unit."""
+    """Ids and mask, padded on the right -> probabilities, numbers in their unit, or rewards."""
 
     def __init__(self, model: TextClassifier, about: Mapping[str, Any]) -> None:
         super().__init__()
         self.model, self.about = model, about
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """(texts, tokens) twice; (texts, labels) or (texts, 1)."""
-        states = self.model.backbone(input_ids=input_ids, attention_mask=attention_mask)[0]
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """(texts, tokens) each; (texts, labels) or (texts, 1)."""
+        more = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        states = self.model.backbone(input_ids=input_ids, attention_mask=attention_mask, **more)[0]
         pooled = pool(states, attention_mask, self.model.head_config.pooling)
         found = self.model.classify(pooled)["logits"]
+        if self.about["gives"] == "reward":
+            return found
         if self.about["gives"] == "number":
             return found * self.about["deviation"] + self.about["mean"]
         found = found / self.about["temperature"]
@@ -76,7 +84,7 @@ class Smaller:
             f"{self.bytes_before / 1e6:,.1f}"
         )
         if not self.texts:
-            return f"{sizes}; what that costs was not measured: the test part is not at hand."
+            return f"{sizes}; what that costs was not measured: no test texts are at hand."
         labels = "" if self.same is None else f"{self.same:,} get the same labels, and "
         of = "number" if self.same is None else "probability"
         return (
@@ -104,34 +112,36 @@ def write_onnx(package: Path, to: Path) -> None:
     """Add the file, and the program that asks it, to a folder that `take_reader` has made.
 
     Raises:
-        RequestError: it gives neither labels nor a number of one text, or packages are missing.
+        RequestError: it gives neither labels nor a number or reward, or packages are missing.
         ThawError: what was written gives other answers.
     """
     require_onnx()
     about = _about(to)
-    if about.get("gives") not in ("labels", "number") or about["pair"]:
+    if about.get("gives") not in _GIVES:
         raise RequestError(
-            "--onnx is for models that read one text and give labels or a number, and this one "
-            f"{'reads two' if about.get('pair') else 'writes'}: leave it out."
+            "--onnx is for models that give labels, a number or a reward, and this one writes: "
+            "leave it out."
         )
     model = TextClassifier.load(package).float().eval()
     whole = _Answers(model, about).eval()
-    file, names = to / FILE, ("input_ids", "attention_mask")
-    gives = "numbers" if about["gives"] == "number" else "probabilities"
+    names = ["input_ids", "attention_mask"]
+    if about["pair"] and about["tells_apart"]:
+        names.append("token_type_ids")
+    file, gives = to / FILE, _GIVES[about["gives"]]
     free = {name: {0: "texts", 1: "tokens"} for name in names} | {gives: {0: "texts"}}
     with torch.inference_mode(), warnings.catch_warnings():
         # The exporter by tracing needs no compiler of its own; torch warns of its age.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             whole,
-            _batch(3, 9, model),
+            tuple(_batch(3, 9, model)[name] for name in names),
             str(file),
-            input_names=list(names),
+            input_names=names,
             output_names=[gives],
             dynamic_axes=free,
             dynamo=False,
         )
-    _compare(whole, file, model, about.get("deviation", 1.0))
+    _compare(whole, file, model, names, about.get("deviation", 1.0))
     shutil.copy(PROGRAMS / PROGRAM, to / PROGRAM)
 
 
@@ -143,7 +153,8 @@ def write_int8(to: Path, texts: Sequence[str]) -> Smaller:
 
     Args:
         to: where `write_onnx` has written.
-        texts: of the test part, in the case's template; none are needed.
+        texts: of the test part, in the case's template (two as `texts.PAIR` joins them); none
+            are needed. Rewards are not asked of them.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -158,10 +169,11 @@ def write_int8(to: Path, texts: Sequence[str]) -> Smaller:
     finally:
         logging.disable(quiet)
     sizes = before.stat().st_size, after.stat().st_size
-    if not texts:
-        return Smaller(*sizes, 0, 0.0, None)
     about, tokenizer = _about(to), AutoTokenizer.from_pretrained(to)
-    rows, _ = token_ids(list(texts), tokenizer, about["max_length"], about["prompt_end"])
+    if not texts or about["gives"] == "reward":
+        return Smaller(*sizes, 0, 0.0, None)
+    columns, _ = token_rows(list(texts), tokenizer, about["max_length"], about["prompt_end"])
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     whole, rounded = (_asked(file, rows, int(tokenizer.pad_token_id)) for file in (before, after))
     same = None
     if about["gives"] == "labels":
@@ -169,12 +181,15 @@ def write_int8(to: Path, texts: Sequence[str]) -> Smaller:
     return Smaller(*sizes, len(texts), float(np.abs(whole - rounded).max()), same)
 
 
-def _asked(file: Path, rows: Sequence[list[int]], pad_id: int) -> np.ndarray:
+def _asked(file: Path, rows: list[dict[str, Any]], pad_id: int) -> np.ndarray:
     """(rows, outputs) of a file."""
     session, collate = _session(file), PaddingCollator(pad_id)
-    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
-    padded = (collate([{"input_ids": row} for row in batch]) for batch in batches)
-    asked = [{name: ids.numpy() for name, ids in batch.items()} for batch in padded]
+    names = [each.name for each in session.get_inputs()]
+    batches = [collate(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
+    asked = [
+        {name: batch.get(name, torch.zeros_like(batch["input_ids"])).numpy() for name in names}
+        for batch in batches
+    ]
     return np.concatenate([session.run(None, batch)[0] for batch in asked])
 
 
@@ -196,22 +211,26 @@ def _session(file: Path) -> Any:
     return onnxruntime.InferenceSession(str(file))
 
 
-def _batch(texts: int, tokens: int, model: TextClassifier) -> tuple[Tensor, Tensor]:
-    """Ids of different texts and their mask; every second text is padded."""
+def _batch(texts: int, tokens: int, model: TextClassifier) -> dict[str, Tensor]:
+    """Ids of different texts, their mask, and a second text from the middle on; every second row
+    is padded."""
     words = model.backbone.get_input_embeddings().num_embeddings
     ids = (torch.arange(texts * tokens) * 7 + 5).remainder(words).reshape(texts, tokens)
-    mask = torch.ones_like(ids)
+    mask, second = torch.ones_like(ids), torch.zeros_like(ids)
     mask[1::2, tokens // 2 + 1 :] = 0
-    return ids, mask
+    second[:, tokens // 2 :] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": second * mask}
 
 
-def _compare(whole: nn.Module, file: Path, model: TextClassifier, unit: float) -> None:
+def _compare(
+    whole: nn.Module, file: Path, model: TextClassifier, names: Sequence[str], unit: float
+) -> None:
     session = _session(file)
     for shape in _SHAPES:
-        ids, mask = _batch(*shape, model)
-        (found,) = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
+        batch = {name: _batch(*shape, model)[name] for name in names}
+        (found,) = session.run(None, {name: ids.numpy() for name, ids in batch.items()})
         with torch.inference_mode():
-            gap = np.abs(found - whole(ids, mask).numpy()).max() / unit
+            gap = np.abs(found - whole(**batch).numpy()).max() / unit
         if not gap <= CLOSE:
             raise ThawError(
                 f"The ONNX file gives answers that differ by {gap:.2g} from the model's: "

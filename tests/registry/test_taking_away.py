@@ -169,8 +169,14 @@ def test_a_reward_is_that_of_the_package_however_long_question_and_answer_are(
     )
     # A long answer leaves one token of its question, which may be the template's.
     assert len({round(each["reward"], 6) for each in found}) >= len(pairs) - 1
-    with pytest.raises(RequestError, match="reads two"):
-        write_onnx(tmp_path / "package", tmp_path / "taken")
+    write_onnx(tmp_path / "package", tmp_path / "taken")
+    program = runpy.run_path(str(tmp_path / "taken" / "predict_onnx.py"))
+    np.testing.assert_allclose(
+        [each["reward"] for each in program["answers"](pairs)],
+        [each["reward"] for each in wanted],
+        atol=1e-4,
+    )
+    assert "not measured" in str(write_int8(tmp_path / "taken", ["why"]))
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_gpt2"])
@@ -188,6 +194,25 @@ def test_labels_of_two_texts_are_those_of_the_package(
     wanted = package.predict([PAIR.join(pair) for pair in pairs])
     expected = [list(answer["probabilities"].values()) for answer in wanted]
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
+    write_onnx(tmp_path / "package", tmp_path / "taken")
+    program = runpy.run_path(str(tmp_path / "taken" / "predict_onnx.py"))
+    np.testing.assert_allclose(program["outputs"](pairs), expected, atol=1e-4)
+    said = write_int8(
+        tmp_path / "taken", [PAIR.join(" ".join(each.split()) for each in pair) for pair in pairs]
+    )
+    text = (tmp_path / "taken" / "predict_onnx.py").read_text("utf-8")
+    text = text.replace('"model.onnx"', '"model.int8.onnx"')
+    (tmp_path / "taken" / "predict_int8.py").write_text(text, encoding="utf-8")
+    rounded = runpy.run_path(str(tmp_path / "taken" / "predict_int8.py"))["outputs"](pairs)
+    gap = np.abs(rounded - program["outputs"](pairs)).max()
+    assert said.texts == len(pairs)
+    assert said.furthest == pytest.approx(gap, abs=1e-6)
+
+
+def test_a_model_that_writes_is_no_onnx_file(tiny_writer: Path, tmp_path: Path) -> None:
+    (tmp_path / "about.json").write_text("{}")
+    with pytest.raises(RequestError, match="this one writes"):
+        write_onnx(tiny_writer, tmp_path)
 
 
 @pytest.mark.parametrize("template", ["plain", "bare"])

@@ -1,13 +1,15 @@
 """Asks the ONNX file in this folder: `python predict_onnx.py "a text" "another text"`.
 
 Needs onnxruntime and transformers (for the tokenizer alone), and no torch. The file beside it that
-ends in `int8.onnx`, where there is one, is smaller and takes the same: name it in `FILE`.
+ends in `int8.onnx`, where there is one, is smaller and takes the same: name it in `FILE`. Of a
+model that reads two texts a row is two: `python predict_onnx.py QUESTION ANSWER`.
 """
 
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -20,28 +22,57 @@ tokenizer = AutoTokenizer.from_pretrained(HERE)
 session = onnxruntime.InferenceSession(HERE / FILE)
 
 
-def read(text: str) -> list[int]:
-    """A text's token ids."""
-    clean = text.strip() if ABOUT["keep_lines"] else " ".join(text.split())
+def read(given: str | Sequence[str]) -> tuple[list[int], list[int]]:
+    """A row's token ids, and of each whether it is of a second text."""
+    texts = [given] if isinstance(given, str) else list(given)
+    texts = [text.strip() if ABOUT["keep_lines"] else " ".join(text.split()) for text in texts]
     before, after = ABOUT["template"]
+    texts[0] = before + texts[0] + after
     end = tokenizer(ABOUT["prompt_end"], add_special_tokens=False)["input_ids"]
     room = ABOUT["max_length"] - len(end)
-    ids = tokenizer(before + clean + after, truncation=True, max_length=room)["input_ids"]
-    return (ids or [tokenizer.eos_token_id]) + end
+    batch = [[text] for text in texts]  # alone, an empty second text would count as none
+    found = tokenizer(*batch, verbose=False)
+    if len(found["input_ids"][0]) > room and not ABOUT["keeps_second"]:
+        found = tokenizer(*batch, truncation=True, max_length=room)
+    ids = found["input_ids"][0]
+    second = found["token_type_ids"][0] if "token_type_ids" in found else [0] * len(ids)
+    if (excess := len(ids) - room) > 0:  # the first text goes before the second does
+        of = found.sequence_ids(0)
+        one, two = ([place for place, text in enumerate(of) if text == each] for each in (0, 1))
+        lost = min(excess, max(len(one) - 1, 0))
+        gone = {*one[len(one) - lost :], *two[len(two) - (excess - lost) :]}
+        ids, second = (
+            [value for place, value in enumerate(row) if place not in gone] for row in (ids, second)
+        )
+    if not ids:
+        ids, second = [tokenizer.eos_token_id], [0]
+    return ids + end, second + [0] * len(end)
 
 
-def outputs(texts: Sequence[str]) -> np.ndarray:
-    """(texts, labels): probabilities in the order of `about.json`'s labels; or numbers."""
-    rows = [read(text) for text in texts]
-    mask = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
-    ids = np.full_like(mask, tokenizer.pad_token_id)
-    for number, row in enumerate(rows):
-        ids[number, : len(row)], mask[number, : len(row)] = row, 1
-    return session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+def outputs(rows: Sequence[str | Sequence[str]]) -> np.ndarray:
+    """(rows, labels): probabilities in the order of `about.json`'s labels; numbers; or rewards."""
+    tokens = [read(row) for row in rows]
+    mask = np.zeros((len(rows), max(len(ids) for ids, _ in tokens)), dtype=np.int64)
+    ids, types = np.full_like(mask, tokenizer.pad_token_id), np.zeros_like(mask)
+    for number, (row, second) in enumerate(tokens):
+        mask[number, : len(row)] = 1
+        ids[number, : len(row)], types[number, : len(row)] = row, second
+    asked = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    return session.run(None, {each.name: asked[each.name] for each in session.get_inputs()})[0]
+
+
+def answers(rows: Sequence[str | Sequence[str]]) -> list[dict[str, Any]]:
+    """What the model gives for each row: probabilities, a number, or a reward."""
+    found = outputs(rows).tolist()
+    if ABOUT["gives"] == "number":
+        return [{"number": row[0], "unit": ABOUT["unit"]} for row in found]
+    if ABOUT["gives"] == "reward":
+        return [{"reward": row[0]} for row in found]
+    return [{"probabilities": dict(zip(ABOUT["labels"], row, strict=True))} for row in found]
 
 
 if __name__ == "__main__":
-    for row in outputs(sys.argv[1:]).tolist():
-        number = {"number": row[0], "unit": ABOUT.get("unit", "")}
-        named = {"probabilities": dict(zip(ABOUT.get("labels", ()), row, strict=False))}
-        print(json.dumps(number if ABOUT["gives"] == "number" else named, ensure_ascii=False))
+    given = sys.argv[1:]
+    pairs = list(zip(given[::2], given[1::2], strict=True)) if ABOUT["pair"] else given
+    for answer in answers(pairs):
+        print(json.dumps(answer, ensure_ascii=False))
