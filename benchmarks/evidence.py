@@ -22,6 +22,7 @@ from tasks.evaluation.bootstrap import Draws, differences, intervals, measure
 from tasks.evaluation.findings import FEWEST
 from tasks.evaluation.metrics import decide, tune_thresholds
 from tasks.evaluation.outcomes import Predictions
+from tasks.evaluation.scoring import Scoring
 
 Line = tuple[str, float, float, str, bool]
 """What, the figure, its Monte-Carlo error, the target in words, whether it is met."""
@@ -75,7 +76,7 @@ def type_one(runs: int) -> Iterator[Line]:
             for run in range(runs):
                 truth = two_classes(generator, rows)
                 arms = {name: [right_or_wrong(generator, truth, rate)] for name in "ab"}
-                measures = Measures(("accuracy",), "single_label")
+                measures = Measures(("accuracy",), Scoring("single_label"))
                 false += differences(draws_of(truth, arms, measures, run))[0].real
             shares.append(false / runs)
             yield share(f"false verdicts, n={rows}, error rate {rate}", false, runs, 0.065)
@@ -104,7 +105,7 @@ def families(runs: int) -> Iterator[Line]:
             measures = Measures((metric,))
             if labels == 1:
                 truth, score = np.append(1 - truth, truth, 1), np.append(1 - score, score, 2)
-                measures = Measures((metric,), "single_label", 1)
+                measures = Measures((metric,), Scoring("single_label", 1))
             arms = {f"arm{at}": [one] for at, one in enumerate(score)}
             named += any(gap.real for gap in differences(draws_of(truth, arms, measures, run)))
         what = f"six equal arms, {metric}, n={rows}, {share_of_positives:.0%} positive: one named"
@@ -162,7 +163,9 @@ def _shares(rows: int, runs: int) -> Iterator[Line]:
         eye = np.eye(5, dtype=np.int8)
         return eye[right], {"a": [eye[answer].astype(float)]}
 
-    measures = Measures(("accuracy", "mae"), "single_label", None, tuple(map(float, stars)))
+    measures = Measures(
+        ("accuracy", "mae"), Scoring("single_label", None, tuple(map(float, stars)))
+    )
     yield from _covered(draw, measures, rows, 1, runs)
 
 
@@ -190,7 +193,7 @@ def uneven_is_covered(run: int, sizes: Sequence[int], alike: float) -> bool:
     truth = two_classes(generator, len(group))
     right = generator.random(len(group)) < shares[group]
     answers = np.where(right[:, None], truth, 1 - truth).astype(float)
-    measures = Measures(("accuracy",), "single_label")
+    measures = Measures(("accuracy",), Scoring("single_label"))
     found = intervals(draws_of(truth, {"a": [answers]}, measures, run, group))["a"]["accuracy"]
     return found.low <= 0.7 <= found.high
 
@@ -202,7 +205,7 @@ def _over_seeds(runs: int) -> Iterator[Line]:
         truth = two_classes(generator, 300)
         rates = np.clip(0.2 + 0.03 * generator.normal(size=3), 0.01, 0.99)
         arms = {"a": [right_or_wrong(generator, truth, rate) for rate in rates]}
-        drawn = draws_of(truth, arms, Measures(("accuracy",), "single_label"), run)
+        drawn = draws_of(truth, arms, Measures(("accuracy",), Scoring("single_label")), run)
         found = intervals(drawn)["a"]["accuracy"]
         held += found.low <= 0.8 <= found.high
     yield share("covered: accuracy over three seeds, n=300", held, runs, 0.92, least=True)
@@ -219,7 +222,7 @@ def _covered(
     expected, held, done = np.mean(large, axis=0), np.zeros(len(measures.metrics)), 0
     for run in range(runs):
         truth, arms = draw(rows)
-        if measures.task == "multi_label" and truth.sum(0).min() < FEWEST:
+        if measures.scoring.task == "multi_label" and truth.sum(0).min() < FEWEST:
             continue
         groups = None if size == 1 else np.arange(rows) // size
         found = intervals(draws_of(truth, arms, measures, run, groups))["a"]

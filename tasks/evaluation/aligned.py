@@ -7,13 +7,12 @@ from typing import Protocol, TypeVar
 import numpy as np
 from scipy.sparse import csr_array
 
-from tasks.config.base import Task
 from tasks.errors import ThawError
 from tasks.evaluation.completions import Completions, read_completions
-from tasks.evaluation.ordinal import Scale
 from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions, thresholds_of
 from tasks.evaluation.scored import METRICS as SCORED_METRICS
 from tasks.evaluation.scored import Scored, read_scored
+from tasks.evaluation.scoring import MULTI_LABEL, Scoring
 from tasks.evaluation.weighted import Figures, WeightedMetrics
 
 Table = Predictions | Completions | Scored
@@ -25,9 +24,7 @@ class Measures:
     """What is measured of a table: the metrics' names, and what they need to know."""
 
     metrics: tuple[str, ...]
-    task: Task = "multi_label"
-    positive: int | None = None
-    scale: Scale | None = None
+    scoring: Scoring = MULTI_LABEL
 
 
 @dataclass(frozen=True)
@@ -106,9 +103,7 @@ class Aligned:
             if np.ndim(tested.thresholds) == 2
             else tested.thresholds,
             measures.metrics,
-            measures.task,
-            measures.positive,
-            measures.scale,
+            measures.scoring,
         )
 
 
@@ -123,7 +118,7 @@ def align(outcomes_by_entry: Mapping[str, Sequence[Outcome]], measures: Measures
     for name, outcomes in outcomes_by_entry.items():
         tested = []
         for outcome in outcomes:
-            table = _read(outcome, measures.task)
+            table = _read(outcome, measures.scoring.task)
             first = first or (name, table)
             order = _order(first, (name, table))
             own = thresholds_of(outcome, table) if isinstance(table, Predictions) else ()
@@ -159,7 +154,7 @@ def partners(first: Sequence[S], second: Sequence[S]) -> list[tuple[S, S]]:
     return list(zip(first, second, strict=False))
 
 
-def _read(outcome: Outcome, task: Task) -> Table:
+def _read(outcome: Outcome, task: str) -> Table:
     if task == "completion":
         return read_completions(outcome.test)
     if task in SCORED_METRICS:

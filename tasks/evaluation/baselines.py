@@ -15,10 +15,10 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.ordinal import Scale
+from tasks.evaluation.scoring import MULTI_LABEL, Scoring
 from tasks.evaluation.weighted import metric_names
 from tasks.evaluation.word_model import READINGS, Reading, WordModel
 from tasks.evaluation.wording import lower_is_better, short_name
@@ -111,9 +111,7 @@ def tfidf_logistic(
     test_texts: Sequence[str],
     strengths: Sequence[float],
     select_by: str,
-    task: Task = "multi_label",
-    positive: int | None = None,
-    scale: Scale | None = None,
+    scoring: Scoring = MULTI_LABEL,
     reading: Reading = "words",
 ) -> Baseline:
     """TF-IDF of words and word pairs, or of runs of characters, with logistic regression.
@@ -132,16 +130,15 @@ def tfidf_logistic(
         train_truth, validation_truth: (rows, labels) of 0 and 1.
         strengths: values of C to try (`evaluation.baseline_c`).
         select_by: a validation metric by full name (`training.select_by`).
-        task: what the labels mean.
-        positive: column of the positive class of a two-class case.
-        scale: the number that each class of an ordered case stands for.
+        scoring: what the labels mean.
         reading: what of a text is read.
 
     Raises:
         RequestError: no strengths, or an unknown metric.
     """
     metric = short_name(select_by)
-    known = metric_names(task, positive is not None, scale is not None)
+    task = scoring.task
+    known = metric_names(task, scoring.positive is not None, scoring.scale is not None)
     if metric not in known:
         raise RequestError(
             f"training.select_by is {select_by}, and the baseline needs one of the metrics of the "
@@ -159,7 +156,7 @@ def tfidf_logistic(
         model = fit(train, train_truth, strength)
         found = model.probabilities(validation)
         thresholds = tune_thresholds(validation_truth, found) if task == "multi_label" else None
-        figures = compute(task, validation_truth, found, thresholds, positive, scale)
+        figures = compute(scoring, validation_truth, found, thresholds)
         score = -figures[metric] if lower_is_better(metric) else figures[metric]
         score = -np.inf if np.isnan(score) else score  # undefined is worse than any
         return score, strength, model

@@ -26,7 +26,6 @@ from itertools import combinations
 import numpy as np
 
 from tasks.config import EvaluationConfig
-from tasks.config.base import Task
 from tasks.evaluation.aligned import Aligned, Measures, Tested, align, partners
 from tasks.evaluation.findings import FEWEST, Difference, Interval
 from tasks.evaluation.intervals import (
@@ -36,8 +35,8 @@ from tasks.evaluation.intervals import (
     kind_of,
     over_seeds,
 )
-from tasks.evaluation.ordinal import Scale
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.scoring import MULTI_LABEL, Scoring
 from tasks.evaluation.swapping import holm, swap_tests
 from tasks.evaluation.weighted_part import Support
 
@@ -97,9 +96,7 @@ def resample(
     metrics: Sequence[str],
     config: EvaluationConfig,
     seed: int = 0,
-    task: Task = "multi_label",
-    positive: int | None = None,
-    scale: Scale | None = None,
+    scoring: Scoring = MULTI_LABEL,
 ) -> Draws:
     """Draw resamples of the test rows and measure every entry on each.
 
@@ -108,14 +105,12 @@ def resample(
         metrics: short names from `weighted.metric_names`.
         config: the number of resamples and the confidence.
         seed: of the draws; the same seed gives the same intervals.
-        task: what the labels mean.
-        positive: column of the positive class of a two-class case.
-        scale: the number that each class of an ordered case stands for.
+        scoring: what the labels mean.
 
     Raises:
         ThawError: two outcomes were not tested on the same rows.
     """
-    measures = Measures(tuple(metrics), task, positive, scale)
+    measures = Measures(tuple(metrics), scoring)
     aligned = align(outcomes_by_entry, measures)
     measured = {
         name: tuple(measure(aligned, each, config.bootstrap, seed) for each in tested)

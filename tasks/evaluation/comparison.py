@@ -10,7 +10,6 @@ from statistics import fmean
 import numpy as np
 
 from tasks.config import CaseConfig, ReferenceRow
-from tasks.config.data import positive_index
 from tasks.config.strategies import WHOLE
 from tasks.errors import ThawError
 from tasks.evaluation.bootstrap import differences, intervals, resample
@@ -25,8 +24,8 @@ from tasks.evaluation.findings import (
     ReferenceLine,
     Spread,
 )
-from tasks.evaluation.ordinal import scale_of
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.wording import lower_is_better, short_name
 
 COSTS = (
@@ -72,9 +71,7 @@ def compare(
         shown,
         config.evaluation,
         seed=config.split.seed,
-        task=config.task,
-        positive=positive_index(labels, config.data.positive),
-        scale=scale_of(labels, config.evaluation.ordered),
+        scoring=Scoring.of(config, labels),
     )
     measured, pairs = intervals(draws), differences(draws)
     entries = tuple(_entry(name, groups, config, measured[name]) for name in groups)

@@ -17,7 +17,8 @@ from datasets import Features, Value
 from datasets import Sequence as SequenceFeature
 
 from tasks.config.base import Task
-from tasks.evaluation.ordinal import Scale, ordinal_metrics
+from tasks.evaluation.ordinal import ordinal_metrics
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.single_label import single_label_metrics
 from tasks.evaluation.weighted_decisions import LabelDecisions
 from tasks.evaluation.weighted_part import Part, once
@@ -77,33 +78,27 @@ class SingleLabelMetrics(_TableMetric):
 
 
 def compute(
-    task: Task,
+    scoring: Scoring,
     truth: np.ndarray,
     probabilities: np.ndarray,
     thresholds: Sequence[float] | np.ndarray | None = None,
-    positive: int | None = None,
-    scale: Scale | None = None,
 ) -> Metrics:
     """The metrics of one part, through `evaluate`.
 
     Args:
-        task: what the labels mean.
+        scoring: what the labels mean.
         truth: (n, labels) of 0 and 1.
         probabilities: (n, labels) in [0, 1].
         thresholds: tuned threshold of each label (multi-label cases); with them the `_tuned`
             figures are added.
-        positive: column of the positive class (two-class cases, see `positive_index`); with it
-            the figures of that class are added.
-        scale: what number each class stands for (ordered cases, see `ordinal.scale_of`); with it
-            the figures of a scale are added.
     """
     table = {"predictions": probabilities, "references": truth.astype(np.float32)}
     metric: Any
-    if task == "multi_label":
+    if scoring.task == "multi_label":
         metric = MultiLabelMetrics(keep_in_memory=True)
         return metric.compute(**table, thresholds=thresholds)
     metric = SingleLabelMetrics(keep_in_memory=True)
-    return metric.compute(**table, positive=positive, scale=scale)
+    return metric.compute(**table, positive=scoring.positive, scale=scoring.scale)
 
 
 def decide(

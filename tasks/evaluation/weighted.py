@@ -23,9 +23,10 @@ import pandas as pd
 from tasks.config.base import Task
 from tasks.evaluation.completions import COMPLETION_METRICS, completion_parts
 from tasks.evaluation.metrics import decide
-from tasks.evaluation.ordinal import OF_SCALE, Scale, scale_figures
+from tasks.evaluation.ordinal import OF_SCALE, scale_figures
 from tasks.evaluation.scored import METRICS as SCORED_METRICS
 from tasks.evaluation.scored import Scored, scored_parts
+from tasks.evaluation.scoring import MULTI_LABEL, Scoring
 from tasks.evaluation.single_label import cross_entropy
 from tasks.evaluation.weighted_decisions import ClassDecisions, LabelDecisions
 from tasks.evaluation.weighted_part import Linear, Part, RowMeans, Support
@@ -153,9 +154,7 @@ class WeightedMetrics(Figures):
         thresholds: tuned threshold of each label ; without them the
             `_tuned` figures are NaN.
         names: the metrics wanted, from `metric_names`.
-        task: what the labels mean.
-        positive: column of the positive class of a two-class case.
-        scale: the number that each class of an ordered case stands for.
+        scoring: what the labels mean.
     """
 
     def __init__(
@@ -164,18 +163,17 @@ class WeightedMetrics(Figures):
         probabilities: np.ndarray,
         thresholds: Sequence[float] | np.ndarray,
         names: Sequence[str],
-        task: Task = "multi_label",
-        positive: int | None = None,
-        scale: Scale | None = None,
+        scoring: Scoring = MULTI_LABEL,
     ) -> None:
-        if task == "multi_label":
+        labelled_freely = scoring.task == "multi_label"
+        if labelled_freely:
             parts = _multi_label_parts(truth, probabilities, thresholds, set(names))
         else:
-            parts = _single_label_parts(truth, probabilities, positive, set(names))
-            if scale is not None and set(OF_SCALE) & set(names):
-                parts += scale_figures(truth, probabilities, scale)
+            parts = _single_label_parts(truth, probabilities, scoring.positive, set(names))
+            if scoring.scale is not None and set(OF_SCALE) & set(names):
+                parts += scale_figures(truth, probabilities, scoring.scale)
         # A ranking over all pairs has a threshold for each true one, all else a figure a label.
-        ranked = task == "multi_label" and bool(set(RANKINGS) & set(names))
+        ranked = labelled_freely and bool(set(RANKINGS) & set(names))
         super().__init__(parts, names, max(truth.shape[1], int(truth.sum()) if ranked else 0))
 
 

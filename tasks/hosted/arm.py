@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tasks.config import PARTS, HostedConfig, LabelsCase
-from tasks.config.data import positive_index
-from tasks.evaluation.ordinal import Scale, scale_of
+from tasks.evaluation.ordinal import Scale
+from tasks.evaluation.scoring import Scoring
 from tasks.hosted.prices import price_list, today
 from tasks.paths import store_dir
 from tasks.storage import TableRef
@@ -59,6 +59,11 @@ class HostedArm(BaseModel):
     test: TableRef
 
     @property
+    def scoring(self) -> Scoring:
+        """What its labels mean: one of them is right."""
+        return Scoring("single_label", self.positive, self.scale)
+
+    @property
     def name(self) -> str:
         """How tables call it."""
         return f"hosted {self.model}"
@@ -104,6 +109,7 @@ def plan_hosted(config: LabelsCase, labels: list[str], parts: dict[str, TableRef
         RequestError: no base model is named, it is past its end, or `data.positive` is not one of
             two labels.
     """
+    scoring = Scoring.of(config, labels)
     return HostedArm(
         case=config.case,
         hosted=config.hosted,
@@ -111,7 +117,7 @@ def plan_hosted(config: LabelsCase, labels: list[str], parts: dict[str, TableRef
         seed=config.seeds[0],
         shuffle=config.training.shuffle,
         labels=tuple(labels),
-        positive=positive_index(labels, config.data.positive),
-        scale=scale_of(labels, config.evaluation.ordered),
+        positive=scoring.positive,
+        scale=scoring.scale,
         **parts,
     )

@@ -152,7 +152,7 @@ def outcome_of(arm: HostedArm, done: Finished, run_id: str) -> Outcome:
         ids = frame["id"].tolist()
         truth = multi_hot(frame["labels"].tolist(), list(arm.labels))
         found, unparsable = probabilities(ids, done.answers[part], arm.labels)
-        figures = compute("single_label", truth, found, positive=arm.positive, scale=arm.scale)
+        figures = compute(arm.scoring, truth, found)
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         metrics[f"{short}/unparsable"] = float(unparsable)
         tables[part] = put_predictions(

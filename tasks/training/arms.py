@@ -21,11 +21,12 @@ from tasks.config import (
     TrainingConfig,
     VqaConfig,
 )
-from tasks.config.data import positive_index
+from tasks.config.base import Task
 from tasks.config.loading import grid_points
 from tasks.config.strategies import Depth, Strategy
 from tasks.errors import RequestError
-from tasks.evaluation.ordinal import Scale, scale_of
+from tasks.evaluation.ordinal import Scale
+from tasks.evaluation.scoring import Scoring
 from tasks.models.examining import Examination
 from tasks.paths import store_dir
 from tasks.storage import TableRef
@@ -75,7 +76,7 @@ class ArmSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     case: str
-    task: str
+    task: Task
     strategy: Strategy
     seed: int
     point: dict[str, Any]
@@ -104,6 +105,11 @@ class ArmSpec(BaseModel):
         """The strategy, with the grid point where there is a grid: `full learning_rate=1e-05`."""
         shown = [f"{name.partition('.')[2]}={_called(value)}" for name, value in self.point.items()]
         return " ".join([str(self.strategy), *shown])
+
+    @property
+    def scoring(self) -> Scoring:
+        """What its labels mean."""
+        return Scoring(self.task, self.positive, self.scale)
 
     @property
     def title(self) -> str:
@@ -291,8 +297,7 @@ def plan_arms(
         RequestError: `data.positive` is not one of two labels, or the labels of an ordered case
             are no numbers.
     """
-    positive = positive_index(labels, config.data.positive)
-    scale = scale_of(labels, config.evaluation.ordered)
+    scoring = Scoring.of(config, labels)
     shared = cache(partial(share, parts["train"]))
     return [
         ArmSpec(
@@ -305,8 +310,8 @@ def plan_arms(
             training=made.training,
             base_digest=(bases or {}).get(made.model.base, base_digest),
             labels=tuple(labels),
-            positive=positive,
-            scale=scale,
+            positive=scoring.positive,
+            scale=scoring.scale,
             calibrate=config.evaluation.calibrate,
             fold=fold,
             **sections(made),

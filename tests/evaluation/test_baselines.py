@@ -7,6 +7,7 @@ import pytest
 from tasks.errors import RequestError
 from tasks.evaluation.baselines import Baseline, majority, tfidf_logistic
 from tasks.evaluation.metrics import compute, multi_label_metrics, tune_thresholds
+from tasks.evaluation.scoring import Scoring
 
 WORDS = {"Mecha": "giant robot pilots", "Music": "a band on stage", "School": "the exam class"}
 FILLER = [
@@ -97,7 +98,13 @@ def test_characters_see_what_words_do_not() -> None:
     train, validation, test = (said(rows) for rows in (120, 60, 60))
     found = {
         reading: tfidf_logistic(
-            *train, *validation, test[0], (10.0,), "val/accuracy", "single_label", reading=reading
+            *train,
+            *validation,
+            test[0],
+            (10.0,),
+            "val/accuracy",
+            Scoring("single_label"),
+            reading=reading,
         ).test.argmax(1)
         for reading in ("words", "characters")
     }
@@ -179,7 +186,7 @@ def fit_classes(
     (texts, truth), validation, test = (class_part(n, n, classes) for n in (200, 80, 120))
     strengths = (0.1, 10.0)
     baseline = tfidf_logistic(
-        texts, truth, *validation, test[0], strengths, select_by, "single_label", positive
+        texts, truth, *validation, test[0], strengths, select_by, Scoring("single_label", positive)
     )
     return baseline, test[1]
 
@@ -189,9 +196,9 @@ def test_classes_get_probabilities_that_sum_to_one_and_beat_the_majority(classes
     baseline, truth = fit_classes(classes)
     assert baseline.test.shape == truth.shape
     assert baseline.test.sum(1) == pytest.approx(1, abs=1e-6)
-    figures = compute("single_label", truth, baseline.test)
+    figures = compute(Scoring("single_label"), truth, baseline.test)
     trivial = majority(class_part(200, 200, classes)[1], 80, 120)
-    level = compute("single_label", truth, trivial.test)
+    level = compute(Scoring("single_label"), truth, trivial.test)
     assert level["balanced_accuracy"] == pytest.approx(1 / classes)
     assert figures["accuracy"] > level["accuracy"] + 0.1
     assert figures["loss"] < level["loss"]
@@ -205,7 +212,10 @@ def test_two_classes_are_told_by_one_regression() -> None:
 
 def test_the_strength_of_classes_follows_the_positive_class() -> None:
     baseline, truth = fit_classes(2, "val/average_precision", positive=1)
-    assert compute("single_label", truth, baseline.test, positive=1)["average_precision"] > 0.5
+    assert (
+        compute(Scoring("single_label", positive=1), truth, baseline.test)["average_precision"]
+        > 0.5
+    )
     with pytest.raises(RequestError, match=r"val/average_precision, and .* val/accuracy"):
         fit_classes(2, "val/average_precision")
 
@@ -215,7 +225,7 @@ def test_a_class_that_training_lacks_is_never_the_answer() -> None:
     kept = truth[:, 2] == 0
     few = [text for text, keep in zip(texts, kept, strict=True) if keep]
     baseline = tfidf_logistic(
-        few, truth[kept], texts, truth, texts, (1.0,), "val/accuracy", "single_label"
+        few, truth[kept], texts, truth, texts, (1.0,), "val/accuracy", Scoring("single_label")
     )
     assert (baseline.test[:, 2] == 0).all()
     assert baseline.test.sum(1) == pytest.approx(1, abs=1e-6)
@@ -225,7 +235,7 @@ def test_one_class_in_training_is_always_the_answer() -> None:
     texts, truth = class_part(60, 0, 2)
     only = np.eye(2, dtype=np.int8)[np.zeros(60, dtype=int)]
     baseline = tfidf_logistic(
-        texts, only, texts, truth, texts, (1.0,), "val/f1", "single_label", positive=1
+        texts, only, texts, truth, texts, (1.0,), "val/f1", Scoring("single_label", 1)
     )
     assert baseline.test.tolist() == [[1, 0]] * 60
 

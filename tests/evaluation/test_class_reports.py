@@ -18,6 +18,7 @@ from tasks.evaluation.findings import Comparison
 from tasks.evaluation.label_table import per_label
 from tasks.evaluation.outcomes import Outcome, read_predictions
 from tasks.evaluation.report import html, markdown, terminal
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.weighted import metric_names
 from tasks.evaluation.wording import lower_is_better, metric_title
 from tasks.kinds.labels.confusion import confusion, reliability_bins
@@ -42,7 +43,9 @@ def test_the_means_of_classes_are_the_logged_metrics(
     names = metric_names("single_label", has_positive=True)
     groups = {outcome.name: [outcome] for outcome in spam_sweep}
     config = spam_config.evaluation
-    measured = intervals(resample(groups, names, config, task="single_label", positive=1))
+    measured = intervals(
+        resample(groups, names, config, scoring=Scoring("single_label", positive=1))
+    )
     for outcome in spam_sweep:
         for metric, interval in measured[outcome.name].items():
             assert interval.mean == pytest.approx(outcome.metrics[f"test/{metric}"], abs=1e-6)

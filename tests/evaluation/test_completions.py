@@ -18,6 +18,7 @@ from tasks.evaluation.completions import (
 )
 from tasks.evaluation.nearness import nearness
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.weighted import Figures, metric_names
 from tasks.texts import distinct, text_scores
 
@@ -112,7 +113,9 @@ def test_the_interval_of_a_count_of_words_is_about_it() -> None:
     stored = put_completions([f"r{n}" for n in range(30)], texts, texts, columns, "rows")
     outcome = Outcome(name="full", kind="arm", metrics={}, validation=stored, test=stored)
     config = EvaluationConfig(bootstrap=100)
-    draws = resample({"full": [outcome]}, ("words", "distinct_2"), config, task="completion")
+    draws = resample(
+        {"full": [outcome]}, ("words", "distinct_2"), config, scoring=Scoring("completion")
+    )
     found = intervals(draws)["full"]
     assert 1 < found["words"].low < found["words"].mean < found["words"].high
     assert found["distinct_2"].low <= found["distinct_2"].mean <= found["distinct_2"].high <= 1

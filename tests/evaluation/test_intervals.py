@@ -13,6 +13,7 @@ from tasks.evaluation.findings import FEWEST
 from tasks.evaluation.intervals import Kind, beside, difference_interval, interval, over_seeds
 from tasks.evaluation.outcomes import Outcome, put_predictions
 from tasks.evaluation.scored import put_scored
+from tasks.evaluation.scoring import Scoring
 
 CONFIG = EvaluationConfig(bootstrap=200)
 
@@ -27,7 +28,9 @@ def arm(truth: np.ndarray, chances: np.ndarray, seed: int = 1) -> Outcome:
 def test_a_share_has_wilsons_interval(isolated_store: Path, right: int, rows: int) -> None:
     truth = np.eye(2, dtype=np.int8)[np.zeros(rows, dtype=int)]
     chances = np.where(np.arange(rows)[:, None] < right, truth, 1 - truth).astype(float)
-    drawn = resample({"a": [arm(truth, chances)]}, ["accuracy"], CONFIG, task="single_label")
+    drawn = resample(
+        {"a": [arm(truth, chances)]}, ["accuracy"], CONFIG, scoring=Scoring("single_label")
+    )
     found = intervals(drawn)["a"]["accuracy"]
     expected = binomtest(right, rows).proportion_ci(0.95, method="wilson")
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
@@ -92,8 +95,7 @@ def test_labels_of_fewer_than_ten_rows_have_no_interval(
         {"a": [arm(two, np.stack([1 - chances[:, 2], chances[:, 2]], 1))]},
         [*names, "accuracy", "f1_weighted", "specificity"],
         CONFIG,
-        task="single_label",
-        positive=1,
+        scoring=Scoring("single_label", positive=1),
     )
     found = intervals(drawn)["a"]
     assert [found[name].estimable for name in names] == [positives >= FEWEST] * len(names)
@@ -135,7 +137,7 @@ def test_a_mean_over_queries_is_as_sure_as_there_are_queries(isolated_store: Pat
         )
         each = Outcome(name="a", kind="arm", metrics={}, validation=table, test=table)
         config = EvaluationConfig(bootstrap=100)
-        drawn = resample({"a": [each]}, ["pair_accuracy"], config, run, "preference")
+        drawn = resample({"a": [each]}, ["pair_accuracy"], config, run, Scoring("preference"))
         found = intervals(drawn)["a"]["pair_accuracy"]
         held.append(found.low <= 0.5 <= found.high)
     assert np.mean(held) > 0.83

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.evaluation.metrics import compute, multi_label_metrics, tune_thresholds
+from tasks.evaluation.scoring import Scoring
 
 TRUTH = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
 # At 0.5 row 0 misses label 2, row 2 adds label 2, row 3 finds nothing.
@@ -67,7 +68,7 @@ def test_a_label_without_positives_does_not_spoil_the_ranking_figures() -> None:
 
 def test_the_evaluate_metric_gives_the_same_figures() -> None:
     thresholds = (0.5, 0.5, 0.4)
-    figures = compute("multi_label", TRUTH, CHANCES, thresholds)
+    figures = compute(Scoring("multi_label"), TRUTH, CHANCES, thresholds)
     assert figures == pytest.approx(multi_label_metrics(TRUTH, CHANCES, thresholds))
 
 

@@ -15,6 +15,7 @@ from tasks.evaluation.intervals import Kind, interval
 from tasks.evaluation.numeric import NUMBER, PREDICTED, numeric_parts
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import put_scored, read_scored, scored_metrics
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.wording import lower_is_better
 
 METRICS = ("mae", "rmse", "r2", "spearman")
@@ -92,7 +93,7 @@ def test_swapped_ranks_correlate_as_pearson_says() -> None:
 def test_intervals_keep_to_what_a_figure_can_be(isolated_store: Path) -> None:
     numbers = np.arange(60.0)
     close = outcome(numbers, numbers + np.resize([0.2, -0.4, 0.6, -0.1], 60))
-    found = intervals(resample({"a": [close]}, METRICS, CONFIG, task="regression"))["a"]
+    found = intervals(resample({"a": [close]}, METRICS, CONFIG, scoring=Scoring("regression")))["a"]
     assert 0.99 < found["r2"].low < found["r2"].mean < found["r2"].high <= 1
     assert 0.99 < found["spearman"].low <= found["spearman"].mean <= found["spearman"].high <= 1
     assert 0 < found["rmse"].low < found["rmse"].mean < found["rmse"].high < 0.6
@@ -110,7 +111,9 @@ def test_an_interval_covers_what_it_says_it_covers(
     for _ in range(draws):
         predicted = random.normal(0, 1, 80)
         made = outcome(predicted + random.normal(0, 1, 80), predicted)
-        found = intervals(resample({"a": [made]}, [metric], CONFIG, task="regression"))["a"][metric]
+        found = intervals(resample({"a": [made]}, [metric], CONFIG, scoring=Scoring("regression")))[
+            "a"
+        ][metric]
         covered += found.low <= truth <= found.high
     assert 0.90 <= covered / draws <= 0.99
 
@@ -126,7 +129,7 @@ def test_the_better_of_two_is_told_and_equals_are_not(isolated_store: Path) -> N
     }
     found = {
         (each.metric, each.first, each.second): each.verdict
-        for each in differences(resample(entries, METRICS, CONFIG, task="regression"))
+        for each in differences(resample(entries, METRICS, CONFIG, scoring=Scoring("regression")))
     }
     for metric in METRICS:
         assert found[metric, "good", "poor"] == "better"
@@ -144,6 +147,6 @@ def test_equal_models_are_called_apart_no_more_often_than_said(isolated_store: P
         entries = {
             name: [outcome(numbers, numbers + random.normal(0, 1, 40), name)] for name in "ab"
         }
-        for each in differences(resample(entries, METRICS, CONFIG, task="regression")):
+        for each in differences(resample(entries, METRICS, CONFIG, scoring=Scoring("regression"))):
             real[each.metric] += each.real
     assert max(real.values()) <= 0.1 * 120  # 5 % are expected, 12 or more of 120 in 1 % of such

@@ -17,6 +17,7 @@ from tasks.evaluation.comparison import best_outcome, compare
 from tasks.evaluation.metrics import compute
 from tasks.evaluation.ordinal import OF_SCALE, ordinal_metrics, scale_of
 from tasks.evaluation.outcomes import Outcome
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.weighted import WeightedMetrics, metric_names
 from tasks.evaluation.wording import lower_is_better, metric_title
 from tasks.training.trainer import higher_is_better
@@ -80,7 +81,9 @@ def test_labels_that_are_no_numbers_have_no_scale() -> None:
 
 def test_compute_has_them_only_with_a_scale() -> None:
     truth, chances = random_stars(1)
-    plain, figures = (compute("single_label", truth, chances, scale=s) for s in (None, STARS))
+    plain, figures = (
+        compute(Scoring("single_label", scale=s), truth, chances) for s in (None, STARS)
+    )
     assert set(figures) == set(NAMES)
     assert set(figures) - set(plain) == set(OF_SCALE)
 
@@ -89,7 +92,9 @@ def test_compute_has_them_only_with_a_scale() -> None:
 def test_weights_agree_with_repeated_rows(seed: int) -> None:
     truth, chances = random_stars(seed)
     weights = np.random.default_rng(seed + 1).integers(0, 4, (len(truth), 2)).astype(float)
-    got = WeightedMetrics(truth, chances, (), NAMES, "single_label", scale=STARS).at(weights)
+    got = WeightedMetrics(truth, chances, (), NAMES, Scoring("single_label", scale=STARS)).at(
+        weights
+    )
     for draw in range(2):
         rows = np.repeat(np.arange(len(truth)), weights[:, draw].astype(int))
         expected = ordinal_metrics(truth[rows], chances[rows], STARS)
@@ -144,8 +149,10 @@ def test_the_mean_baseline_errs_by_the_mean_and_the_majority_one_by_the_mode() -
     truth = one_hot([5, 1, 3])
     scale = scale_of(["1", "2", "3", "4", "5"], ordered=True)
     assert scale is not None
-    mean = compute("single_label", truth, always_the_mean(train, scale, 1, 3).test, scale=scale)
-    mode = compute("single_label", truth, majority(train, 1, 3).test, scale=scale)
+    mean = compute(
+        Scoring("single_label", scale=scale), truth, always_the_mean(train, scale, 1, 3).test
+    )
+    mode = compute(Scoring("single_label", scale=scale), truth, majority(train, 1, 3).test)
     assert mean["mae"] == pytest.approx((1 + 3 + 1) / 3)  # 3.6 is told as 4
     assert mean["mae_expected"] == pytest.approx((1.4 + 2.6 + 0.6) / 3)
     assert mode["mae"] == pytest.approx((0 + 4 + 2) / 3)
@@ -210,7 +217,9 @@ def test_intervals_hold_the_figure_and_an_error_may_exceed_one(
     ordered: CaseConfig, outcomes: list[Outcome]
 ) -> None:
     entries = {outcome.name: [outcome] for outcome in outcomes}
-    draws = resample(entries, OF_SCALE, ordered.evaluation, task="single_label", scale=STARS)
+    draws = resample(
+        entries, OF_SCALE, ordered.evaluation, scoring=Scoring("single_label", scale=STARS)
+    )
     found = intervals(draws)
     for name, (outcome,) in entries.items():
         for metric, interval in found[name].items():

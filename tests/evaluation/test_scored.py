@@ -10,6 +10,7 @@ from tasks.errors import ThawError
 from tasks.evaluation.bootstrap import intervals, resample
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.scored import put_scored, read_scored, scored_metrics
+from tasks.evaluation.scoring import Scoring
 from tasks.storage import TableRef
 
 ROWS = 400
@@ -25,7 +26,9 @@ def outcome(table: TableRef) -> Outcome:
 
 
 def width(table: TableRef, metric: str = "margin") -> float:
-    drawn = resample({"one": [outcome(table)]}, [metric], EvaluationConfig(), task="preference")
+    drawn = resample(
+        {"one": [outcome(table)]}, [metric], EvaluationConfig(), scoring=Scoring("preference")
+    )
     found = intervals(drawn)["one"][metric]
     return found.high - found.low
 
@@ -67,12 +70,14 @@ def test_a_reward_may_be_negative_and_a_share_stays_within_its_bounds(isolated_s
         {"one": [outcome(scored(low, name="reward"))]},
         ["reward"],
         EvaluationConfig(),
-        task="policy",
+        scoring=Scoring("policy"),
     )
     assert intervals(drawn)["one"]["reward"].high < -2
     right = np.r_[np.ones(49), 0.0]
     table = scored(right, name="stops")
-    drawn = resample({"one": [outcome(table)]}, ["stops"], EvaluationConfig(), task="policy")
+    drawn = resample(
+        {"one": [outcome(table)]}, ["stops"], EvaluationConfig(), scoring=Scoring("policy")
+    )
     assert intervals(drawn)["one"]["stops"].high == pytest.approx(0.996, abs=1e-3)  # Wilson's
 
 
@@ -83,5 +88,5 @@ def test_arms_that_saw_other_rows_are_not_compared(isolated_store: Path) -> None
             {"one": [outcome(first)], "two": [outcome(other)]},
             ["margin"],
             EvaluationConfig(),
-            task="preference",
+            scoring=Scoring("preference"),
         )

@@ -17,6 +17,7 @@ from sklearn.metrics import (
 from tasks.config.data import positive_index
 from tasks.errors import RequestError
 from tasks.evaluation.metrics import compute, decide, multi_label_metrics
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.single_label import single_label_metrics
 from tasks.evaluation.weighted import WeightedMetrics, metric_names
 
@@ -77,10 +78,10 @@ def test_without_a_positive_class_there_are_no_figures_of_one() -> None:
 
 def test_the_evaluate_metric_gives_the_same_figures() -> None:
     truth, chances = random_classes(0, 40, 5)
-    assert compute("single_label", truth, chances) == pytest.approx(
+    assert compute(Scoring("single_label"), truth, chances) == pytest.approx(
         single_label_metrics(truth, chances)
     )
-    two = compute("single_label", HAM_SPAM, CHANCES, positive=1)
+    two = compute(Scoring("single_label", positive=1), HAM_SPAM, CHANCES)
     assert two == pytest.approx(single_label_metrics(HAM_SPAM, CHANCES, 1), abs=1e-6)
 
 
@@ -150,7 +151,7 @@ def test_weights_count_rows_of_two_classes_as_if_they_were_repeated(
 ) -> None:
     truth, chances = random_classes(seed, rows, 2, digits)
     weights = drawn_weights(seed + 1, rows)
-    got = WeightedMetrics(truth, chances, (), NAMES, "single_label", 1).at(weights)
+    got = WeightedMetrics(truth, chances, (), NAMES, Scoring("single_label", 1)).at(weights)
     for draw in range(weights.shape[1]):
         drawn = np.repeat(np.arange(rows), weights[:, draw].astype(int))
         there = truth[drawn]
@@ -170,7 +171,7 @@ def test_weighted_figures_agree_with_scikit_learns_sample_weight(seed: int, clas
     weights = np.random.default_rng(seed).integers(1, 5, (60, 2)).astype(float)
     names = metric_names("single_label", has_positive=False)
     exact = chances.astype(float)
-    got = WeightedMetrics(truth, chances, (), names, "single_label").at(weights)
+    got = WeightedMetrics(truth, chances, (), names, Scoring("single_label")).at(weights)
     right, answer = truth.argmax(1), chances.argmax(1)
     for draw in range(2):
         by = {"sample_weight": weights[:, draw]}
@@ -190,7 +191,7 @@ def test_weighted_figures_agree_with_scikit_learns_sample_weight(seed: int, clas
 def test_the_positive_class_agrees_with_scikit_learns_sample_weight() -> None:
     truth, chances = random_classes(5, 80, 2, 1)
     weights = np.random.default_rng(6).integers(1, 5, (80, 3)).astype(float)
-    got = WeightedMetrics(truth, chances, (), NAMES, "single_label", 1).at(weights)
+    got = WeightedMetrics(truth, chances, (), NAMES, Scoring("single_label", 1)).at(weights)
     spam, found = truth[:, 1], chances.argmax(1)
     for draw in range(3):
         by = {"sample_weight": weights[:, draw]}
@@ -209,7 +210,7 @@ def test_the_positive_class_agrees_with_scikit_learns_sample_weight() -> None:
 
 def test_a_resample_without_spam_leaves_its_figures_undefined() -> None:
     weights = np.array([[1, 1, 1, 1, 1, 1], [2, 2, 1, 1, 0, 0]], dtype=float).T
-    got = WeightedMetrics(HAM_SPAM, CHANCES, (), NAMES, "single_label", 1).at(weights)
+    got = WeightedMetrics(HAM_SPAM, CHANCES, (), NAMES, Scoring("single_label", 1)).at(weights)
     there, lacking = (dict(zip(NAMES, column, strict=True)) for column in got.T)
     assert not np.isnan(list(there.values())).any()
     undefined = {name for name, value in lacking.items() if np.isnan(value)}
@@ -231,7 +232,9 @@ def test_who_is_always_right_has_a_macro_f1_of_1_whatever_labels_have_no_row() -
 
 def test_a_class_that_the_test_part_lacks_is_undefined_in_every_resample() -> None:
     only_ham = np.eye(2, dtype=int)[[0, 0, 0]]
-    got = WeightedMetrics(only_ham, CHANCES[:3], (), NAMES, "single_label", 1).at(np.ones((3, 2)))
+    got = WeightedMetrics(only_ham, CHANCES[:3], (), NAMES, Scoring("single_label", 1)).at(
+        np.ones((3, 2))
+    )
     expected = single_label_metrics(only_ham, CHANCES[:3], 1)
     for name, values in zip(NAMES, got, strict=True):
         assert values == pytest.approx([expected[name]] * 2, nan_ok=True), name

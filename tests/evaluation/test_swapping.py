@@ -11,10 +11,11 @@ from tasks.config import EvaluationConfig
 from tasks.evaluation.aligned import Aligned, Measures, Tested, partners
 from tasks.evaluation.bootstrap import differences, resample
 from tasks.evaluation.outcomes import Outcome, Predictions, put_predictions
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.swapping import holm, swap_tests
 from tasks.evaluation.weighted_rankings import Curve
 
-TWO = Measures(("accuracy", "f1", "roc_auc", "average_precision"), "single_label", 1)
+TWO = Measures(("accuracy", "f1", "roc_auc", "average_precision"), Scoring("single_label", 1))
 
 
 def table_of(truth: np.ndarray, chances: np.ndarray, seed: int | None) -> Tested:
@@ -155,6 +156,7 @@ def test_holm_is_what_it_is_in_the_books() -> None:
 def test_noise_is_rarely_called_real() -> None:
     """Equal arms at several error rates; the whole grid: benchmarks/evidence.py."""
     generator, called = np.random.default_rng(0), []
+    two = Measures(("accuracy", "f1"), Scoring("single_label", 1))
     for rows, rate, runs in ((22, 0.1, 150), (80, 0.03, 150), (300, 0.1, 100)):
         for _ in range(runs):
             truth = (generator.random(rows) < 0.5).astype(np.int8)
@@ -163,7 +165,7 @@ def test_noise_is_rarely_called_real() -> None:
                 for _ in range(2)
             ]
             both = aligned(truth, {"a": [chances[0]], "b": [chances[1]]},
-                           measures=Measures(("accuracy", "f1"), "single_label", 1))  # fmt: skip
+                           measures=two)  # fmt: skip
             called.append(swap_tests(both, [("a", "b")], 200, 0.05, len(called))[0] <= 0.05)
     share = np.mean(called, axis=0)
     assert (share <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(called))).all()
@@ -181,7 +183,7 @@ def test_one_row_is_no_difference_whatever_the_seed(isolated_store: Path) -> Non
         entries[name] = [Outcome(name=name, kind="arm", metrics={}, validation=stored, test=stored)]
     for seed in range(5):
         drawn = resample(
-            entries, ["accuracy"], EvaluationConfig(bootstrap=100), seed, "single_label"
+            entries, ["accuracy"], EvaluationConfig(bootstrap=100), seed, Scoring("single_label")
         )
         (gap,) = differences(drawn)
         assert (gap.p, gap.real, gap.verdict) == (1.0, False, "even")
@@ -200,7 +202,7 @@ def test_franchises_are_drawn_and_swapped_whole(isolated_store: Path) -> None:
         stored = put_predictions(ids, truth[rows], chances[rows], "x", named)
         arm = Outcome(name="a", kind="arm", metrics={}, validation=stored, test=stored)
         drawn = resample(
-            {"a": [arm]}, ["accuracy"], EvaluationConfig(bootstrap=400), 0, "single_label"
+            {"a": [arm]}, ["accuracy"], EvaluationConfig(bootstrap=400), 0, Scoring("single_label")
         )
         from tasks.evaluation.bootstrap import intervals
 

@@ -6,17 +6,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tasks.config.base import Task
 from tasks.config.loading import load_case
 from tasks.errors import RequestError
+from tasks.evaluation.scoring import Scoring
 from tasks.kinds.labels.measurable import check_measurable
 from tasks.storage import put_table
 
 
-def arm(task: str, positive: int | None, **parts: list[list[str]]) -> Any:
+def arm(task: Task, positive: int | None, **parts: list[list[str]]) -> Any:
     labels = sorted({label for rows in parts.values() for row in rows for label in row})
     tables = {name: put_table(pd.DataFrame({"labels": rows}), name) for name, rows in parts.items()}
     return SimpleNamespace(
-        task=task, labels=labels, positive=positive, scale=None, fold=None, **tables
+        task=task, labels=labels, scoring=Scoring(task, positive), fold=None, **tables
     )
 
 

@@ -12,6 +12,7 @@ from tiny import LABELS, SIZES, MakeSpec
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.evaluation.scoring import Scoring
 from tasks.kinds.labels.training import LabelLearner, untrained_outcome
 from tasks.models.base_models import locate
 from tasks.models.classifier import TextClassifier, to_probabilities
@@ -50,7 +51,10 @@ def test_an_arm_leaves_figures_predictions_curve_and_weights(make_spec: MakeSpec
         stored = getattr(spec, name).read()
         assert predictions.ids == stored["id"].tolist()
         figures = compute(
-            "multi_label", predictions.truth, predictions.probabilities, outcome.thresholds
+            Scoring("multi_label"),
+            predictions.truth,
+            predictions.probabilities,
+            outcome.thresholds,
         )
         for metric, value in figures.items():
             assert outcome.metrics[f"{short}/{metric}"] == pytest.approx(value, abs=1e-6)

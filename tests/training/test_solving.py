@@ -9,6 +9,7 @@ from tiny import MakeSpec
 from tasks.config.base import Task
 from tasks.evaluation.metrics import compute, tune_thresholds
 from tasks.evaluation.outcomes import read_predictions
+from tasks.evaluation.scoring import Scoring
 from tasks.kinds.labels.training import LabelLearner
 from tasks.models.classifier import Head, HeadConfig
 from tasks.training import solving
@@ -83,7 +84,7 @@ def test_the_head_arm_is_no_worse_than_scikit_learn_on_its_vectors(
     def figure(strength: float, part: str) -> float:
         models = theirs(vectors["train"], truth["train"], "multi_label", strength)
         found = np.stack([each.predict_proba(vectors[part])[:, 1] for each in models], 1)
-        return float(compute("multi_label", truth[part], found)["f1_macro"])
+        return float(compute(Scoring("multi_label"), truth[part], found)["f1_macro"])
 
     best = max(solving.STRENGTHS, key=lambda strength: figure(strength, "validation"))
     assert outcome.metrics["test/f1_macro"] >= figure(best, "test") - 0.002

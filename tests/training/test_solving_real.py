@@ -140,7 +140,7 @@ def test_the_solved_head_is_never_below_scikit_learns(
         tuned = None
         if task == "multi_label":
             tuned = tune_thresholds(truth["validation"], found["validation", strength])
-        return compute(task, truth[part], found[part, strength], tuned, spec.positive)
+        return compute(spec.scoring, truth[part], found[part, strength], tuned)
 
     best = max(STRENGTHS, key=lambda strength: figures("validation", strength)[select_by])
     expected, ours = figures("test", best)[primary], outcome.metrics[f"test/{primary}"]

@@ -12,6 +12,7 @@ import numpy as np
 from tasks.config import LabelsCase
 from tasks.evaluation.metrics import compute
 from tasks.evaluation.outcomes import Outcome, read_predictions
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.tables import Cell, Sheet
 from tasks.evaluation.wording import figure, metric_title
 
@@ -44,7 +45,7 @@ def aside_sheet(
                 found.probabilities[with_a_label][:, kept],
             ),
         ):
-            figures = compute(config.task, truth, answers)
+            figures = compute(Scoring(config.task), truth, answers)
             name = outcome.name if outcome.seed is None else f"{outcome.name}, seed {outcome.seed}"
             cells = (Cell(figure(figures[metric])) for metric in FIGURES)
             rows.append((Cell(name, f"{what}, {len(truth):,} rows"), *cells))

@@ -244,22 +244,13 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
     def figures(self, table: TableRef, spec: ArmSpec) -> dict[str, float]:
         """Of all rows together, each at the thresholds of the model that answered it."""
         found = read_predictions(table)
-        return compute(
-            spec.task,  # type: ignore[arg-type]
-            found.truth,
-            found.probabilities,
-            found.thresholds,
-            spec.positive,
-            spec.scale,
-        )
+        return compute(spec.scoring, found.truth, found.probabilities, found.thresholds)
 
     def figure(self, outcome: Outcome, best: Outcome, config: LabelsCase) -> float:
         """At the outcome's own thresholds."""
         spec, metric = read_spec(folder_of(best)), config.evaluation.primary
         found, tuned = read_predictions(outcome.test), outcome.thresholds or None
-        figures = compute(
-            config.task, found.truth, found.probabilities, tuned, spec.positive, spec.scale
-        )
+        figures = compute(spec.scoring, found.truth, found.probabilities, tuned)
         return figures[metric.removeprefix("test/")]
 
     def champion_figure(
@@ -276,12 +267,10 @@ class _Labels(TextKind[LabelsCase, Start[LabelsCase]]):
                 [float(label in each["labels"]) for label in spec.labels] for each in answers
             ]
             halves = [0.5] * len(spec.labels)
-            figures = compute(config.task, truth, np.array(passing), halves)
+            figures = compute(spec.scoring, truth, np.array(passing), halves)
         else:
             found = [[each["probabilities"].get(x, 0.0) for x in spec.labels] for each in answers]
-            figures = compute(
-                config.task, truth, np.array(found), positive=spec.positive, scale=spec.scale
-            )
+            figures = compute(spec.scoring, truth, np.array(found))
         return figures[metric.removeprefix("test/")]
 
     def line(self, answer: dict[str, Any]) -> str:

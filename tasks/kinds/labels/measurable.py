@@ -45,12 +45,10 @@ def check_measurable(config: CaseConfig, spec: ArmSpec) -> None:
         knows_nothing = np.full(truth.shape, 1 / max(1, len(labels)), dtype=np.float32)
         thresholds = (0.5,) * len(labels) if spec.task == "multi_label" else None
         figures = compute(
-            spec.task,  # type: ignore[arg-type]
+            spec.scoring,
             truth,
             knows_nothing,
             thresholds,
-            spec.positive,
-            spec.scale,
         )
         if np.isnan(figures[metric.partition("/")[2]]):
             raise RequestError(_refusal(field, metric, part, held, labels))

@@ -117,9 +117,7 @@ def fit(name: str, config: CaseConfig, spec: ArmSpec) -> Baseline:
         test["text"].tolist(),
         config.evaluation.baseline_c,
         config.training.select_by,
-        config.task,
-        spec.positive,
-        spec.scale,
+        spec.scoring,
         READING[name],
     )
 
@@ -160,12 +158,10 @@ def as_outcome(name: str, baseline: Baseline, spec: ArmSpec, run_id: str) -> Out
         if part == "validation" and spec.task == "multi_label":
             thresholds = tune_thresholds(truth, probabilities)
         figures = compute(
-            spec.task,  # type: ignore[arg-type]
+            spec.scoring,
             truth,
             probabilities,
             thresholds or None,
-            spec.positive,
-            spec.scale,
         )
         metrics |= {f"{short}/{metric}": value for metric, value in figures.items()}
         tables[part] = put_predictions(

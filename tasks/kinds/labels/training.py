@@ -223,12 +223,10 @@ class LabelLearner(ClassifierLearner):
     ) -> dict[str, float]:
         spec = self.spec
         return compute(
-            spec.task,  # type: ignore[arg-type]
+            spec.scoring,
             truth,
             probabilities,
             thresholds,
-            spec.positive,
-            spec.scale,
         )
 
 

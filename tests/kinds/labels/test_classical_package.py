@@ -12,6 +12,7 @@ from tasks.config import DataConfig
 from tasks.config.base import Task
 from tasks.errors import RequestError
 from tasks.evaluation.baselines import Baseline, tfidf_logistic
+from tasks.evaluation.scoring import Scoring
 from tasks.evaluation.word_model import Reading
 from tasks.kinds.labels.classical_package import ClassicalInfo, ClassicalPackage
 from tasks.kinds.ranking.baselines import fit_words
@@ -45,7 +46,7 @@ def fitted(task: Task, labels: int, reading: Reading) -> tuple[Baseline, list[st
         parts[2],
         [0.1, 10.0],
         select,
-        task,
+        Scoring(task),
         reading=reading,
     ), parts[2]
 
@@ -103,7 +104,7 @@ def test_a_model_of_an_earlier_release_reads_words(tmp_path: Path) -> None:
 
 def test_texts_without_words_and_labels_without_rows_are_kept_too(tmp_path: Path) -> None:
     said, truth = ["1", "2", "3", "4"], np.array([[1, 0], [0, 0], [1, 0], [0, 0]], dtype=np.int8)
-    made = tfidf_logistic(said, truth, said, truth, said, [1.0], "val/loss", "multi_label")
+    made = tfidf_logistic(said, truth, said, truth, said, [1.0], "val/loss")
     assert made.words is not None
     made.words.save(tmp_path)
     read = type(made.words).load(tmp_path)
