@@ -17,6 +17,7 @@ import pytest
 from tasks.config import CaseConfig
 from tasks.config.loading import load_case
 from tasks.evaluation.outcomes import Outcome, put_predictions, read_predictions
+from tasks.evaluation.scoring import Scoring
 from tasks.kinds.kind import kind_of
 from tasks.kinds.labels import kind as labels
 from tasks.registry import judging, promotion
@@ -75,7 +76,7 @@ class Retraining:
         monkeypatch.setattr(promotion, "register", self._register)
         monkeypatch.setattr(promotion, "seen_by", lambda outcome: self.seen)
         monkeypatch.setattr(judging, "champion_figure", self._figure)
-        spec = type("Spec", (), {"positive": None, "scale": None})
+        spec = type("Spec", (), {"scoring": Scoring("single_label")})
         monkeypatch.setattr(labels, "read_spec", lambda folder: spec)
 
     def on(self, day: int, *overrides: str) -> Promotion:
