@@ -102,6 +102,17 @@ def aliases(tracker: Tracker) -> dict[str, str]:
     return promotion.aliased(tracker, "genre")
 
 
+def test_a_champion_is_outdone_or_stays_where_no_challenger_waits(
+    promoted: Promote, tracker: Tracker
+) -> None:
+    first = promoted("full", 0.8, "TF-IDF", 0.5, "better")
+    assert (first.status, aliases(tracker)) == ("champion", {"champion": "1"})
+    second = promoted("lora_8", 0.7, "TF-IDF", 0.5, "better")
+    assert (second.status, second.version) == ("challenger", "2")
+    assert "0.7000 does not beat champion 1's 0.8000" in second.reason
+    assert aliases(tracker) == {"champion": "1", "challenger": "2"}
+
+
 def test_a_model_that_loses_to_tfidf_is_not_champion_and_tfidf_is(
     promoted: Promote, tracker: Tracker
 ) -> None:
