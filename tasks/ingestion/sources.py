@@ -76,13 +76,19 @@ def require_file(path: Path) -> Path:
     """`path`, if it is a file with something in it.
 
     Raises:
-        RequestError: it is missing (with the nearest name beside it), a folder, or empty.
+        RequestError: it is missing (with the nearest name beside it), a folder, a pipe or device,
+            or empty.
     """
     if path.is_dir():
         raise RequestError(f"{path} is a folder: data.path wants a file in it.")
     if not path.exists():
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         raise RequestError(f"There is no file {path}{nearest(path.name, beside)}.")
+    if not path.is_file():
+        raise RequestError(
+            f"{path} is a pipe or a device, which can be read once at most: write what it gives "
+            "into a file, and name that."
+        )
     if path.stat().st_size == 0:
         raise RequestError(f"{path} is empty (0 bytes): it should hold a table of examples.")
     return path

@@ -1,6 +1,7 @@
 """The four places that data comes from."""
 
 import gzip
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -93,6 +94,13 @@ def test_an_empty_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.csv").touch()
     with pytest.raises(RequestError, match=r"a\.csv is empty \(0 bytes\)"):
         fetch(DataConfig(path=tmp_path / "a.csv"))
+
+
+def test_a_pipe_or_a_device_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(RequestError, match=f"{path} is a pipe or a device"):
+            fetch(DataConfig(path=path))
 
 
 def test_a_local_zip_is_unpacked_outside_its_own_folder(tmp_path: Path, cache: Path) -> None:

@@ -190,6 +190,15 @@ def test_a_text_that_is_nearly_one_that_the_champion_saw_is_none_that_it_did_not
     assert new_to_champion([], asked, 0.8) == [True, True, True]
 
 
+def test_of_questions_about_pictures_the_picture_says_what_a_champion_saw() -> None:
+    seen = put_table(pd.DataFrame({"image": ["one.png"], "text": ["what is it?"]}), "seen")
+    asked = pd.DataFrame({"image": ["one.png", "two.png"], "text": ["and how many?"] * 2})
+    standing: Any = SimpleNamespace(tags={SEEN: seen.path.stem})
+    found = unseen_rows(standing, put_table(asked, "asked"), 0.8)
+    assert found is not None
+    assert found.tolist() == [False, True]
+
+
 @pytest.fixture
 def new_to_champion() -> Callable[..., list[bool]]:
     """Which texts are new to a champion that learned from others."""
