@@ -138,5 +138,5 @@ def take_away(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     about = json.loads((folder / "about.json").read_text("utf-8"))
-    asked = '"a question" "its answer"' if about.get("pair") else '"a text"'
+    asked = '"a text" "a second one"' if about.get("pair") else '"a text"'
     click.echo(f"{folder} holds {name}@{alias}: python {folder / 'predict.py'} {asked}")

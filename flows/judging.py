@@ -100,7 +100,8 @@ def compare_arms(
         sweep: the open sweep.
     """
     kind, config = kind_of(start.config.task), start.config
-    found = compare(outcomes, config, kind.classes(arms.first[0]), arms.left_out)
+    floor = kind.floor(outcomes, start).name
+    found = compare(outcomes, config, kind.classes(arms.first[0]), arms.left_out, floor)
     found = kind.told(found, outcomes, arms.best)
     compared = Compared(start, rows, division, arms, tuple(outcomes), found, sweep.run_id)
     if sweep.finished:
@@ -165,7 +166,7 @@ def bar_of(kind: Kind[Any, Any, Any], compared: Compared[Any, Any]) -> Bar:
     """What the chosen arm has to be better than to become champion (`registry.beats`).
 
     Where no reference has a figure on validation, it is the trivial answer. A reference may stand
-    for champion in the arm's place, unless it is no better than that answer itself.
+    for champion in the arm's place if it is better than that answer, by its own interval.
     """
     config, best, found = compared.config, compared.arms.best, compared.comparison
     reference = strongest_reference(found) if config.registry.beats == "reference" else None
@@ -176,7 +177,8 @@ def bar_of(kind: Kind[Any, Any, Any], compared: Compared[Any, Any]) -> Bar:
     outcome = next(one for one in compared.outcomes if one.name == reference.name)
     verdict, title = found.verdict(found.best, reference.name), kind.floor_title(outcome)
     candidate = kind.classical(outcome, compared)
-    if candidate and against(outcome.metrics[metric], floor.metrics[metric], metric) != "better":
-        trivial = f"{title} takes no place, being no better than {kind.floor_title(floor)}"
+    if candidate and not found.clears(reference.name, floor.name):
+        least = kind.floor_title(floor)
+        trivial = f"{title} takes no place, not being shown to be better than {least}"
         return Bar(outcome, title, verdict, trivial=trivial)
     return Bar(outcome, title, verdict, candidate)

@@ -48,6 +48,7 @@ def compare(
     config: CaseConfig,
     labels: Sequence[str],
     left_out: Sequence[LeftOut] = (),
+    floor: str = "",
 ) -> Comparison:
     """Compare the arms and baselines of one sweep.
 
@@ -57,6 +58,7 @@ def compare(
         config: says which metrics are shown, which decides, and what the chapter found.
         labels: the labels' names.
         left_out: arms that came to no outcome.
+        floor: name of the trivial answer among the baselines.
 
     Raises:
         RequestError: the configuration names a positive class that there is not.
@@ -99,6 +101,7 @@ def compare(
         notebook_source=config.reference.notebook.source,
         notebook=_reference(config.reference.notebook.rows, groups, config),
         left_out=tuple(left_out),
+        floor=floor,
     )
     return comparison.model_copy(update={"conclusion": conclude(comparison)})
 

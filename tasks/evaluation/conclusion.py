@@ -71,6 +71,14 @@ def _advice(comparison: Comparison) -> str:
         )
     if reference and comparison.verdict(best.name, reference.name) == "even":
         gap = comparison.difference(best.name, reference.name)
+        if not any(_clears_floor(comparison, entry) for entry in (reference, best)):
+            floor = comparison.entry(comparison.floor)
+            return (
+                f"Trust none of these models yet: {best.name}, the arm that validation chose, is "
+                f"not shown to be better than {reference.name}, {_both(comparison, gap)} in "
+                f"{metric}{_scope(gap)}, and neither is shown to be better than {floor.name} "
+                f"({_shown(comparison, floor.metrics[comparison.primary].mean)})."
+            )
         return (
             f"Keep to {reference.name} for now: {best.name}, the arm that validation chose, is not "
             f"shown to be better than it, {_both(comparison, gap)} in {metric}"
@@ -107,6 +115,11 @@ def _advice(comparison: Comparison) -> str:
     seeds = over_seeds(len(best.seeds)) if arms or reference else ""
     against = _against(comparison, best, reference, len(best.seeds))
     return f"Train {best.name}: {why}, {reached}{cost}{seeds}{against}."
+
+
+def _clears_floor(comparison: Comparison, entry: Entry) -> bool:
+    """Whether an entry is better than the trivial answer, or is that itself, or none is known."""
+    return comparison.floor in ("", entry.name) or comparison.clears(entry.name, comparison.floor)
 
 
 def _against(comparison: Comparison, entry: Entry, reference: Entry | None, seeds: int) -> str:

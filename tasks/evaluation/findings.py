@@ -160,6 +160,7 @@ class Comparison(_Frozen):
         best: name of the arm entry chosen on validation; `best_seed` is its best seed.
         indistinguishable: arms whose primary metric cannot be told from that of `best`.
         left_out: arms and baselines that diverged, and so are in no entry.
+        floor: name of the entry that is the trivial answer; empty where none is known.
         conclusion: in plain English: a line that says what to do, and lines of evidence, cautions
             included, each after a dash.
     """
@@ -187,6 +188,7 @@ class Comparison(_Frozen):
     notebook_source: str = ""
     notebook: tuple[ReferenceLine, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    floor: str = ""
     conclusion: str = ""
 
     @property
@@ -275,3 +277,13 @@ class Comparison(_Frozen):
             KeyError: there is no such pair.
         """
         return self.difference(first, second, metric).verdict
+
+    def clears(self, first: str, second: str) -> bool:
+        """Whether `first` is better than `second` in the primary metric by their difference's own
+        interval: as the one comparison that was planned, which no others are counted with.
+
+        Raises:
+            KeyError: there is no such pair.
+        """
+        gap = self.difference(first, second)
+        return gap.high < 0 if lower_is_better(gap.metric) else gap.low > 0

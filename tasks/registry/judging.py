@@ -47,7 +47,8 @@ class Bar:
         title: how a verdict calls it.
         verdict: what the arm is against it.
         candidate: the same as something that can stand for champion; None where it cannot.
-        trivial: why it may not, where it could: it is no better than the trivial answer.
+        trivial: why it may not, where it could: it is not shown to be better than the trivial
+            answer.
     """
 
     outcome: Outcome

@@ -8,6 +8,7 @@ from tasks.config import CaseConfig, ReferenceConfig, ReferenceRow
 from tasks.config.loading import load_case
 from tasks.errors import RequestError, ThawError
 from tasks.evaluation.comparison import best_outcome, compare
+from tasks.evaluation.conclusion import strongest_reference
 from tasks.evaluation.findings import Comparison
 from tasks.evaluation.outcomes import Outcome
 from tasks.evaluation.tables import chapter
@@ -224,6 +225,31 @@ def test_the_conclusion_names_a_baseline_that_was_not_beaten(
     assert "cannot be told apart from the strongest baseline on validation" in text
     assert text.startswith("Keep to tfidf_logistic for now: full, the arm that validation chose")
     assert "\n- full is the only arm; on test it reaches F1 micro (tuned) 0." in text
+
+
+def test_where_nothing_is_shown_to_beat_the_trivial_answer_none_is_to_be_kept_to(
+    make_outcome: MakeOutcome, config: CaseConfig
+) -> None:
+    """On labels without meaning one of them has the better figure always."""
+    arm = make_outcome("full", 1.0, rows=24)
+    words = make_outcome("tfidf_logistic", 0.8, kind="baseline", seed=None, rows=24)
+    like = make_outcome("majority", 1.4, kind="baseline", seed=None, rows=24)
+    worse = make_outcome("majority", 20.0, kind="baseline", seed=None, rows=24)
+    for floor in (like, worse):
+        found = compare([arm, words, floor], config, LABELS, floor="majority")
+        reference = strongest_reference(found)
+        assert reference is not None
+        assert reference.name == "tfidf_logistic"
+        cleared = found.clears("tfidf_logistic", "majority")
+        assert cleared == (floor is worse)
+        gap = found.difference("tfidf_logistic", "majority")
+        assert cleared == (gap.low > 0)
+        if cleared:
+            assert found.headline.startswith("Keep to tfidf_logistic for now")
+        else:
+            assert found.headline.startswith("Trust none of these models yet: full, the arm that")
+            assert "is not shown to be better than tfidf_logistic, 0." in found.headline
+            assert "neither is shown to be better than majority (0." in found.headline
 
 
 def test_no_arm_or_no_selection_figure_is_an_error(

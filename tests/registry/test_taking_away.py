@@ -107,6 +107,8 @@ def test_an_onnx_file_gives_the_packages_probabilities(
     for texts in (TEXTS, TEXTS[:1], ["one word", *TEXTS[:2]]):  # any number, of any length
         expected = [list(each["probabilities"].values()) for each in package.predict(texts)]
         np.testing.assert_allclose(program["outputs"](texts), expected, atol=1e-4)
+    given_labels = [set(each["labels"]) for each in program["answers"](TEXTS)]
+    assert given_labels == [set(each["labels"]) for each in package.predict(TEXTS)]
     data = package.info.data
     said = write_int8(tmp_path / "taken", [render_bare(text, data) for text in TEXTS])
     assert said.bytes_after < said.bytes_before

@@ -61,14 +61,25 @@ def outputs(rows: Sequence[str | Sequence[str]]) -> np.ndarray:
     return session.run(None, {each.name: asked[each.name] for each in session.get_inputs()})[0]
 
 
+def labels(row: Sequence[float]) -> list[str]:
+    """Those that pass: above their thresholds, or the most probable one."""
+    if ABOUT["one_label"]:
+        return [ABOUT["labels"][int(np.argmax(row))]]
+    passing = zip(ABOUT["labels"], row, ABOUT["thresholds"], strict=True)
+    return [label for label, probability, threshold in passing if probability >= threshold]
+
+
 def answers(rows: Sequence[str | Sequence[str]]) -> list[dict[str, Any]]:
-    """What the model gives for each row: probabilities, a number, or a reward."""
+    """What the model gives for each row: labels, a number, or a reward."""
     found = outputs(rows).tolist()
     if ABOUT["gives"] == "number":
         return [{"number": row[0], "unit": ABOUT["unit"]} for row in found]
     if ABOUT["gives"] == "reward":
         return [{"reward": row[0]} for row in found]
-    return [{"probabilities": dict(zip(ABOUT["labels"], row, strict=True))} for row in found]
+    return [
+        {"labels": labels(row), "probabilities": dict(zip(ABOUT["labels"], row, strict=True))}
+        for row in found
+    ]
 
 
 if __name__ == "__main__":
