@@ -1,5 +1,7 @@
 """The command line: `thaw`. Heavy libraries are imported only by the commands that need them."""
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -256,7 +258,6 @@ def ui(case: str | None, host: str, port: int) -> None:
       thaw ui --port 5001
       thaw ui genre
     """
-    import os
 
     from flows.pages import address_of
     from tasks.config.running import store_address
@@ -286,7 +287,13 @@ for command in (new, predict, score, export, cancel):
 
 
 def main() -> None:
-    """Entry point: errors become a sentence and an exit code."""
+    """Entry point: errors become a sentence and an exit code.
+
+    A terminal that is closed ends what runs in it as SIGTERM does, unless it was told to live on
+    (nohup).
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

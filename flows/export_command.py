@@ -1,6 +1,7 @@
 """`thaw export`: the champion as a plain model, or the data for hosted fine-tuning."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -139,4 +140,6 @@ def take_away(
         raise
     about = json.loads((folder / "about.json").read_text("utf-8"))
     asked = '"a text" "a second one"' if about.get("pair") else '"a text"'
-    click.echo(f"{folder} holds {name}@{alias}: python {folder / 'predict.py'} {asked}")
+    click.echo(
+        f"{folder} holds {name}@{alias}: python {shlex.quote(str(folder / 'predict.py'))} {asked}"
+    )

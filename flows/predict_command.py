@@ -79,7 +79,7 @@ def predict(
         from tasks.registry.prediction import UNANSWERED
 
     if out is not None:
-        check_out(out)
+        check_out(out, file)
     kind = kind_of(config.task)
     rows, sent, params = kind.asked(config, texts, file, images)
     if strategy is not None and alias != "champion":

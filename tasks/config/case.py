@@ -80,7 +80,7 @@ class CaseConfig(Frozen):
     """What trains: `full`, `freeze_<n>`, `last_<n>`, `unfreeze_<n>`, `head`, `prompt_<n>`,
     `lora_<r>`, `dora_<r>`, `ia3`, `bitfit`; in cases about pictures (`vqa`) which parts are frozen:
     `nothing`, `text_encoder`, `image_encoder`, `encoders`, `decoder`, `all`."""
-    seeds: tuple[int, ...] = (42,)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = (42,)
     """One arm for each strategy and seed."""
     top_seeds: Annotated[int, Field(ge=1)] = 1
     """At least so many seeds for strategies that train the top alone (`head`, `last_<n>`), which

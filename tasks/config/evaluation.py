@@ -31,7 +31,7 @@ class SplitConfig(Frozen):
     repeat_folds: bool = False
     """Each of `seeds` deals folds of its own: cross-validation is repeated as often. By default
     all seeds train on the same folds."""
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Seed of the assignment."""
     group_by: Literal["none", "franchise", "column"] = "none"
     """`franchise`: sequels and seasons, found from the titles, stay in one part; `column`: rows

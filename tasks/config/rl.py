@@ -117,7 +117,7 @@ class RLConfig(Frozen):
     """Steps in a row that a limit has to be exceeded before the run stops."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 where the device has instructions for it."""
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Of the order of prompts, the draws and the mini-batches."""
 
     @property

@@ -11,12 +11,22 @@ from tasks.storage import atomic_path, require_writable
 FORMS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def check_out(path: Path) -> None:
+def check_out(path: Path, asked: Path | None = None) -> None:
     """See, before a model is asked, that its answers can be written there.
 
+    Args:
+        path: of the answers.
+        asked: the file of the questions, if they are one.
+
     Raises:
-        RequestError: no format by that name, or a folder that cannot be written.
+        RequestError: no format by that name, the file of the questions itself, or a folder that
+            cannot be written.
     """
+    if asked is not None and path.exists() and asked.exists() and path.samefile(asked):
+        raise RequestError(
+            f"--out {path} is the file that is asked about, which its answers would take the place "
+            "of: name another."
+        )
     if path.suffix.lower() not in FORMS:
         raise RequestError(f"--out {path}: the name has to end in one of {', '.join(FORMS)}.")
     require_writable(path.absolute().parent)

@@ -143,6 +143,9 @@ def test_a_field_that_is_near_to_nothing_gets_no_hint() -> None:
 
 
 def test_numbers_in_scientific_notation_are_numbers() -> None:
+    for wrong in ("seeds=-1", "seeds=[1,99999999999]", "split.seed=-1"):
+        with pytest.raises(RequestError, match=f"{wrong.partition('=')[0]}.*Input should be"):
+            load_case("genre", "sample", [wrong])
     config = load_case("genre", "sample", ["training.learning_rate=1e-5"])
     assert config.training.learning_rate == 1e-5
     grid = load_case("genre", "sample", ["grid.training.learning_rate=[1e-5,5e-5]"])

@@ -8,6 +8,7 @@ LEARNING = {
     "epochs": "2",
     "learning_rate": "1e-2",
     "max_new_tokens": "8",
+    "temperature": "0.7",
     "kl_coefficient": "0.0",
     "kl_budget": "1000",
     "held_out_every": "2",

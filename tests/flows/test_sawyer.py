@@ -62,6 +62,7 @@ def tiny_sawyer(
         f"rl.data.path={folder / 'compared.jsonl'}",
         "rl.data.columns.prompt=user_input",
         "rl.split.near_duplicates=null",
+        "rl.split.test=0.25",
         "rl.strategies=[last_2]",
         "rl.evaluation.bootstrap=100",
         "rl.rewards=[{name: preference, model: sawyer_reward@champion, weight: 0.01}, "

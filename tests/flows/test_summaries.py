@@ -56,6 +56,8 @@ def quick_summaries(tiny_t5: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         "strategies=[last_2]",
         "evaluation.bootstrap=100",
         "registry.enabled=false",
+        "rewards=[{name: grammar, model: acceptability@champion, label: acceptable}, "
+        '{name: neutral, model: reviews@champion, label: "3", weight: 0.5}]',
         *learning(),
     )
 

@@ -133,13 +133,16 @@ def test_ctrl_c_leaves_a_sweep_that_says_so_and_goes_on(
     assert store.table(again.info.run_id) == undisturbed
 
 
-def test_a_run_that_another_program_ends_says_so_and_goes_on(
-    long: tuple[str, ...], undisturbed: dict[str, float], own_home: Path, forked_python: str
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP], ids=["a program", "a terminal"])
+def test_a_run_that_another_program_or_a_closed_terminal_ends_says_so_and_goes_on(
+    sign: int,
+    long: tuple[str, ...],
+    undisturbed: dict[str, float],
+    own_home: Path,
+    forked_python: str,
 ) -> None:
-    assert (
-        interrupt(forked_python, long, own_home, after_a_checkpoint, signal.SIGTERM)
-        == -signal.SIGTERM
-    )
+    code = interrupt(forked_python, long, own_home, after_a_checkpoint, sign)
+    assert code == -signal.SIGTERM
     store = Store()
     (sweep,) = store.sweeps()
     for run in (sweep, *store.children(sweep.info.run_id).values()):

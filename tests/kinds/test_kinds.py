@@ -22,7 +22,7 @@ STILL = {
     "tasks/evaluation/baselines.py": 2,
     "tasks/evaluation/label_table.py": 1,
     "tasks/evaluation/metrics.py": 2,
-    "tasks/evaluation/weighted.py": 3,
+    "tasks/evaluation/weighted.py": 2,
     "tasks/models/classifier.py": 3,
     "tasks/training/encoding.py": 1,
     "tasks/evaluation/aligned.py": 1,

@@ -190,6 +190,16 @@ def test_answers_are_written_beside_their_rows(form: str, tmp_path: Path) -> Non
         assert found["probabilities.y"].tolist() == [0.75, 0.125]
 
 
+def test_answers_do_not_take_the_place_of_what_is_asked_about(tmp_path: Path) -> None:
+    asked = tmp_path / "asked.csv"
+    asked.write_text("text,mine\na,1\n")
+    (tmp_path / "link.csv").symlink_to(asked)
+    for out in (asked, tmp_path / "link.csv"):
+        with pytest.raises(RequestError, match="is the file that is asked about"):
+            check_out(out, asked)
+    check_out(tmp_path / "other.csv", asked)
+
+
 def test_a_place_for_answers_of_no_known_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"end in one of \.csv"):
         check_out(tmp_path / "answers.xlsx")

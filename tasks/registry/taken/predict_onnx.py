@@ -84,6 +84,8 @@ def answers(rows: Sequence[str | Sequence[str]]) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
+    if not given or (ABOUT["pair"] and len(given) % 2):
+        sys.exit("Name texts, each in quotes; of a model that reads two, two for each answer.")
     pairs = list(zip(given[::2], given[1::2], strict=True)) if ABOUT["pair"] else given
     for answer in answers(pairs):
         print(json.dumps(answer, ensure_ascii=False))

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch.nn.functional import linear, relu
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, logging
 
+logging.set_verbosity_error()  # a pooler that this model does not use is not missed
 HERE = Path(__file__).resolve().parent
 ABOUT = json.loads((HERE / "about.json").read_text("utf-8"))
 tokenizer = AutoTokenizer.from_pretrained(HERE)
@@ -105,6 +106,8 @@ def answers(rows: Sequence[str | Sequence[str]]) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
+    if not given or (ABOUT["pair"] and len(given) % 2):
+        sys.exit("Name texts, each in quotes; of a model that reads two, two for each answer.")
     pairs = list(zip(given[::2], given[1::2], strict=True)) if ABOUT["pair"] else given
     for answer in answers(pairs):
         print(json.dumps(answer, ensure_ascii=False))
