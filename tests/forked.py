@@ -43,7 +43,7 @@ with socket.socket(socket.AF_UNIX) as zygote:
     message = json.dumps(said).encode() + b"\\n"
     sent = zygote.sendmsg([message], passed)
     zygote.sendall(message[sent:])
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda number, _: zygote.sendall(bytes([number])))
     code = int(zygote.makefile().readline() or -9)
 if code < 0:
