@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""As wide as NumPy's own generator takes one."""
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, lt=1.0)]
 Part = Literal["train", "validation", "test"]

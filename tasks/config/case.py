@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.config.base import Frozen, Task
+from tasks.config.base import Frozen, Seed, Task
 from tasks.config.costs import CostsConfig
 from tasks.config.data import GIVEN_GROUP, DataConfig
 from tasks.config.evaluation import EvaluationConfig, SplitConfig, ValidationConfig
@@ -80,7 +80,7 @@ class CaseConfig(Frozen):
     """What trains: `full`, `freeze_<n>`, `last_<n>`, `unfreeze_<n>`, `head`, `prompt_<n>`,
     `lora_<r>`, `dora_<r>`, `ia3`, `bitfit`; in cases about pictures (`vqa`) which parts are frozen:
     `nothing`, `text_encoder`, `image_encoder`, `encoders`, `decoder`, `all`."""
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = (42,)
+    seeds: tuple[Seed, ...] = (42,)
     """One arm for each strategy and seed."""
     top_seeds: Annotated[int, Field(ge=1)] = 1
     """At least so many seeds for strategies that train the top alone (`head`, `last_<n>`), which

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.config.base import Frozen, Part, Rate
+from tasks.config.base import Frozen, Part, Rate, Seed
 
 
 class SplitConfig(Frozen):
@@ -31,7 +31,7 @@ class SplitConfig(Frozen):
     repeat_folds: bool = False
     """Each of `seeds` deals folds of its own: cross-validation is repeated as often. By default
     all seeds train on the same folds."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    seed: Seed = 42
     """Seed of the assignment."""
     group_by: Literal["none", "franchise", "column"] = "none"
     """`franchise`: sequels and seasons, found from the titles, stay in one part; `column`: rows

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config.base import Fraction, Frozen
+from tasks.config.base import Fraction, Frozen, Seed
 
 
 class RewardConfig(Frozen):
@@ -117,7 +117,7 @@ class RLConfig(Frozen):
     """Steps in a row that a limit has to be exceeded before the run stops."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 where the device has instructions for it."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    seed: Seed = 42
     """Of the order of prompts, the draws and the mini-batches."""
 
     @property

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from scipy.sparse import csr_array
 
+from tasks.config.base import Task
 from tasks.errors import ThawError
 from tasks.evaluation.completions import Completions, read_completions
 from tasks.evaluation.outcomes import Outcome, Predictions, read_predictions, thresholds_of
@@ -154,7 +155,7 @@ def partners(first: Sequence[S], second: Sequence[S]) -> list[tuple[S, S]]:
     return list(zip(first, second, strict=False))
 
 
-def _read(outcome: Outcome, task: str) -> Table:
+def _read(outcome: Outcome, task: Task) -> Table:
     if task == "completion":
         return read_completions(outcome.test)
     if task in SCORED_METRICS:

@@ -55,7 +55,7 @@ def loading_options(config: object, writes: bool = False) -> dict[str, Any]:
     time: what writes has what transformers gives its family, which is that one where it has it.
 
     Args:
-        config: of the model; None where nothing is known of it.
+        config: of the model.
         writes: the model is there to write text.
     """
     kind = MODEL_MAPPING.get(type(config), None)

@@ -74,8 +74,7 @@ class Packaging:
     def bring_code(self, folder: Path) -> Path:
         """Copy the modules that the file reaches into a folder; returns that of the copy.
 
-        A package brings the code of its kind and not the whole of `tasks/`, of which it is a
-        fourth.
+        A package brings the code of its kind and not the whole of `tasks/`.
         """
         here = Path(str(tasks.__file__)).parent
         start = "tasks." + self.file.removesuffix(".py").replace("/", ".")
