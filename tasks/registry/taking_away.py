@@ -105,6 +105,7 @@ def take_reader(
     _write_json(to / "about.json", about)
     _for_sentence_transformers(to, model, length)
     shutil.copy(PROGRAMS / "predict_reading.py", to / "predict.py")
+    shutil.copy(PROGRAMS / "reading.py", to)
     write_text(to / "README.md", _readme(about, "AutoModel", "torch transformers safetensors"))
 
 

@@ -41,9 +41,10 @@ def packaged(base: Path, folder: Path, head: str, pooling: str, **changes: Any) 
 
 def program_of(folder: Path) -> dict[str, Any]:
     """The folder's own program, which imports nothing of Thaw."""
-    text = (folder / "predict.py").read_text("utf-8")
-    assert "tasks" not in text
-    assert "flows" not in text
+    for program in folder.glob("*.py"):
+        text = program.read_text("utf-8")
+        assert "tasks" not in text
+        assert "flows" not in text
     return runpy.run_path(str(folder / "predict.py"))
 
 
@@ -103,6 +104,7 @@ def test_an_onnx_file_gives_the_packages_probabilities(
     write_onnx(tmp_path / "package", tmp_path / "taken")
     text = (tmp_path / "taken" / "predict_onnx.py").read_text("utf-8")
     assert "import torch" not in text
+    assert "torch" not in (tmp_path / "taken" / "reading.py").read_text("utf-8")
     program = runpy.run_path(str(tmp_path / "taken" / "predict_onnx.py"))
     for texts in (TEXTS, TEXTS[:1], ["one word", *TEXTS[:2]]):  # any number, of any length
         expected = [list(each["probabilities"].values()) for each in package.predict(texts)]
